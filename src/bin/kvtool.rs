@@ -1,0 +1,5 @@
+//! `kvtool`, with every verb.
+
+fn main() -> std::process::ExitCode {
+    kvtool::cli::main()
+}

@@ -1,0 +1,193 @@
+//! Domain errors and the one table that maps them to gRPC, HTTP and exit codes.
+//!
+//! The texts are etcd's: its clients match on them.
+
+use crate::store::StoreError;
+use tonic::{Code, Status};
+
+/// `Result` with kvtool's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a request, a start or a background job can fail with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A request named no key.
+    #[error("etcdserver: key is not provided")]
+    EmptyKey,
+    /// `ignore_value` or `ignore_lease` on a key that does not exist, or an empty operation.
+    #[error("etcdserver: key not found")]
+    KeyNotFound,
+    /// `ignore_value` together with a value.
+    #[error("etcdserver: value is provided")]
+    ValueProvided,
+    /// `ignore_lease` together with a lease.
+    #[error("etcdserver: lease is provided")]
+    LeaseProvided,
+    /// A transaction holds more compares or operations than `--max-txn-ops`.
+    #[error("etcdserver: too many operations in txn request")]
+    TooManyOps,
+    /// One transaction writes a key twice.
+    #[error("etcdserver: duplicate key given in txn request")]
+    DuplicateKey,
+    /// Unknown sort order or target.
+    #[error("etcdserver: invalid sort option")]
+    InvalidSortOption,
+    /// The `client-api-version` metadata is not text.
+    #[error("etcdserver: invalid client api version")]
+    InvalidClientApiVersion,
+    /// The request is larger than `--max-request-bytes`.
+    #[error("etcdserver: request is too large")]
+    RequestTooLarge,
+    /// The revision asked for is older than the compacted revision.
+    #[error("etcdserver: mvcc: required revision has been compacted")]
+    Compacted,
+    /// The revision asked for has not been written yet.
+    #[error("etcdserver: mvcc: required revision is a future revision")]
+    FutureRevision,
+    /// A lease of more than 9,000,000,000 seconds.
+    #[error("etcdserver: too large lease TTL")]
+    LeaseTtlTooLarge,
+    /// No such lease.
+    #[error("etcdserver: requested lease not found")]
+    LeaseNotFound,
+    /// The lease id is taken.
+    #[error("etcdserver: lease already exists")]
+    LeaseExists,
+    /// The NOSPACE alarm is raised.
+    #[error("etcdserver: mvcc: database space exceeded")]
+    NoSpace,
+    /// The CORRUPT alarm is raised.
+    #[error("etcdserver: corrupt cluster")]
+    Corrupt,
+    /// The write queue is full.
+    #[error("etcdserver: too many requests")]
+    TooManyRequests,
+    /// No outcome within the request timeout; the request may still take effect.
+    #[error("etcdserver: request timed out")]
+    Timeout,
+    /// No server leads, so nothing can be written or read linearizably.
+    #[error("etcdserver: no leader")]
+    NoLeader,
+    /// Leadership moved while the request was under way; it may have taken effect.
+    #[error("etcdserver: leader changed")]
+    LeaderChanged,
+    /// The server is shutting down.
+    #[error("etcdserver: server stopped")]
+    Stopped,
+    /// The client canceled its watch stream.
+    #[error("etcdserver: watch canceled")]
+    WatchCanceled,
+    /// The service does not offer this combination of options.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// The keyspace was written by a newer kvtool.
+    #[error(
+        "the data has format {found}, this kvtool reads up to {supported}: use a newer kvtool, nothing was changed"
+    )]
+    NewerFormat {
+        /// The format found in the data.
+        found: u32,
+        /// The newest format this build reads.
+        supported: u32,
+    },
+    /// A stored record cannot be decoded.
+    #[error("corrupted record in subspace '{subspace}': {detail}")]
+    CorruptRecord {
+        /// The one-letter subspace of the record.
+        subspace: char,
+        /// What is wrong with it.
+        detail: &'static str,
+    },
+    /// The store under the keyspace failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// The gRPC status code clients of etcd expect with this error.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::EmptyKey
+            | Self::KeyNotFound
+            | Self::ValueProvided
+            | Self::LeaseProvided
+            | Self::TooManyOps
+            | Self::DuplicateKey
+            | Self::InvalidSortOption
+            | Self::InvalidClientApiVersion
+            | Self::RequestTooLarge => Code::InvalidArgument,
+            Self::Compacted | Self::FutureRevision | Self::LeaseTtlTooLarge => Code::OutOfRange,
+            Self::LeaseNotFound => Code::NotFound,
+            Self::LeaseExists => Code::FailedPrecondition,
+            Self::NoSpace => Code::ResourceExhausted,
+            // etcd sends this one as Unknown, although its clients name it ResourceExhausted.
+            Self::TooManyRequests => Code::Unknown,
+            Self::Corrupt | Self::CorruptRecord { .. } | Self::NewerFormat { .. } => Code::DataLoss,
+            Self::Timeout | Self::NoLeader | Self::LeaderChanged | Self::Stopped => {
+                Code::Unavailable
+            }
+            Self::WatchCanceled => Code::Cancelled,
+            Self::Unsupported(_) => Code::Unimplemented,
+            Self::Store(error) => match error {
+                StoreError::ViewExpired | StoreError::Unavailable(_) => Code::Unavailable,
+                StoreError::Fatal(_) => Code::DataLoss,
+            },
+        }
+    }
+
+    /// The HTTP status with which this error leaves an HTTP endpoint.
+    pub fn http_status(&self) -> u16 {
+        match self.code() {
+            Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+            Code::NotFound => 404,
+            Code::Cancelled => 499,
+            Code::ResourceExhausted => 429,
+            Code::Unimplemented => 501,
+            Code::Unavailable => 503,
+            _ => 500,
+        }
+    }
+
+    /// The exit code of a command that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        exit_code(self.code())
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Status::new(error.code(), error.to_string())
+    }
+}
+
+/// Exit code: any failure without a number of its own.
+pub const EXIT_FAILURE: u8 = 1;
+/// Exit code: wrong flags, arguments, settings or request.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code: no server could be reached, or it answered that it cannot serve now.
+pub const EXIT_UNAVAILABLE: u8 = 3;
+/// Exit code: the server refused: what was asked for is compacted, missing or forbidden.
+pub const EXIT_REFUSED: u8 = 4;
+/// Exit code: the data is damaged, or of a newer format.
+pub const EXIT_DATA: u8 = 5;
+/// Exit code: interrupted by the user.
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// The exit code that stands for a gRPC status code.
+pub fn exit_code(code: Code) -> u8 {
+    match code {
+        Code::Ok => 0,
+        Code::InvalidArgument => EXIT_USAGE,
+        Code::Unavailable | Code::DeadlineExceeded => EXIT_UNAVAILABLE,
+        Code::OutOfRange
+        | Code::NotFound
+        | Code::FailedPrecondition
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::ResourceExhausted
+        | Code::Unimplemented => EXIT_REFUSED,
+        Code::DataLoss => EXIT_DATA,
+        _ => EXIT_FAILURE,
+    }
+}

@@ -1,0 +1,15 @@
+//! Messages, clients and servers generated from `proto/`.
+//!
+//! The messages are also the vocabulary of `mvcc`: a request is validated and answered in
+//! the shape it arrived in, so no value is copied between two spellings of the same record.
+#![allow(missing_docs, clippy::all)]
+
+/// Keys, values and events.
+pub mod mvccpb {
+    tonic::include_proto!("mvccpb");
+}
+
+/// The etcd v3 services.
+pub mod etcdserverpb {
+    tonic::include_proto!("etcdserverpb");
+}
