@@ -1,21 +1,77 @@
 //! The command line: one clap tree, one file per verb.
 
-use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+pub mod client;
+pub mod duration;
+pub mod endpoint;
+pub mod exit;
+pub mod output;
+mod status;
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser, Subcommand};
+use exit::Interrupted;
+use std::{ffi::OsString, future::Future, process::ExitCode};
 
 /// An etcd v3 server and operator toolkit.
 #[derive(Debug, Parser)]
-#[command(name = "kvtool", version, propagate_version = true)]
+#[command(name = "kvtool", version, propagate_version = true, after_help = exit::EXIT_CODES_HELP)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Verb,
+    verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Status(status::StatusArgs),
+}
 
 /// Runs the command line and answers with its exit code.
 pub fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
-    match command {}
+    exit::report(run(Cli::parse()))
+}
+
+/// Runs one verb as a program of its own: `kvtool-compact ARGS` is `kvtool compact ARGS`.
+///
+/// The verb's own command goes first, so that help and usage errors carry the program's name.
+pub fn main_for(program: &'static str) -> ExitCode {
+    let verb = program.trim_start_matches("kvtool-");
+    let args = || std::env::args_os().skip(1);
+    if let Some(command) = Cli::command().find_subcommand(verb) {
+        let command = command.clone().name(program).bin_name(program);
+        command
+            .version(env!("CARGO_PKG_VERSION"))
+            .get_matches_from(std::iter::once(program.into()).chain(args()));
+    }
+    let prefix: [OsString; 2] = ["kvtool".into(), verb.into()];
+    exit::report(run(Cli::parse_from(prefix.into_iter().chain(args()))))
+}
+
+fn run(Cli { verb }: Cli) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        match verb {
+            Verb::Status(args) => interruptible(status::run(args)).await,
+        }
+    })
+}
+
+/// Ends a verb at once on Ctrl-C. A verb with something to finish first handles it itself.
+async fn interruptible(verb: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        result = verb => result,
+        signal = tokio::signal::ctrl_c() => {
+            signal.context("cannot listen for Ctrl-C")?;
+            Err(Interrupted.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clap_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,0 +1,346 @@
+//! Where to connect and as whom: the connection flags, and the transport they stand for.
+
+use super::{duration, exit::UsageError};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::{
+    fmt, fs,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint as Transport, Identity, Uri};
+
+/// Where systems keep the certificates they trust; the first that exists is used.
+const SYSTEM_BUNDLES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+/// A page of large values must not stall on HTTP/2's default window of 64 KiB.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+
+/// The connection flags every client verb takes, named as etcdctl names them.
+///
+/// Flatten it last: its help heading holds for all flags after it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ClientArgs {
+    /// Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT
+    #[arg(
+        long,
+        env = "KVTOOL_ENDPOINTS",
+        hide_env_values = true,
+        value_name = "URL,...",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:2379"
+    )]
+    pub endpoints: Vec<String>,
+    /// File with the certificates that may sign the server's (default: the system's)
+    #[arg(
+        long,
+        env = "KVTOOL_CACERT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub cacert: Option<PathBuf>,
+    /// File with the client's own certificate
+    #[arg(
+        long,
+        env = "KVTOOL_CERT",
+        hide_env_values = true,
+        value_name = "FILE",
+        requires = "key"
+    )]
+    pub cert: Option<PathBuf>,
+    /// File with the private key of --cert
+    #[arg(
+        long,
+        env = "KVTOOL_KEY",
+        hide_env_values = true,
+        value_name = "FILE",
+        requires = "cert"
+    )]
+    pub key: Option<PathBuf>,
+    /// User to log in as; the password is asked for if it is given nowhere
+    #[arg(
+        long,
+        env = "KVTOOL_USER",
+        hide_env_values = true,
+        value_name = "NAME[:PASSWORD]"
+    )]
+    pub user: Option<String>,
+    /// Password of --user
+    #[arg(
+        long,
+        env = "KVTOOL_PASSWORD",
+        hide_env_values = true,
+        value_name = "PASSWORD"
+    )]
+    pub password: Option<String>,
+    /// Longest wait for one connection
+    #[arg(
+        long,
+        env = "KVTOOL_DIAL_TIMEOUT",
+        hide_env_values = true,
+        value_name = "DURATION",
+        default_value = "2s",
+        value_parser = duration::parse
+    )]
+    pub dial_timeout: Duration,
+    /// Longest wait for the answer to one short request
+    #[arg(
+        long,
+        env = "KVTOOL_COMMAND_TIMEOUT",
+        hide_env_values = true,
+        value_name = "DURATION",
+        default_value = "5s",
+        value_parser = duration::parse
+    )]
+    pub command_timeout: Duration,
+    /// Pause between keep-alive pings on a connection
+    #[arg(
+        long,
+        env = "KVTOOL_KEEPALIVE_TIME",
+        hide_env_values = true,
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = duration::parse
+    )]
+    pub keepalive_time: Duration,
+    /// Longest wait for the answer to a keep-alive ping
+    #[arg(
+        long,
+        env = "KVTOOL_KEEPALIVE_TIMEOUT",
+        hide_env_values = true,
+        value_name = "DURATION",
+        default_value = "6s",
+        value_parser = duration::parse
+    )]
+    pub keepalive_timeout: Duration,
+}
+
+impl ClientArgs {
+    /// The endpoints in the order given; fails with a usage error on an address or a file that is no good.
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>> {
+        let endpoints: Vec<&str> = self
+            .endpoints
+            .iter()
+            .map(|text| text.trim())
+            .filter(|text| !text.is_empty())
+            .collect();
+        if endpoints.is_empty() {
+            return Err(UsageError::new("--endpoints names no server").into());
+        }
+        endpoints.iter().map(|text| self.endpoint(text)).collect()
+    }
+
+    /// The user name and password, asked for on the terminal if there is one. `None` without `--user`.
+    pub fn credentials(&self) -> Result<Option<(String, String)>> {
+        let Some(user) = &self.user else {
+            return Ok(None);
+        };
+        if let Some(password) = &self.password {
+            return Ok(Some((user.clone(), password.clone())));
+        }
+        if let Some((name, password)) = user.split_once(':') {
+            return Ok(Some((name.to_owned(), password.to_owned())));
+        }
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Err(UsageError::new(format!(
+                "no password for user {user}: give --password, --user {user}:PASSWORD or KVTOOL_PASSWORD, \
+                 there is no terminal to ask on"
+            ))
+            .into());
+        }
+        let terminal = console::Term::stderr();
+        terminal.write_str(&format!("Password of {user}: "))?;
+        let password = terminal
+            .read_secure_line()
+            .context("cannot read the password")?;
+        Ok(Some((user.clone(), password)))
+    }
+
+    fn endpoint(&self, text: &str) -> Result<Endpoint> {
+        let url = self.url(text)?;
+        let uri: Uri = url
+            .parse()
+            .ok()
+            .filter(|uri: &Uri| uri.port_u16().is_some() && uri.path() == "/")
+            .ok_or_else(|| {
+                UsageError::new(format!(
+                    "{text} is no endpoint: write http://HOST:PORT, https://HOST:PORT or HOST:PORT"
+                ))
+            })?;
+        let tls = uri.scheme_str() == Some("https");
+        let mut transport = Transport::from(uri)
+            .connect_timeout(self.dial_timeout)
+            .http2_keep_alive_interval(self.keepalive_time)
+            .keep_alive_timeout(self.keepalive_timeout)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+        if tls {
+            transport = transport
+                .tls_config(self.tls()?)
+                .map_err(|error| UsageError::new(format!("TLS for {url}: {}", chain(&error))))?;
+        }
+        Ok(Endpoint { url, transport })
+    }
+
+    fn url(&self, text: &str) -> Result<String> {
+        match text.split_once("://") {
+            Some(("http" | "https", _)) => Ok(text.trim_end_matches('/').to_owned()),
+            Some((scheme, _)) => Err(UsageError::new(format!(
+                "{text}: the scheme {scheme} is not supported, write http:// or https://"
+            ))
+            .into()),
+            None => {
+                let tls = self.cacert.is_some() || self.cert.is_some();
+                Ok(format!("{}://{text}", if tls { "https" } else { "http" }))
+            }
+        }
+    }
+
+    fn tls(&self) -> Result<ClientTlsConfig> {
+        let roots = match &self.cacert {
+            Some(file) => read("--cacert", file)?,
+            None => system_bundle()?,
+        };
+        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+            tls = tls.identity(Identity::from_pem(
+                read("--cert", cert)?,
+                read("--key", key)?,
+            ));
+        }
+        Ok(tls)
+    }
+}
+
+fn system_bundle() -> Result<Vec<u8>> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let known = SYSTEM_BUNDLES.iter().map(PathBuf::from);
+    let file = named.into_iter().chain(known).find(|file| file.exists());
+    match file {
+        Some(file) => read("the system's certificates", &file),
+        None => Err(UsageError::new(
+            "https needs certificates to trust: give --cacert, the system's were not found",
+        )
+        .into()),
+    }
+}
+
+fn read(what: &str, file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).map_err(|error| {
+        UsageError::new(format!("{what}: cannot read {}: {error}", file.display())).into()
+    })
+}
+
+/// An error with its causes in one line, without the repetitions that wrapping produces.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// One server and how to reach it.
+#[derive(Clone)]
+pub struct Endpoint {
+    url: String,
+    pub(super) transport: Transport,
+}
+
+impl Endpoint {
+    /// The address with its scheme.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        client: ClientArgs,
+    }
+
+    fn args(flags: &[&str]) -> ClientArgs {
+        Flags::parse_from([&["test"], flags].concat()).client
+    }
+
+    fn urls(list: &str) -> Vec<String> {
+        let endpoints = args(&["--endpoints", list]).endpoints().unwrap();
+        endpoints.iter().map(|e| e.url().to_owned()).collect()
+    }
+
+    #[test]
+    fn endpoints_take_every_spelling() {
+        assert_eq!(
+            urls("127.0.0.1:2379, http://[::1]:1/ ,db.example:4"),
+            [
+                "http://127.0.0.1:2379",
+                "http://[::1]:1",
+                "http://db.example:4"
+            ]
+        );
+    }
+
+    #[test]
+    fn bad_endpoints_are_usage_errors_that_name_the_text() {
+        for bad in [
+            "ftp://a:1",
+            "localhost",
+            "http://a:1/path",
+            ":::",
+            "a:99999",
+        ] {
+            let error = args(&["--endpoints", bad]).endpoints().unwrap_err();
+            assert!(error.is::<UsageError>(), "{bad}");
+            assert!(error.to_string().contains(bad), "{bad}: {error}");
+        }
+        assert!(args(&["--endpoints", ","]).endpoints().is_err());
+    }
+
+    #[test]
+    fn a_certificate_flag_makes_bare_addresses_tls() {
+        let error = args(&["--endpoints", "a:1", "--cacert", "/no/such/file"])
+            .endpoints()
+            .unwrap_err();
+        assert!(error.is::<UsageError>());
+        assert!(error.to_string().contains("/no/such/file"), "{error}");
+    }
+
+    #[test]
+    fn the_password_flag_wins_and_colons_belong_to_the_password() {
+        let credentials = |flags: &[&str]| args(flags).credentials().unwrap().unwrap();
+        assert_eq!(
+            credentials(&["--user", "a:b:c"]),
+            ("a".into(), "b:c".into())
+        );
+        assert_eq!(
+            credentials(&["--user", "a:b", "--password", "x"]),
+            ("a:b".into(), "x".into())
+        );
+        assert!(args(&[]).credentials().unwrap().is_none());
+    }
+}
