@@ -2,7 +2,7 @@
 //!
 //! The texts are etcd's: its clients match on them.
 
-use crate::store::StoreError;
+use crate::store::{ApplyError, StoreError};
 use tonic::{Code, Status};
 
 /// `Result` with kvtool's [`Error`].
@@ -102,6 +102,17 @@ pub enum Error {
     /// The store under the keyspace failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ApplyError> for Error {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Conflict | ApplyError::Unknown => Self::Timeout,
+            ApplyError::NotLeader { .. } => Self::LeaderChanged,
+            ApplyError::TooLarge => Self::RequestTooLarge,
+            ApplyError::Fatal(reason) => Self::Store(StoreError::Fatal(reason)),
+        }
+    }
 }
 
 impl Error {

@@ -1,10 +1,37 @@
 //! One keyspace: the calls the API makes.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::mvcc::compact::{self, AutoCompaction};
+use crate::mvcc::keyspace::{FORMAT, KeyRange, Layout, LeaseRecord, State};
+use crate::mvcc::lease::{self, Hints};
+use crate::mvcc::read::{self, Cursor};
+use crate::mvcc::scratch::{self, Scratch};
+use crate::mvcc::sequencer::{self, Handle, Request, Response};
+use crate::mvcc::stream::RangeChunks;
+use crate::mvcc::watch::{self, Hub, WatchContext};
+use crate::mvcc::{alarm, blob, clock, hash, txn};
+use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
-use crate::store::{Leadership, Store, Usage};
+use crate::store::{
+    ApplyError, Batch, BatchId, Consistency, Guard, Leadership, Op, Store, StoreError, Usage, View,
+};
+use bytes::Bytes;
 use futures_util::Stream;
+use prost::Message;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::watch as state_watch;
+use tokio::task::JoinHandle;
+
+/// Bytes etcd's log adds to a request before it compares it with `--max-request-bytes`.
+const LOG_ENVELOPE_BYTES: usize = 18;
+/// What a watch response may hold above `--max-request-bytes` before it is fragmented.
+const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
+/// Tries to write the first records of an instance.
+const MAX_INIT_ATTEMPTS: u32 = 10;
+/// How often values that were never finished are looked for.
+const ORPHAN_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How an instance behaves.
 #[derive(Debug, Clone)]
@@ -15,21 +42,23 @@ pub struct Options {
     pub max_request_bytes: usize,
     /// Time between progress notices to watchers that asked for them and saw no event.
     pub watch_progress_interval: Duration,
-    /// How old revisions must be, or how many must be newer, before they are compacted by themselves.
+    /// What is compacted without being asked.
     pub auto_compaction: AutoCompaction,
     /// A request without an outcome after this long answers `Timeout`.
     pub request_timeout: Duration,
 }
 
-/// When old revisions are compacted without being asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AutoCompaction {
-    /// Never.
-    Off,
-    /// Revisions older than this.
-    Periodic(Duration),
-    /// All but the newest this many revisions.
-    Revisions(i64),
+impl Default for Options {
+    /// etcd's defaults.
+    fn default() -> Self {
+        Self {
+            max_txn_ops: 128,
+            max_request_bytes: 1_572_864,
+            watch_progress_interval: Duration::from_secs(600),
+            auto_compaction: AutoCompaction::Off,
+            request_timeout: Duration::from_secs(7),
+        }
+    }
 }
 
 /// What `Maintenance.Status` and the health endpoints ask of an instance.
@@ -49,108 +78,559 @@ pub struct InstanceStatus {
 
 /// One etcd keyspace on a store. Cheap to clone; clones are the same instance.
 #[derive(Clone)]
-pub struct Instance {}
+pub struct Instance {
+    inner: Arc<Inner>,
+}
 
-#[allow(unused_variables, clippy::todo)]
+struct Inner {
+    store: Store,
+    layout: Layout,
+    options: Options,
+    cluster_id: u64,
+    member_id: u64,
+    leadership: state_watch::Receiver<Leadership>,
+    sequencer: Handle,
+    hub: Arc<Hub>,
+    compacted: state_watch::Receiver<i64>,
+    applied: Arc<AtomicU64>,
+    failed: state_watch::Receiver<Option<Arc<str>>>,
+    closing: state_watch::Sender<bool>,
+    tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What an instance is, written once.
+struct Identity {
+    cluster_id: u64,
+    member_id: u64,
+}
+
 impl Instance {
     /// Opens the instance `name`, making it on first use, and starts its background jobs.
     pub async fn open(store: Store, name: &str, options: Options) -> Result<Self> {
-        todo!()
+        let layout = Layout::new(store.instance_prefix(name).await?);
+        let identity = init(&store, &layout).await?;
+        let writer = identity.member_id;
+        let view = store.view(Consistency::Linearizable).await?;
+        let state = read::state(&view, &layout).await?;
+        let sequence = sequencer::last_sequence(view.get(&layout.writer(writer)).await?)?;
+        let complete = compact::complete(&view, &layout).await?;
+
+        let hub = Arc::new(Hub::new(state));
+        let (hints, granted) = Hints::new();
+        let (states, states_receiver) = state_watch::channel(state);
+        let (progress, compacted) = state_watch::channel(complete);
+        let (failed, failed_receiver) = state_watch::channel(None);
+        let (closing, closing_receiver) = state_watch::channel(false);
+        let applied = Arc::new(AtomicU64::new(sequence));
+        let context = sequencer::Context {
+            store: store.clone(),
+            layout: layout.clone(),
+            writer,
+            hub: hub.clone(),
+            states,
+            hints,
+            applied: applied.clone(),
+            failed,
+        };
+        let (sequencer, queue) = sequencer::queue(&context, options.request_timeout);
+        let tasks = vec![
+            tokio::spawn(sequencer::run(context, queue, sequence, closing_receiver)),
+            tokio::spawn(lease::expire_forever(
+                store.clone(),
+                layout.clone(),
+                sequencer.clone(),
+                granted,
+            )),
+            tokio::spawn(compact::delete_forever(
+                store.clone(),
+                layout.clone(),
+                writer,
+                states_receiver.clone(),
+                progress,
+            )),
+            tokio::spawn(compact::compact_automatically(
+                store.clone(),
+                sequencer.clone(),
+                states_receiver,
+                options.auto_compaction,
+            )),
+            tokio::spawn(collect_orphans_forever(
+                store.clone(),
+                layout.clone(),
+                writer,
+            )),
+        ];
+        let inner = Inner {
+            leadership: store.leadership(),
+            store,
+            layout,
+            options,
+            cluster_id: identity.cluster_id,
+            member_id: identity.member_id,
+            sequencer,
+            hub,
+            compacted,
+            applied,
+            failed: failed_receiver,
+            closing,
+            tasks: parking_lot::Mutex::new(tasks),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
+
     /// The header for an answer that has none of its own, at the current revision.
     pub fn header(&self) -> ResponseHeader {
-        todo!()
+        self.header_at(self.inner.hub.state().revision)
     }
+
+    fn header_at(&self, revision: i64) -> ResponseHeader {
+        ResponseHeader {
+            cluster_id: self.inner.cluster_id,
+            member_id: self.inner.member_id,
+            revision,
+            raft_term: self.inner.leadership.borrow().term,
+        }
+    }
+
+    /// Completes a header that holds the revision alone.
+    fn complete(&self, header: &mut Option<ResponseHeader>) {
+        let revision = header.as_ref().map_or(0, |header| header.revision);
+        *header = Some(self.header_at(revision));
+    }
+
+    async fn view(&self, serializable: bool) -> Result<(View, State)> {
+        let consistency = if serializable {
+            Consistency::Serializable
+        } else {
+            Consistency::Linearizable
+        };
+        let view = self.inner.store.view(consistency).await?;
+        let state = read::state(&view, &self.inner.layout).await?;
+        Ok((view, state))
+    }
+
     /// Reads keys.
     pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
-        todo!()
+        txn::check_range(&request)?;
+        let (cursor, state) = self.cursor(&request).await?;
+        let mut response = read::range(cursor, &request, state.revision).await?;
+        self.complete(&mut response.header);
+        Ok(response)
     }
+
+    async fn cursor(&self, request: &RangeRequest) -> Result<(Cursor<'static>, State)> {
+        let (view, state) = self.view(request.serializable).await?;
+        read::check_revision(request.revision, &state)?;
+        let cursor = Cursor::open(
+            self.inner.store.clone(),
+            self.inner.layout.clone(),
+            view,
+            &state,
+            KeyRange::new(request.key.clone(), request.range_end.clone()),
+            request.revision,
+        );
+        Ok((cursor, state))
+    }
+
     /// Reads keys in pieces, pinned at one revision.
-    pub fn range_stream(
+    pub async fn range_stream(
         &self,
         request: RangeRequest,
-    ) -> impl Stream<Item = Result<RangeResponse>> + Send + 'static {
-        futures_util::stream::empty()
+    ) -> Result<impl Stream<Item = Result<RangeResponse>> + Send + 'static> {
+        txn::check_range(&request)?;
+        if read::has_custom_order(&request) {
+            return Err(Error::Unsupported(
+                "RangeStream does not support custom sort orders",
+            ));
+        }
+        if read::has_filter(&request) {
+            return Err(Error::Unsupported(
+                "RangeStream does not support revision filters",
+            ));
+        }
+        let (cursor, state) = self.cursor(&request).await?;
+        let chunks = RangeChunks::new(cursor, request, self.header_at(state.revision));
+        Ok(chunks.into_stream())
     }
+
     /// Writes a key.
     pub async fn put(&self, request: PutRequest) -> Result<PutResponse> {
-        todo!()
+        txn::check_put(&request)?;
+        self.check_size(&request)?;
+        match self.inner.sequencer.submit(Request::Put(request)).await? {
+            Response::Put(mut response) => {
+                self.complete(&mut response.header);
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
     }
+
     /// Deletes keys.
     pub async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse> {
-        todo!()
+        txn::check_delete(&request)?;
+        self.check_size(&request)?;
+        match self
+            .inner
+            .sequencer
+            .submit(Request::Delete(request))
+            .await?
+        {
+            Response::Delete(mut response) => {
+                self.complete(&mut response.header);
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
     }
+
     /// Compares, then reads and writes, atomically.
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse> {
-        todo!()
+        txn::check_txn(&request, self.inner.options.max_txn_ops)?;
+        let mut response = if txn::is_read_only(&request) {
+            let (view, state) = self.view(txn::is_serializable(&request)).await?;
+            let mut scratch = Scratch::new(view, self.inner.layout.clone(), state);
+            txn::txn(&mut scratch, &request).await?
+        } else {
+            self.check_size(&request)?;
+            match self.inner.sequencer.submit(Request::Txn(request)).await? {
+                Response::Txn(response) => response,
+                other => return mismatched(&other),
+            }
+        };
+        self.complete(&mut response.header);
+        Ok(response)
     }
-    /// Forgets what happened before a revision.
+
+    /// Forgets what happened before a revision; `physical` waits until it is deleted.
     pub async fn compact(&self, request: CompactionRequest) -> Result<CompactionResponse> {
-        todo!()
+        let newest = match self
+            .inner
+            .sequencer
+            .submit(Request::Compact(request.revision))
+            .await?
+        {
+            Response::Compact(newest) => newest,
+            other => return mismatched(&other),
+        };
+        if request.physical {
+            let mut compacted = self.inner.compacted.clone();
+            let finished = compacted.wait_for(|done| *done >= request.revision).await;
+            finished.map_err(|_| Error::Stopped)?;
+        }
+        Ok(CompactionResponse {
+            header: Some(self.header_at(newest)),
+        })
     }
+
     /// Serves one watch stream: many watchers, their events and progress in one order.
     pub fn watch(
         &self,
         requests: impl Stream<Item = WatchRequest> + Send + 'static,
     ) -> impl Stream<Item = Result<WatchResponse>> + Send + 'static {
-        futures_util::stream::empty()
+        let inner = &self.inner;
+        let context = WatchContext {
+            hub: inner.hub.clone(),
+            store: inner.store.clone(),
+            layout: inner.layout.clone(),
+            cluster_id: inner.cluster_id,
+            member_id: inner.member_id,
+            leadership: inner.leadership.clone(),
+            progress_interval: inner.options.watch_progress_interval,
+            max_response_bytes: inner.options.max_request_bytes + GRPC_OVERHEAD_BYTES,
+        };
+        watch::serve(context, requests)
     }
+
     /// Makes a lease.
     pub async fn lease_grant(&self, request: LeaseGrantRequest) -> Result<LeaseGrantResponse> {
-        todo!()
+        match self
+            .inner
+            .sequencer
+            .submit(Request::LeaseGrant(request))
+            .await?
+        {
+            Response::LeaseGrant(mut response) => {
+                response.header = Some(self.header());
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
     }
+
     /// Ends a lease and deletes its keys.
     pub async fn lease_revoke(&self, request: LeaseRevokeRequest) -> Result<LeaseRevokeResponse> {
-        todo!()
+        match self
+            .inner
+            .sequencer
+            .submit(Request::LeaseRevoke(request.id))
+            .await?
+        {
+            Response::LeaseRevoke(revision) => Ok(LeaseRevokeResponse {
+                header: Some(self.header_at(revision)),
+            }),
+            other => mismatched(&other),
+        }
     }
+
     /// Extends a lease; a lease that is gone answers TTL 0.
     pub async fn lease_keep_alive(
         &self,
         request: LeaseKeepAliveRequest,
     ) -> Result<LeaseKeepAliveResponse> {
-        todo!()
+        // etcd takes the header before it renews.
+        let header = self.header();
+        match self
+            .inner
+            .sequencer
+            .submit(Request::LeaseKeepAlive(request))
+            .await?
+        {
+            Response::LeaseKeepAlive(mut response) => {
+                response.header = Some(header);
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
     }
+
     /// What is left of a lease.
     pub async fn lease_time_to_live(
         &self,
         request: LeaseTimeToLiveRequest,
     ) -> Result<LeaseTimeToLiveResponse> {
-        todo!()
+        let (view, state) = self.view(false).await?;
+        let layout = &self.inner.layout;
+        let mut response = LeaseTimeToLiveResponse {
+            header: Some(self.header_at(state.revision)),
+            id: request.id,
+            ttl: -1,
+            ..Default::default()
+        };
+        if let Some(record) = view.get(&layout.lease(request.id)).await? {
+            let lease = LeaseRecord::decode(record)?;
+            response.ttl = (lease.deadline_ms - clock::now_ms()) / 1000;
+            response.granted_ttl = lease.ttl_seconds;
+            if request.keys {
+                response.keys = scratch::attached_keys(&view, layout, request.id).await?;
+            }
+        }
+        Ok(response)
     }
+
     /// All leases, the next to expire first.
-    pub async fn lease_leases(&self, request: LeaseLeasesRequest) -> Result<LeaseLeasesResponse> {
-        todo!()
+    pub async fn lease_leases(&self, _: LeaseLeasesRequest) -> Result<LeaseLeasesResponse> {
+        let (view, state) = self.view(false).await?;
+        let mut leases = lease::all(&view, &self.inner.layout).await?;
+        leases.sort_by_key(|(_, lease)| lease.deadline_ms);
+        Ok(LeaseLeasesResponse {
+            header: Some(self.header_at(state.revision)),
+            leases: leases
+                .into_iter()
+                .map(|(id, _)| LeaseStatus { id })
+                .collect(),
+        })
     }
+
     /// Reads, raises and clears alarms.
     pub async fn alarm(&self, request: AlarmRequest) -> Result<AlarmResponse> {
-        todo!()
+        if request.action == AlarmAction::Get as i32 {
+            let (view, state) = self.view(false).await?;
+            let alarms = self.alarms(&view).await?;
+            return Ok(AlarmResponse {
+                header: Some(self.header_at(state.revision)),
+                alarms: alarm::matching(alarms, &request),
+            });
+        }
+        match self.inner.sequencer.submit(Request::Alarm(request)).await? {
+            Response::Alarm(mut response) => {
+                response.header = Some(self.header());
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
     }
+
+    async fn alarms(&self, view: &View) -> Result<Vec<AlarmMember>> {
+        alarm::decode(view.get(&self.inner.layout.meta(alarm::META)).await?)
+    }
+
     /// A hash of everything stored.
     pub async fn hash(&self) -> Result<HashResponse> {
-        todo!()
+        let (view, state) = self.view(true).await?;
+        Ok(HashResponse {
+            header: Some(self.header_at(state.revision)),
+            hash: hash::everything(&view, &self.inner.layout).await?,
+        })
     }
-    /// etcd's hash of the keyspace at a revision.
+
+    /// etcd's hash of the keyspace at a revision; 0 is the newest.
     pub async fn hash_kv(&self, request: HashKvRequest) -> Result<HashKvResponse> {
-        todo!()
+        let (view, state) = self.view(true).await?;
+        let revision = match request.revision {
+            0 => state.revision,
+            revision => revision,
+        };
+        if revision > 0 && revision < state.compacted {
+            return Err(Error::Compacted);
+        }
+        if revision > state.revision {
+            return Err(Error::FutureRevision);
+        }
+        let layout = &self.inner.layout;
+        Ok(HashKvResponse {
+            header: Some(self.header_at(state.revision)),
+            hash: hash::history(&view, layout, revision, state.compacted).await?,
+            compact_revision: state.compacted,
+            hash_revision: revision,
+        })
     }
+
     /// Gives freed space back to the disk.
     pub async fn defragment(&self) -> Result<DefragmentResponse> {
-        todo!()
+        self.inner.store.reclaim().await?;
+        Ok(DefragmentResponse::default())
     }
+
     /// State for status and health.
     pub async fn status(&self) -> Result<InstanceStatus> {
-        todo!()
+        let (view, state) = self.view(true).await?;
+        Ok(InstanceStatus {
+            header: self.header_at(state.revision),
+            leadership: *self.inner.leadership.borrow(),
+            applied_index: self.inner.applied.load(Ordering::Relaxed),
+            usage: self.inner.store.usage().await?,
+            alarms: self.alarms(&view).await?,
+        })
     }
+
     /// This server's id.
     pub fn member_id(&self) -> u64 {
-        todo!()
+        self.inner.member_id
     }
+
     /// Completes with the reason when the instance can serve no more (a failed disk).
-    pub async fn failed(&self) -> String {
-        todo!()
+    pub async fn failed(&self) -> Arc<str> {
+        let mut failed = self.inner.failed.clone();
+        loop {
+            if let Some(reason) = failed.borrow_and_update().as_ref() {
+                return reason.clone();
+            }
+            if failed.changed().await.is_err() {
+                // The sequencer has ended in good order, so it will not fail any more.
+                std::future::pending::<()>().await;
+            }
+        }
     }
-    /// Ends background jobs and answers waiting requests with `Stopped`; the store stays open.
+
+    /// Ends background jobs; requests that wait are still done. The store stays open.
     pub async fn close(&self) {
-        todo!()
+        self.inner.closing.send_replace(true);
+        self.inner.hub.close();
+        let mut tasks = std::mem::take(&mut *self.inner.tasks.lock()).into_iter();
+        if let Some(sequencer) = tasks.next()
+            && let Err(error) = sequencer.await
+        {
+            tracing::error!(%error, "the sequencer ended badly");
+        }
+        for task in tasks {
+            task.abort();
+        }
+    }
+
+    fn check_size(&self, request: &impl Message) -> Result<()> {
+        let bytes = request.encoded_len() + LOG_ENVELOPE_BYTES;
+        if bytes > self.inner.options.max_request_bytes {
+            return Err(Error::RequestTooLarge);
+        }
+        Ok(())
+    }
+}
+
+fn mismatched<T>(response: &Response) -> Result<T> {
+    tracing::error!(?response, "an answer to another request");
+    Err(Error::Stopped)
+}
+
+/// Reads who the instance is, or makes it so on first use.
+async fn init(store: &Store, layout: &Layout) -> Result<Identity> {
+    let format_key = layout.meta("format");
+    for _ in 0..MAX_INIT_ATTEMPTS {
+        let view = store.view(Consistency::Linearizable).await?;
+        if let Some(format) = view.get(&format_key).await? {
+            let found = fixed(format, "format").map(u32::from_be_bytes)?;
+            if found > FORMAT {
+                return Err(Error::NewerFormat {
+                    found,
+                    supported: FORMAT,
+                });
+            }
+            let cluster_id = view.get(&layout.meta("cluster")).await?.unwrap_or_default();
+            let member_id = view.get(&layout.meta("member")).await?.unwrap_or_default();
+            return Ok(Identity {
+                cluster_id: fixed(cluster_id, "cluster id").map(u64::from_be_bytes)?,
+                member_id: fixed(member_id, "member id").map(u64::from_be_bytes)?,
+            });
+        }
+        let id = BatchId {
+            writer: 0,
+            sequence: 0,
+        };
+        let random_id = || Bytes::copy_from_slice(&rand::random::<u64>().to_be_bytes());
+        let batch = Batch {
+            id,
+            guard: Some(Guard {
+                key: format_key.clone(),
+                expected: None,
+            }),
+            ops: vec![
+                Op::Set(
+                    format_key.clone(),
+                    Bytes::copy_from_slice(&FORMAT.to_be_bytes()),
+                ),
+                Op::Set(layout.meta("cluster"), random_id()),
+                Op::Set(layout.meta("member"), random_id()),
+                Op::Set(layout.state(), State::new(id).encode()),
+            ],
+        };
+        match store.apply(batch).await {
+            // Whoever was first, the next turn reads it.
+            Ok(()) | Err(ApplyError::Conflict | ApplyError::Unknown) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Store(StoreError::Unavailable(
+        "the first records of the instance cannot be written".into(),
+    )))
+}
+
+fn fixed<const N: usize>(record: Bytes, name: &'static str) -> Result<[u8; N]> {
+    record
+        .as_ref()
+        .try_into()
+        .map_err(|_| Error::CorruptRecord {
+            subspace: 'm',
+            detail: name,
+        })
+}
+
+async fn collect_orphans_forever(store: Store, layout: Layout, writer: u64) {
+    let id = BatchId {
+        writer,
+        sequence: 0,
+    };
+    let mut ticks = tokio::time::interval(ORPHAN_INTERVAL);
+    loop {
+        ticks.tick().await;
+        if !store.leadership().borrow().is_leader {
+            continue;
+        }
+        match blob::collect_orphans(&store, &layout, id, clock::now_ms()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "collected values that were never finished"),
+            Err(error) => tracing::warn!(%error, "cannot collect unfinished values"),
+        }
     }
 }

@@ -31,6 +31,11 @@ pub const BLOB_THRESHOLD_BYTES: usize = 64 * 1024;
 /// Bytes of one piece of a blob: below the smallest value limit of any store.
 pub const BLOB_CHUNK_BYTES: usize = 64 * 1024;
 
+// What the first byte of a change says.
+const IS_PUT: u8 = 1;
+const HAS_REPLACED: u8 = 2;
+const REPLACED_BLOB: u8 = 4;
+
 /// A point in the history: the transaction, and the operation within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision {
@@ -130,6 +135,8 @@ pub struct Current {
     pub create_revision: i64,
     /// When it was last written.
     pub mod_revision: i64,
+    /// The place of that write within its transaction.
+    pub sub: u32,
     /// Writes in this life of the key.
     pub version: i64,
     /// The lease it hangs on; 0 is none.
@@ -145,6 +152,17 @@ pub struct Change {
     pub key: Bytes,
     /// What it became; `None` is deleted.
     pub put: Option<Current>,
+    /// The version it replaced; `None` when the key did not exist.
+    pub replaced: Option<Replaced>,
+}
+
+/// The version a change replaced: what compaction deletes, and what a watcher sees as previous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// Where its change stands in `h`.
+    pub revision: Revision,
+    /// Its value is a blob.
+    pub is_blob: bool,
 }
 
 /// A lease as stored.
@@ -164,6 +182,22 @@ pub struct StagedBlob {
 }
 
 impl Current {
+    /// Where its change stands in `h`.
+    pub fn revision(&self) -> Revision {
+        Revision {
+            main: self.mod_revision,
+            sub: self.sub,
+        }
+    }
+
+    /// As what the change after it names it.
+    pub fn as_replaced(&self) -> Replaced {
+        Replaced {
+            revision: self.revision(),
+            is_blob: matches!(self.value, Value::Blob(_)),
+        }
+    }
+
     /// As clients see it; `value` is the value with blobs read.
     pub fn to_key_value(&self, key: Bytes, value: Bytes) -> KeyValue {
         KeyValue {
@@ -180,14 +214,16 @@ impl Current {
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(48 + self.value.inline_bytes());
         put_varint(&mut out, self.mod_revision as u64);
+        put_varint(&mut out, u64::from(self.sub));
         self.encode_rest(&mut out);
         out.freeze()
     }
 
     /// Reads a record of `c`.
     pub fn decode(mut record: Bytes) -> Result<Self> {
-        let mod_revision = get_varint(&mut record, 'c')? as i64;
-        Self::decode_rest(mod_revision, record, 'c')
+        let main = get_varint(&mut record, 'c')? as i64;
+        let sub = get_varint(&mut record, 'c')? as u32;
+        Self::decode_rest(Revision { main, sub }, record, 'c')
     }
 
     fn encode_rest(&self, out: &mut BytesMut) {
@@ -207,7 +243,7 @@ impl Current {
         }
     }
 
-    fn decode_rest(mod_revision: i64, mut record: Bytes, subspace: char) -> Result<Self> {
+    fn decode_rest(revision: Revision, mut record: Bytes, subspace: char) -> Result<Self> {
         let age = get_varint(&mut record, subspace)? as i64;
         let version = get_varint(&mut record, subspace)? as i64;
         let lease = get_varint(&mut record, subspace)? as i64;
@@ -229,8 +265,9 @@ impl Current {
             }
         };
         Ok(Self {
-            create_revision: mod_revision.wrapping_sub(age),
-            mod_revision,
+            create_revision: revision.main.wrapping_sub(age),
+            mod_revision: revision.main,
+            sub: revision.sub,
             version,
             lease,
             value,
@@ -248,31 +285,56 @@ impl Value {
 }
 
 impl Change {
+    /// Bytes of the value that stand in the record itself.
+    pub fn value_bytes(&self) -> usize {
+        self.put.as_ref().map_or(0, |put| put.value.inline_bytes())
+    }
+
     /// The record for `h`.
     pub fn encode(&self) -> Bytes {
-        let value_bytes = self.put.as_ref().map_or(0, |put| put.value.inline_bytes());
+        let value_bytes = self.value_bytes();
         let mut out = BytesMut::with_capacity(48 + self.key.len() + value_bytes);
-        out.put_u8(u8::from(self.put.is_some()));
+        let flags = [
+            (IS_PUT, self.put.is_some()),
+            (HAS_REPLACED, self.replaced.is_some()),
+            (REPLACED_BLOB, self.replaced.is_some_and(|it| it.is_blob)),
+        ];
+        out.put_u8(flags.iter().map(|(bit, set)| bit * u8::from(*set)).sum());
         put_varint(&mut out, self.key.len() as u64);
         out.put_slice(&self.key);
+        if let Some(replaced) = &self.replaced {
+            put_varint(&mut out, replaced.revision.main as u64);
+            put_varint(&mut out, u64::from(replaced.revision.sub));
+        }
         if let Some(put) = &self.put {
             put.encode_rest(&mut out);
         }
         out.freeze()
     }
 
-    /// Reads a record of `h` that stands at revision `main`.
-    pub fn decode(main: i64, mut record: Bytes) -> Result<Self> {
-        let is_put = get_u8(&mut record, 'h')? != 0;
+    /// Reads the record of `h` that stands at `revision`.
+    pub fn decode(revision: Revision, mut record: Bytes) -> Result<Self> {
+        let flags = get_u8(&mut record, 'h')?;
         let key_len = get_varint(&mut record, 'h')? as usize;
         if record.len() < key_len {
             return Err(truncated('h'));
         }
         let key = record.split_to(key_len);
-        let put = is_put
-            .then(|| Current::decode_rest(main, record, 'h'))
+        let replaced = if flags & HAS_REPLACED != 0 {
+            Some(Replaced {
+                revision: Revision {
+                    main: get_varint(&mut record, 'h')? as i64,
+                    sub: get_varint(&mut record, 'h')? as u32,
+                },
+                is_blob: flags & REPLACED_BLOB != 0,
+            })
+        } else {
+            None
+        };
+        let put = (flags & IS_PUT != 0)
+            .then(|| Current::decode_rest(revision, record, 'h'))
             .transpose()?;
-        Ok(Self { key, put })
+        Ok(Self { key, put, replaced })
     }
 }
 
@@ -337,6 +399,23 @@ impl LeaseRecord {
         Ok(Self {
             ttl_seconds: record.get_i64(),
             deadline_ms: record.get_i64(),
+        })
+    }
+}
+
+impl StagedBlob {
+    /// The record for `s`.
+    pub fn encode(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.begun_ms.to_be_bytes())
+    }
+
+    /// Reads a record of `s`.
+    pub fn decode(mut record: Bytes) -> Result<Self> {
+        if record.len() != 8 {
+            return Err(truncated('s'));
+        }
+        Ok(Self {
+            begun_ms: record.get_i64(),
         })
     }
 }
@@ -644,31 +723,29 @@ mod tests {
             (any::<u128>(), any::<u64>())
                 .prop_map(|(id, len_bytes)| Value::Blob(BlobRef { id, len_bytes })),
         ];
-        (
-            1..i64::MAX / 2,
-            0..i64::MAX / 2,
-            1..i64::MAX,
-            0..i64::MAX,
-            value,
-        )
-            .prop_map(|(create, age, version, lease, value)| Current {
+        let revision = (1..i64::MAX / 2, 0..i64::MAX / 2, any::<u32>());
+        (revision, 1..i64::MAX, any::<i64>(), value).prop_map(
+            |((create, age, sub), version, lease, value)| Current {
                 create_revision: create,
                 mod_revision: create + age,
+                sub,
                 version,
                 lease,
                 value,
-            })
+            },
+        )
     }
 
     proptest! {
         #[test]
         fn records_come_back_as_written(current in current(), key in bytes()) {
             prop_assert_eq!(&Current::decode(current.encode()).unwrap(), &current);
-            let main = current.mod_revision;
-            let put = Change { key: key.clone(), put: Some(current) };
-            prop_assert_eq!(&Change::decode(main, put.encode()).unwrap(), &put);
-            let deleted = Change { key, put: None };
-            prop_assert_eq!(&Change::decode(main, deleted.encode()).unwrap(), &deleted);
+            let at = current.revision();
+            let replaced = Some(current.as_replaced());
+            let put = Change { key: key.clone(), put: Some(current), replaced: None };
+            prop_assert_eq!(&Change::decode(at, put.encode()).unwrap(), &put);
+            let deleted = Change { key, put: None, replaced };
+            prop_assert_eq!(&Change::decode(at, deleted.encode()).unwrap(), &deleted);
         }
 
         #[test]
@@ -676,7 +753,7 @@ mod tests {
             let record = Bytes::from(record);
             // Only a panic can fail this: any answer is allowed.
             let _ = Current::decode(record.clone());
-            let _ = Change::decode(1, record.clone());
+            let _ = Change::decode(Revision::first_of(1), record.clone());
             let _ = State::decode(record.clone());
             let _ = LeaseRecord::decode(record.clone());
             let mut key = BytesMut::from(&b"\x01pk"[..]);

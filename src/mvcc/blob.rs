@@ -1,0 +1,143 @@
+//! Values too large for one record: written once, in pieces, and named by the records.
+//!
+//! A value that does not fit into a batch is *staged*: its pieces go in first, under a mark in
+//! `s`; the batch that makes it visible clears the mark. A mark that stays belongs to a write
+//! that never came to pass, and its pieces are collected.
+
+use crate::error::{Error, Result};
+use crate::mvcc::keyspace::{BLOB_CHUNK_BYTES, BlobRef, Layout, StagedBlob, successor};
+use crate::store::{
+    ApplyError, Batch, BatchId, Consistency, Direction, Op, PageLimit, Store, View,
+};
+use bytes::{Bytes, BytesMut};
+
+/// Pieces read at a time.
+const PAGE: PageLimit = PageLimit {
+    items: 64,
+    bytes: 4 << 20,
+};
+
+/// How long a mark must stand before its blob counts as an orphan: far above any request timeout.
+pub const ORPHAN_AGE_MS: i64 = 3_600_000;
+
+/// Tries of one staging write with an unknown outcome; writing a piece twice changes nothing.
+const STAGE_ATTEMPTS: u32 = 5;
+
+/// A new name for a value.
+pub fn name(value: &Bytes) -> BlobRef {
+    BlobRef {
+        id: rand::random(),
+        len_bytes: value.len() as u64,
+    }
+}
+
+/// The ops that write a blob's pieces.
+pub fn pieces(layout: &Layout, blob: &BlobRef, value: &Bytes) -> impl Iterator<Item = Op> {
+    (0..value.len())
+        .step_by(BLOB_CHUNK_BYTES)
+        .zip(0u32..)
+        .map(move |(at, chunk)| {
+            let end = value.len().min(at + BLOB_CHUNK_BYTES);
+            Op::Set(layout.blob(blob.id, chunk), value.slice(at..end))
+        })
+}
+
+/// The op that removes a blob.
+pub fn clear(layout: &Layout, blob: &BlobRef) -> Op {
+    let (start, end) = layout.blob_range(blob.id);
+    Op::ClearRange(start, end)
+}
+
+/// The whole value.
+pub async fn read(view: &View, layout: &Layout, blob: &BlobRef) -> Result<Bytes> {
+    let corrupt = |detail| Error::CorruptRecord {
+        subspace: 'b',
+        detail,
+    };
+    let len = usize::try_from(blob.len_bytes).map_err(|_| corrupt("a length beyond memory"))?;
+    let (mut from, end) = layout.blob_range(blob.id);
+    let mut value = BytesMut::new();
+    loop {
+        let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
+        for (_, piece) in &page.items {
+            value.extend_from_slice(piece);
+        }
+        match page.items.last() {
+            Some((key, _)) if page.more => from = successor(key),
+            _ => break,
+        }
+    }
+    if value.len() != len {
+        return Err(corrupt("a piece is missing"));
+    }
+    Ok(value.freeze())
+}
+
+/// Writes the pieces of a value under a mark, in as many batches as they need.
+pub async fn stage(
+    store: &Store,
+    layout: &Layout,
+    id: BatchId,
+    value: &Bytes,
+    now_ms: i64,
+) -> Result<BlobRef> {
+    let blob = name(value);
+    let mark = StagedBlob { begun_ms: now_ms }.encode();
+    let mut ops = vec![Op::Set(layout.staged(blob.id), mark)];
+    let mut bytes = 0;
+    let room = store.limits().batch_bytes / 2;
+    for piece in pieces(layout, &blob, value) {
+        if bytes + piece.size_bytes() > room {
+            write(store, id, std::mem::take(&mut ops)).await?;
+            bytes = 0;
+        }
+        bytes += piece.size_bytes();
+        ops.push(piece);
+    }
+    write(store, id, ops).await?;
+    Ok(blob)
+}
+
+async fn write(store: &Store, id: BatchId, ops: Vec<Op>) -> Result<()> {
+    let batch = Batch {
+        id,
+        guard: None,
+        ops,
+    };
+    for _ in 0..STAGE_ATTEMPTS {
+        match store.apply(batch.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(ApplyError::Unknown | ApplyError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Timeout)
+}
+
+/// Removes the blobs whose marks are older than [`ORPHAN_AGE_MS`]; answers how many.
+pub async fn collect_orphans(
+    store: &Store,
+    layout: &Layout,
+    id: BatchId,
+    now_ms: i64,
+) -> Result<usize> {
+    let (mut from, end) = layout.subspace(b's');
+    let mut collected = 0;
+    loop {
+        let view = store.view(Consistency::Linearizable).await?;
+        let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
+        for (key, mark) in &page.items {
+            if now_ms - StagedBlob::decode(mark.clone())?.begun_ms < ORPHAN_AGE_MS {
+                continue;
+            }
+            let (start, end) = layout.blob_range(layout.staged_id(key)?);
+            let ops = vec![Op::ClearRange(start, end), Op::Clear(key.clone())];
+            write(store, id, ops).await?;
+            collected += 1;
+        }
+        match page.items.last() {
+            Some((key, _)) if page.more => from = successor(key),
+            _ => return Ok(collected),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Compaction: forgetting what happened before a revision.
+//!
+//! The compacted revision is committed first, by the sequencer; from then on older revisions
+//! are refused. Deletion follows in bounded batches off the write path. It walks the history
+//! between the last compaction and this one: every change there supersedes the version of its
+//! key before it, and nothing older is left, for the compaction before has seen to that. So it
+//! costs what has changed, not what is stored. How far it came is written with each batch: a
+//! compaction that is killed goes on where it was.
+
+use crate::error::{Error, Result};
+use crate::mvcc::keyspace::{Change, Layout, Revision, State, Value};
+use crate::mvcc::scratch::Scratch;
+use crate::mvcc::sequencer::{Handle, Request};
+use crate::mvcc::{blob, read};
+use crate::store::{
+    ApplyError, Batch, BatchId, Consistency, Direction, Op, PageLimit, Store, StoreError, View,
+};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// The metadata record that says up to where deletion has come.
+const META_PROGRESS: &str = "compaction progress";
+/// Changes looked at for one batch of deletions.
+const PAGE: PageLimit = PageLimit {
+    items: 1000,
+    bytes: 1 << 20,
+};
+/// Pause after a batch, so that writes go in between.
+const BATCH_PAUSE: Duration = Duration::from_millis(1);
+/// Pause before a failed batch is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often compaction by number of revisions looks.
+const REVISION_INTERVAL: Duration = Duration::from_secs(300);
+/// How finely compaction by age knows when a revision was: a tenth of the age, within bounds.
+const PERIODIC_SAMPLES: u32 = 10;
+const MIN_SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_SAMPLE_INTERVAL: Duration = Duration::from_secs(300);
+
+/// When old revisions are compacted without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoCompaction {
+    /// Never.
+    Off,
+    /// Revisions older than this.
+    Periodic(Duration),
+    /// All but the newest this many revisions.
+    Revisions(i64),
+}
+
+/// Makes `revision` the oldest that can be read; answers the newest.
+pub fn begin(scratch: &mut Scratch, revision: i64) -> Result<i64> {
+    if revision <= scratch.state.compacted {
+        return Err(Error::Compacted);
+    }
+    if revision > scratch.state.revision {
+        return Err(Error::FutureRevision);
+    }
+    scratch.state.compacted = revision;
+    Ok(scratch.state.revision)
+}
+
+/// How far deletion has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    /// The compaction up to this revision is finished.
+    complete: i64,
+    /// The next change to look at. What a finished compaction looked at last is looked at again
+    /// by the next one: a deletion at the compacted revision itself stays until then.
+    next: Revision,
+}
+
+impl Progress {
+    async fn load(view: &View, layout: &Layout) -> Result<Self> {
+        let Some(mut record) = view.get(&layout.meta(META_PROGRESS)).await? else {
+            return Ok(Self {
+                complete: -1,
+                next: Revision::first_of(0),
+            });
+        };
+        if record.len() != 20 {
+            return Err(Error::CorruptRecord {
+                subspace: 'm',
+                detail: "compaction progress of a wrong length",
+            });
+        }
+        Ok(Self {
+            complete: record.get_i64(),
+            next: Revision {
+                main: record.get_i64(),
+                sub: record.get_u32(),
+            },
+        })
+    }
+
+    fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(20);
+        out.put_i64(self.complete);
+        out.put_i64(self.next.main);
+        out.put_u32(self.next.sub);
+        out.freeze()
+    }
+}
+
+/// The revision up to which superseded versions are deleted.
+pub async fn complete(view: &View, layout: &Layout) -> Result<i64> {
+    Ok(Progress::load(view, layout).await?.complete)
+}
+
+/// The first change whose predecessor may still have to be deleted.
+pub async fn next(view: &View, layout: &Layout) -> Result<Revision> {
+    Ok(Progress::load(view, layout).await?.next)
+}
+
+/// Deletes what compactions leave behind, while this server leads. `states` brings the compacted
+/// revision; `progress` tells those who wait for a physical compaction.
+pub async fn delete_forever(
+    store: Store,
+    layout: Layout,
+    writer: u64,
+    mut states: watch::Receiver<State>,
+    progress: watch::Sender<i64>,
+) {
+    let mut leadership = store.leadership();
+    loop {
+        let target = states.borrow_and_update().compacted;
+        if leadership.borrow_and_update().is_leader && *progress.borrow() < target {
+            match delete_until(&store, &layout, writer, target).await {
+                Ok(()) => {
+                    progress.send_replace(target);
+                    tracing::info!(revision = target, "compaction finished");
+                    continue;
+                }
+                Err(Error::Store(StoreError::Fatal(_))) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "compaction will be tried again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                    continue;
+                }
+            }
+        }
+        tokio::select! {
+            changed = states.changed() => if changed.is_err() { return },
+            changed = leadership.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn delete_until(store: &Store, layout: &Layout, writer: u64, target: i64) -> Result<()> {
+    loop {
+        let view = store.view(Consistency::Linearizable).await?;
+        let progress = Progress::load(&view, layout).await?;
+        if progress.complete >= target {
+            return Ok(());
+        }
+        let (mut ops, progress) = doomed(&view, layout, progress, target).await?;
+        ops.push(Op::Set(layout.meta(META_PROGRESS), progress.encode()));
+        let batch = Batch {
+            id: BatchId {
+                writer,
+                sequence: 0,
+            },
+            guard: None,
+            ops,
+        };
+        match store.apply(batch).await {
+            // Deleting twice changes nothing, so an unknown outcome is as good as none.
+            Ok(()) | Err(ApplyError::Unknown) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(BATCH_PAUSE).await;
+    }
+}
+
+/// The next deletions of a compaction to `target`, and how far it will have come with them.
+async fn doomed(
+    view: &View,
+    layout: &Layout,
+    progress: Progress,
+    target: i64,
+) -> Result<(Vec<Op>, Progress)> {
+    let start = layout.history(progress.next);
+    let end = layout.history(Revision::first_of(target + 1));
+    let page = view.scan(&start, &end, PAGE, Direction::Forward).await?;
+    let mut ops = Vec::new();
+    let mut next = Revision::first_of(target);
+    for (store_key, record) in page.items {
+        let revision = layout.history_revision(&store_key)?;
+        let change = Change::decode(revision, record)?;
+        if let Some(replaced) = change.replaced {
+            if replaced.is_blob
+                && let Some(old) = read::change(view, layout, replaced.revision).await?
+                && let Some(Value::Blob(blob)) = old.put.map(|put| put.value)
+            {
+                ops.push(blob::clear(layout, &blob));
+            }
+            ops.push(Op::Clear(layout.history(replaced.revision)));
+            ops.push(Op::Clear(layout.index(&change.key, replaced.revision)));
+        }
+        if change.put.is_none() && revision.main < target {
+            ops.push(Op::Clear(store_key));
+            ops.push(Op::Clear(layout.index(&change.key, revision)));
+        }
+        if page.more {
+            next = Revision {
+                sub: revision.sub + 1,
+                ..revision
+            };
+        }
+    }
+    let complete = if page.more { progress.complete } else { target };
+    Ok((ops, Progress { complete, next }))
+}
+
+/// Compacts by itself, while this server leads, as `mode` says.
+pub async fn compact_automatically(
+    store: Store,
+    sequencer: Handle,
+    states: watch::Receiver<State>,
+    mode: AutoCompaction,
+) {
+    let leadership = store.leadership();
+    let (interval, mut pick): (Duration, Box<dyn FnMut(i64) -> i64 + Send>) = match mode {
+        AutoCompaction::Off => return,
+        AutoCompaction::Revisions(keep) => {
+            (REVISION_INTERVAL, Box::new(move |newest| newest - keep))
+        }
+        AutoCompaction::Periodic(retention) => {
+            let interval =
+                (retention / PERIODIC_SAMPLES).clamp(MIN_SAMPLE_INTERVAL, MAX_SAMPLE_INTERVAL);
+            let mut samples: VecDeque<(Instant, i64)> = VecDeque::new();
+            let pick = move |newest| {
+                let now = Instant::now();
+                samples.push_back((now, newest));
+                let mut oldest = 0;
+                while let Some((at, revision)) = samples.front().copied()
+                    && now.duration_since(at) >= retention
+                {
+                    oldest = revision;
+                    samples.pop_front();
+                }
+                oldest
+            };
+            (interval, Box::new(pick))
+        }
+    };
+    let mut ticks = tokio::time::interval(interval);
+    loop {
+        ticks.tick().await;
+        let state = *states.borrow();
+        let revision = pick(state.revision);
+        if !leadership.borrow().is_leader || revision <= state.compacted.max(0) {
+            continue;
+        }
+        match sequencer.submit(Request::Compact(revision)).await {
+            Ok(_) => tracing::info!(revision, "compacted automatically"),
+            // Somebody else has compacted further.
+            Err(Error::Compacted) => {}
+            Err(Error::Stopped) => return,
+            Err(error) => tracing::warn!(%error, "cannot compact"),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Hashes over a keyspace, to compare members with one another.
+
+use crate::error::Result;
+use crate::mvcc::keyspace::{Change, Layout, Revision, successor};
+use crate::mvcc::{compact, read};
+use crate::pb::mvccpb::KeyValue;
+use crate::store::{Direction, PageLimit, View};
+use bytes::{BufMut, BytesMut};
+use prost::Message;
+use std::collections::HashSet;
+
+/// Records hashed at a time.
+const PAGE: PageLimit = PageLimit {
+    items: 1000,
+    bytes: 1 << 20,
+};
+
+/// etcd's hash of the keyspace at `revision`, compacted at `compacted`: over the changes up to it,
+/// but for those a compaction deletes, in the form etcd stores them in.
+pub async fn history(view: &View, layout: &Layout, revision: i64, compacted: i64) -> Result<u32> {
+    let superseded = superseded(view, layout, compacted).await?;
+    let mut hash = crc32c::crc32c(b"key");
+    let mut from = layout.history(Revision::first_of(0));
+    let end = layout.history(Revision::first_of(revision + 1));
+    loop {
+        let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
+        for (store_key, record) in &page.items {
+            let at = layout.history_revision(store_key)?;
+            let change = Change::decode(at, record.clone())?;
+            // A deletion at the compacted revision is not part of etcd's hash.
+            let is_doomed =
+                superseded.contains(&at) || (at.main <= compacted && change.put.is_none());
+            if is_doomed {
+                continue;
+            }
+            let mut key = BytesMut::with_capacity(18);
+            key.put_i64(at.main);
+            key.put_u8(b'_');
+            key.put_i64(i64::from(at.sub));
+            let stored = match change.put {
+                Some(put) => {
+                    let value = read::value(view, layout, &put.value).await?;
+                    put.to_key_value(change.key, value)
+                }
+                None => {
+                    key.put_u8(b't');
+                    KeyValue {
+                        key: change.key,
+                        ..Default::default()
+                    }
+                }
+            };
+            hash = crc32c::crc32c_append(hash, &key);
+            hash = crc32c::crc32c_append(hash, &stored.encode_to_vec());
+        }
+        match page.items.last() {
+            Some((key, _)) if page.more => from = successor(key),
+            _ => return Ok(hash),
+        }
+    }
+}
+
+/// The changes a compaction to `compacted` has still to delete because later ones replaced them.
+async fn superseded(view: &View, layout: &Layout, compacted: i64) -> Result<HashSet<Revision>> {
+    let mut superseded = HashSet::new();
+    let mut from = layout.history(compact::next(view, layout).await?);
+    let end = layout.history(Revision::first_of(compacted.max(0) + 1));
+    while from < end {
+        let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
+        for (store_key, record) in &page.items {
+            let at = layout.history_revision(store_key)?;
+            let change = Change::decode(at, record.clone())?;
+            superseded.extend(change.replaced.map(|replaced| replaced.revision));
+        }
+        match page.items.last() {
+            Some((key, _)) if page.more => from = successor(key),
+            _ => break,
+        }
+    }
+    Ok(superseded)
+}
+
+/// A hash of the live keyspace and its history, as stored.
+pub async fn everything(view: &View, layout: &Layout) -> Result<u32> {
+    let mut hash = 0;
+    for subspace in [b'a', b'b', b'c', b'h', b'k', b'l'] {
+        let (mut from, end) = layout.subspace(subspace);
+        loop {
+            let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
+            for (key, record) in &page.items {
+                hash = crc32c::crc32c_append(hash, &key.slice(layout.head_bytes() - 1..));
+                hash = crc32c::crc32c_append(hash, record);
+            }
+            match page.items.last() {
+                Some((key, _)) if page.more => from = successor(key),
+                _ => break,
+            }
+        }
+    }
+    Ok(hash)
+}

@@ -1,0 +1,492 @@
+//! Reads through a view: one key, a range, at the newest or at an older revision.
+
+use crate::error::{Error, Result};
+use crate::mvcc::blob;
+use crate::mvcc::keyspace::{Change, Current, KeyRange, Layout, Revision, State, Value, successor};
+use crate::pb::etcdserverpb::range_request::{SortOrder, SortTarget};
+use crate::pb::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
+use crate::pb::mvccpb::KeyValue;
+use crate::store::{Consistency, Direction, PageLimit, Store, StoreError, View};
+use bytes::Bytes;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// Items read from the store at a time: large enough to hide a round trip, small enough to
+/// stay far below the five seconds a view may live.
+const PAGE: PageLimit = PageLimit {
+    items: 1000,
+    bytes: 1 << 20,
+};
+
+/// Changes that are not in the view yet; `None` is a deleted key.
+pub type Overlay = BTreeMap<Bytes, Option<Current>>;
+
+/// A live key and its version.
+pub type Item = (Bytes, Current);
+
+/// The keyspace's state in this view.
+pub async fn state(view: &View, layout: &Layout) -> Result<State> {
+    match view.get(&layout.state()).await? {
+        Some(record) => State::decode(record),
+        None => Err(Error::CorruptRecord {
+            subspace: 'm',
+            detail: "the revision is missing",
+        }),
+    }
+}
+
+/// The live version of a key.
+pub async fn current(view: &View, layout: &Layout, key: &[u8]) -> Result<Option<Current>> {
+    let record = view.get(&layout.current(key)).await?;
+    record.map(Current::decode).transpose()
+}
+
+/// The bytes of a value, wherever they are.
+pub async fn value(view: &View, layout: &Layout, value: &Value) -> Result<Bytes> {
+    match value {
+        Value::Inline(bytes) => Ok(bytes.clone()),
+        Value::Blob(blob) => blob::read(view, layout, blob).await,
+    }
+}
+
+/// The change at a revision; `None` once compaction has deleted it.
+pub async fn change(view: &View, layout: &Layout, revision: Revision) -> Result<Option<Change>> {
+    let record = view.get(&layout.history(revision)).await?;
+    record
+        .map(|record| Change::decode(revision, record))
+        .transpose()
+}
+
+fn missing_change() -> Error {
+    Error::CorruptRecord {
+        subspace: 'h',
+        detail: "a change named by the index is missing",
+    }
+}
+
+/// Which version of each key a cursor hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// The live one, including the overlay.
+    Latest,
+    /// The newest at or below a revision.
+    Revision(i64),
+}
+
+/// Walks the keys of a range in ascending order, page by page, as one consistent answer.
+///
+/// When its view expires it goes on in a new one, pinned at the revision it began with.
+pub struct Cursor<'a> {
+    /// Where to open further views; without it an expired view is the caller's problem.
+    store: Option<Store>,
+    layout: Layout,
+    view: View,
+    overlay: Option<&'a Overlay>,
+    at: At,
+    /// The revision `Latest` means.
+    pinned: i64,
+    /// What is left to walk.
+    rest: Option<KeyRange>,
+}
+
+impl Cursor<'static> {
+    /// Over committed data only; `revision` is 0 for the newest, which is `state.revision`.
+    pub fn open(
+        store: Store,
+        layout: Layout,
+        view: View,
+        state: &State,
+        range: KeyRange,
+        revision: i64,
+    ) -> Self {
+        Self::new(Some(store), layout, view, None, state, range, revision)
+    }
+}
+
+impl<'a> Cursor<'a> {
+    /// Over committed data with `overlay` laid over the newest revision.
+    pub fn over(
+        layout: Layout,
+        view: View,
+        overlay: &'a Overlay,
+        state: &State,
+        range: KeyRange,
+        revision: i64,
+    ) -> Self {
+        Self::new(None, layout, view, Some(overlay), state, range, revision)
+    }
+
+    fn new(
+        store: Option<Store>,
+        layout: Layout,
+        view: View,
+        overlay: Option<&'a Overlay>,
+        state: &State,
+        range: KeyRange,
+        revision: i64,
+    ) -> Self {
+        let latest = revision <= 0 || (revision == state.revision && overlay.is_none());
+        Self {
+            store,
+            layout,
+            view,
+            overlay,
+            at: if latest {
+                At::Latest
+            } else {
+                At::Revision(revision)
+            },
+            pinned: state.revision,
+            rest: (!range.is_empty()).then_some(range),
+        }
+    }
+
+    /// The next keys; `None` at the end. A page may be empty.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<Item>>> {
+        loop {
+            let Some(rest) = self.rest.clone() else {
+                return Ok(None);
+            };
+            let page = match self.at {
+                At::Latest => self.latest_page(rest).await,
+                At::Revision(revision) => self.old_page(rest, revision).await,
+            };
+            match (page, &self.store) {
+                (Err(Error::Store(StoreError::ViewExpired)), Some(store)) => {
+                    let view = store.view(Consistency::Linearizable).await?;
+                    let pinned = match self.at {
+                        At::Latest => self.pinned,
+                        At::Revision(revision) => revision,
+                    };
+                    if pinned < state(&view, &self.layout).await?.compacted {
+                        return Err(Error::Compacted);
+                    }
+                    self.view = view;
+                    self.at = At::Revision(pinned);
+                }
+                (page, _) => return page.map(Some),
+            }
+        }
+    }
+
+    /// The bytes of a value this cursor handed out.
+    pub async fn value(&self, item: &Current) -> Result<Bytes> {
+        match value(&self.view, &self.layout, &item.value).await {
+            Err(Error::Store(StoreError::ViewExpired)) if self.store.is_some() => {
+                let store = self.store.as_ref().ok_or(Error::Stopped)?;
+                let view = store.view(Consistency::Linearizable).await?;
+                value(&view, &self.layout, &item.value).await
+            }
+            result => result,
+        }
+    }
+
+    async fn latest_page(&mut self, rest: KeyRange) -> Result<Vec<Item>> {
+        if let KeyRange::Point(key) = &rest {
+            let found = match self.overlay.and_then(|overlay| overlay.get(key)) {
+                Some(changed) => changed.clone(),
+                None => current(&self.view, &self.layout, key).await?,
+            };
+            self.rest = None;
+            return Ok(found
+                .map(|found| (key.clone(), found))
+                .into_iter()
+                .collect());
+        }
+        let (start, end) = self.layout.current_range(&rest);
+        let page = self
+            .view
+            .scan(&start, &end, PAGE, Direction::Forward)
+            .await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for (store_key, record) in page.items {
+            items.push((self.layout.user_key(&store_key), Current::decode(record)?));
+        }
+        let covered = items
+            .last()
+            .filter(|_| page.more)
+            .map(|(key, _)| key.clone());
+        if let Some(overlay) = self.overlay {
+            items = overlaid(items, overlay, &rest, covered.as_ref());
+        }
+        self.rest = covered.and_then(|last| after(&rest, &last));
+        Ok(items)
+    }
+
+    async fn old_page(&mut self, rest: KeyRange, revision: i64) -> Result<Vec<Item>> {
+        let (start, end) = self.layout.index_range(&rest);
+        let mut found: Vec<(Bytes, Revision, bool)> = Vec::new();
+        let mut from = start;
+        let last_whole = loop {
+            let page = self
+                .view
+                .scan(&from, &end, PAGE, Direction::Forward)
+                .await?;
+            let mut last_key = None;
+            for (store_key, kind) in &page.items {
+                let (key, version) = self.layout.index_entry(store_key)?;
+                if version.main <= revision {
+                    let is_put = kind.first() == Some(&1);
+                    match found.last_mut() {
+                        Some(newest) if newest.0 == key => *newest = (key.clone(), version, is_put),
+                        _ => found.push((key.clone(), version, is_put)),
+                    }
+                }
+                last_key = Some(key);
+            }
+            if !page.more {
+                break None;
+            }
+            let (Some(last_key), Some((last_store_key, _))) = (last_key, page.items.last()) else {
+                break None;
+            };
+            // The last key may have further versions on the next page: leave it for then.
+            let began = page
+                .items
+                .first()
+                .map(|(key, _)| self.layout.index_entry(key));
+            if began
+                .transpose()?
+                .is_some_and(|(first, _)| first != last_key)
+            {
+                found.retain(|(key, _, _)| *key != last_key);
+                break Some(last_key);
+            }
+            // One key alone filled the page.
+            from = successor(last_store_key);
+        };
+        found.retain(|(_, _, is_put)| *is_put);
+        let items = self.resolve(found).await?;
+        self.rest = last_whole.and_then(|key| at_or_after(&rest, key));
+        Ok(items)
+    }
+
+    /// Reads the versions found: from `c` while they are still the live ones, else from `h`.
+    async fn resolve(&self, found: Vec<(Bytes, Revision, bool)>) -> Result<Vec<Item>> {
+        let (Some((first, ..)), Some((last, ..))) = (found.first(), found.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut live = BTreeMap::new();
+        let (mut from, end) = self
+            .layout
+            .current_range(&KeyRange::Span(first.clone(), Some(successor(last))));
+        loop {
+            let page = self
+                .view
+                .scan(&from, &end, PAGE, Direction::Forward)
+                .await?;
+            for (store_key, record) in &page.items {
+                live.insert(
+                    self.layout.user_key(store_key),
+                    Current::decode(record.clone())?,
+                );
+            }
+            match page.items.last() {
+                Some((key, _)) if page.more => from = successor(key),
+                _ => break,
+            }
+        }
+        let mut items = Vec::with_capacity(found.len());
+        let mut old = Vec::new();
+        for (key, revision, _) in found {
+            match live.remove(&key) {
+                Some(current) if current.revision() == revision => {
+                    items.push((key, Some(current)));
+                }
+                _ => {
+                    old.push((items.len(), revision));
+                    items.push((key, None));
+                }
+            }
+        }
+        let keys: Vec<Bytes> = old
+            .iter()
+            .map(|(_, revision)| self.layout.history(*revision))
+            .collect();
+        let records = self.view.get_many(&keys).await?;
+        for ((place, revision), record) in old.into_iter().zip(records) {
+            let record = record.ok_or_else(missing_change)?;
+            items[place].1 = Change::decode(revision, record)?.put;
+        }
+        items
+            .into_iter()
+            .map(|(key, current)| Ok((key, current.ok_or_else(missing_change)?)))
+            .collect()
+    }
+}
+
+/// `items` with the changes of `overlay` up to `covered` (`None`: to the end of the range).
+fn overlaid(
+    items: Vec<Item>,
+    overlay: &Overlay,
+    range: &KeyRange,
+    covered: Option<&Bytes>,
+) -> Vec<Item> {
+    let upper = match (covered, range) {
+        (Some(last), _) => Bound::Included(last),
+        (None, KeyRange::Span(_, Some(end))) => Bound::Excluded(end),
+        (None, _) => Bound::Unbounded,
+    };
+    let mut changes = overlay
+        .range::<Bytes, _>((Bound::Included(range.start()), upper))
+        .peekable();
+    let mut merged = Vec::with_capacity(items.len());
+    for item in items {
+        while let Some((key, change)) = changes.next_if(|(key, _)| **key < item.0) {
+            merged.extend(change.clone().map(|change| (key.clone(), change)));
+        }
+        match changes.next_if(|(key, _)| **key == item.0) {
+            Some((key, change)) => {
+                merged.extend(change.clone().map(|change| (key.clone(), change)));
+            }
+            None => merged.push(item),
+        }
+    }
+    for (key, change) in changes {
+        merged.extend(change.clone().map(|change| (key.clone(), change)));
+    }
+    merged
+}
+
+/// What is left of `range` behind `last`.
+fn after(range: &KeyRange, last: &Bytes) -> Option<KeyRange> {
+    at_or_after(range, successor(last))
+}
+
+/// What is left of `range` from `key` on.
+fn at_or_after(range: &KeyRange, key: Bytes) -> Option<KeyRange> {
+    match range {
+        KeyRange::Point(point) => (key <= *point).then(|| range.clone()),
+        KeyRange::Span(_, end) => Some(KeyRange::Span(key, end.clone())),
+    }
+    .filter(|rest| !rest.is_empty())
+}
+
+/// Refuses revisions that are compacted or not written yet.
+pub fn check_revision(revision: i64, state: &State) -> Result<()> {
+    if revision > state.revision {
+        return Err(Error::FutureRevision);
+    }
+    if revision > 0 && revision < state.compacted {
+        return Err(Error::Compacted);
+    }
+    Ok(())
+}
+
+/// Whether the request filters by revision.
+pub fn has_filter(request: &RangeRequest) -> bool {
+    request.min_mod_revision != 0
+        || request.max_mod_revision != 0
+        || request.min_create_revision != 0
+        || request.max_create_revision != 0
+}
+
+/// Whether the request asks for another order than that of the keys.
+pub fn has_custom_order(request: &RangeRequest) -> bool {
+    match request.sort_order() {
+        SortOrder::None => false,
+        SortOrder::Ascend => request.sort_target() != SortTarget::Key,
+        SortOrder::Descend => true,
+    }
+}
+
+fn passes(request: &RangeRequest, item: &Current) -> bool {
+    (request.max_mod_revision == 0 || item.mod_revision <= request.max_mod_revision)
+        && (request.min_mod_revision == 0 || item.mod_revision >= request.min_mod_revision)
+        && (request.max_create_revision == 0 || item.create_revision <= request.max_create_revision)
+        && (request.min_create_revision == 0 || item.create_revision >= request.min_create_revision)
+}
+
+/// Answers a range request whose revision has been checked; the header holds `revision` alone.
+pub async fn range(
+    mut cursor: Cursor<'_>,
+    request: &RangeRequest,
+    revision: i64,
+) -> Result<RangeResponse> {
+    let mut response = RangeResponse {
+        header: Some(ResponseHeader {
+            revision,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let target = request.sort_target();
+    // etcd sorts ascending when a target but no order is given, yet only what the limit let in.
+    let order = match (request.sort_order(), target) {
+        (SortOrder::None, SortTarget::Key) => SortOrder::None,
+        (SortOrder::None, _) => SortOrder::Ascend,
+        (order, _) => order,
+    };
+    let limit = usize::try_from(request.limit).unwrap_or(0);
+    let cut_late = has_filter(request) || has_custom_order(request);
+    let keep = if request.count_only {
+        0
+    } else if limit == 0 || cut_late {
+        usize::MAX
+    } else {
+        limit.saturating_add(1)
+    };
+    let mut kept = Vec::new();
+    while let Some(page) = cursor.next_page().await? {
+        response.count += page.len() as i64;
+        let room = keep - kept.len();
+        kept.extend(
+            page.into_iter()
+                .filter(|(_, item)| passes(request, item))
+                .take(room),
+        );
+    }
+    let by_value = target == SortTarget::Value;
+    if by_value {
+        for (_, item) in &mut kept {
+            item.value = Value::Inline(cursor.value(item).await?);
+        }
+    }
+    if order != SortOrder::None {
+        kept.sort_by(|a, b| compare(target, a, b));
+        if order == SortOrder::Descend {
+            kept.reverse();
+        }
+    }
+    if limit > 0 && kept.len() > limit {
+        kept.truncate(limit);
+        response.more = true;
+    }
+    response.kvs.reserve(kept.len());
+    for item in kept {
+        let answer = key_value(&cursor, request, item).await?;
+        response.kvs.push(answer);
+    }
+    Ok(response)
+}
+
+/// One key of an answer. etcd serves `keys_only` from its index, which knows no leases.
+pub async fn key_value(
+    cursor: &Cursor<'_>,
+    request: &RangeRequest,
+    (key, item): Item,
+) -> Result<KeyValue> {
+    if !request.keys_only {
+        let value = cursor.value(&item).await?;
+        return Ok(item.to_key_value(key, value));
+    }
+    let mut answer = item.to_key_value(key, Bytes::new());
+    if request.sort_target() != SortTarget::Value {
+        answer.lease = 0;
+    }
+    Ok(answer)
+}
+
+fn compare(target: SortTarget, a: &Item, b: &Item) -> Ordering {
+    match target {
+        SortTarget::Key => a.0.cmp(&b.0),
+        SortTarget::Version => a.1.version.cmp(&b.1.version),
+        SortTarget::Create => a.1.create_revision.cmp(&b.1.create_revision),
+        SortTarget::Mod => a.1.mod_revision.cmp(&b.1.mod_revision),
+        SortTarget::Value => match (&a.1.value, &b.1.value) {
+            (Value::Inline(a), Value::Inline(b)) => a.cmp(b),
+            _ => Ordering::Equal,
+        },
+    }
+}

@@ -1,0 +1,439 @@
+//! The keyspace as it will be once the batch being built is committed.
+
+use crate::error::Result;
+use crate::mvcc::blob;
+use crate::mvcc::keyspace::{
+    BLOB_THRESHOLD_BYTES, BlobRef, Change, Current, KeyRange, Layout, LeaseRecord, Revision, State,
+    Value,
+};
+use crate::mvcc::read::{self, Cursor, Item, Overlay};
+use crate::mvcc::watch::Commit;
+use crate::pb::etcdserverpb::{RangeRequest, RangeResponse};
+use crate::pb::mvccpb::{Event, KeyValue, event::EventType};
+use crate::store::{Direction, Op, PageLimit, View};
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap};
+
+/// Attachments read at a time.
+const PAGE: PageLimit = PageLimit {
+    items: 1000,
+    bytes: 1 << 20,
+};
+
+/// A value whose pieces are in the store already.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    /// The value, as the request holds it.
+    pub value: Bytes,
+    /// Where its pieces are.
+    pub blob: BlobRef,
+}
+
+/// A view, the changes made over it, and the ops that will make them true.
+pub struct Scratch {
+    view: View,
+    layout: Layout,
+    /// As if all changes were committed.
+    pub state: State,
+    keys: Overlay,
+    fetched: HashMap<Bytes, Option<Current>>,
+    leases: HashMap<i64, Option<LeaseRecord>>,
+    attachments: BTreeMap<(i64, Bytes), bool>,
+    staged: Vec<(Staged, bool)>,
+    ops: Vec<Op>,
+    ops_bytes: usize,
+    commits: Vec<Commit>,
+    /// Events of the transaction under way.
+    events: Vec<Event>,
+}
+
+/// What a batch came to.
+pub struct Outcome {
+    /// The state to commit.
+    pub state: State,
+    /// The ops to commit, but for the state's own.
+    pub ops: Vec<Op>,
+    /// What watchers will see.
+    pub commits: Vec<Commit>,
+}
+
+impl Scratch {
+    /// Nothing changed yet.
+    pub fn new(view: View, layout: Layout, state: State) -> Self {
+        Self {
+            view,
+            layout,
+            state,
+            keys: Overlay::new(),
+            fetched: HashMap::new(),
+            leases: HashMap::new(),
+            attachments: BTreeMap::new(),
+            staged: Vec::new(),
+            ops: Vec::new(),
+            ops_bytes: 0,
+            commits: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Reads keys and leases that requests will ask for, all at once.
+    pub async fn prefetch(&mut self, keys: Vec<Bytes>, leases: Vec<i64>) -> Result<()> {
+        let store_keys: Vec<Bytes> = keys
+            .iter()
+            .map(|key| self.layout.current(key))
+            .chain(leases.iter().map(|id| self.layout.lease(*id)))
+            .collect();
+        let mut records = self.view.get_many(&store_keys).await?.into_iter();
+        for (key, record) in keys.into_iter().zip(records.by_ref()) {
+            let found = record.map(Current::decode).transpose()?;
+            self.fetched.insert(key, found);
+        }
+        for (id, record) in leases.into_iter().zip(records) {
+            let found = record.map(LeaseRecord::decode).transpose()?;
+            self.leases.insert(id, found);
+        }
+        Ok(())
+    }
+
+    /// Makes values known whose pieces are in the store already.
+    pub fn add_staged(&mut self, staged: impl IntoIterator<Item = Staged>) {
+        self.staged
+            .extend(staged.into_iter().map(|staged| (staged, false)));
+    }
+
+    /// Bytes of the ops so far.
+    pub fn ops_bytes(&self) -> usize {
+        self.ops_bytes
+    }
+
+    /// Whether a read at `revision` would have to see changes that are only here.
+    pub fn is_ahead_of(&self, revision: i64) -> bool {
+        revision > 0
+            && self
+                .commits
+                .first()
+                .is_some_and(|commit| commit.revision <= revision)
+    }
+
+    /// The revision a read sees now: that of the transaction under way once it changed something.
+    pub fn read_revision(&self) -> i64 {
+        self.state.revision + i64::from(!self.events.is_empty())
+    }
+
+    /// The live version of a key.
+    pub async fn get(&mut self, key: &Bytes) -> Result<Option<Current>> {
+        if let Some(changed) = self.keys.get(key) {
+            return Ok(changed.clone());
+        }
+        if let Some(found) = self.fetched.get(key) {
+            return Ok(found.clone());
+        }
+        let found = read::current(&self.view, &self.layout, key).await?;
+        self.fetched.insert(key.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// The bytes of a value.
+    pub async fn value(&self, value: &Value) -> Result<Bytes> {
+        if let Value::Blob(blob) = value {
+            // The pieces of a blob made in this batch are not in the view yet.
+            let key = self.layout.blob(blob.id, 0);
+            if self
+                .ops
+                .iter()
+                .any(|op| matches!(op, Op::Set(at, _) if *at == key))
+            {
+                return Ok(self.unwritten_blob(blob));
+            }
+            if let Some((staged, _)) = self.staged.iter().find(|(made, _)| made.blob == *blob) {
+                return Ok(staged.value.clone());
+            }
+        }
+        read::value(&self.view, &self.layout, value).await
+    }
+
+    fn unwritten_blob(&self, blob: &BlobRef) -> Bytes {
+        let (start, end) = self.layout.blob_range(blob.id);
+        let mut value = Vec::new();
+        for op in &self.ops {
+            if let Op::Set(key, piece) = op
+                && *key >= start
+                && *key < end
+            {
+                value.extend_from_slice(piece);
+            }
+        }
+        Bytes::from(value)
+    }
+
+    /// A key as clients see it.
+    pub async fn key_value(&self, key: &Bytes, current: &Current) -> Result<KeyValue> {
+        let value = self.value(&current.value).await?;
+        Ok(current.to_key_value(key.clone(), value))
+    }
+
+    /// The live keys of a range.
+    pub async fn items(&self, range: KeyRange) -> Result<Vec<Item>> {
+        let mut cursor = self.cursor(range, 0);
+        let mut items = Vec::new();
+        while let Some(page) = cursor.next_page().await? {
+            items.extend(page);
+        }
+        Ok(items)
+    }
+
+    /// Answers a range request whose revision has been checked.
+    pub async fn range(&self, request: &RangeRequest) -> Result<RangeResponse> {
+        let range = KeyRange::new(request.key.clone(), request.range_end.clone());
+        let cursor = self.cursor(range, request.revision);
+        read::range(cursor, request, self.read_revision()).await
+    }
+
+    fn cursor(&self, range: KeyRange, revision: i64) -> Cursor<'_> {
+        Cursor::over(
+            self.layout.clone(),
+            self.view.clone(),
+            &self.keys,
+            &self.state,
+            range,
+            revision,
+        )
+    }
+
+    /// Writes a key; answers what it was.
+    pub async fn put(&mut self, key: Bytes, value: Bytes, lease: i64) -> Result<Option<Current>> {
+        let before = self.get(&key).await?;
+        let revision = self.next_revision();
+        let put = Current {
+            create_revision: before
+                .as_ref()
+                .map_or(revision.main, |before| before.create_revision),
+            mod_revision: revision.main,
+            sub: revision.sub,
+            version: before.as_ref().map_or(1, |before| before.version + 1),
+            lease,
+            value: self.store_value(&value),
+        };
+        let prev_kv = match &before {
+            Some(before) => Some(self.key_value(&key, before).await?),
+            None => None,
+        };
+        self.move_lease(
+            &key,
+            before.as_ref().map_or(0, |before| before.lease),
+            lease,
+        );
+        self.record(revision, &key, Some(put.clone()), before.as_ref());
+        self.events.push(Event {
+            r#type: EventType::Put.into(),
+            kv: Some(put.to_key_value(key, value)),
+            prev_kv,
+        });
+        Ok(before)
+    }
+
+    /// Deletes a live key.
+    pub async fn delete(&mut self, key: Bytes, before: &Current) -> Result<()> {
+        let revision = self.next_revision();
+        let prev_kv = Some(self.key_value(&key, before).await?);
+        self.move_lease(&key, before.lease, 0);
+        self.record(revision, &key, None, Some(before));
+        self.events.push(Event {
+            r#type: EventType::Delete.into(),
+            kv: Some(KeyValue {
+                key,
+                mod_revision: revision.main,
+                ..Default::default()
+            }),
+            prev_kv,
+        });
+        Ok(())
+    }
+
+    /// Ends the transaction under way; it takes a revision if it changed something.
+    pub fn end_transaction(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        self.state.revision += 1;
+        self.commits.push(Commit {
+            revision: self.state.revision,
+            events: std::mem::take(&mut self.events),
+        });
+    }
+
+    /// A lease, if it exists.
+    pub async fn lease(&mut self, id: i64) -> Result<Option<LeaseRecord>> {
+        if let Some(known) = self.leases.get(&id) {
+            return Ok(*known);
+        }
+        let record = self.view.get(&self.layout.lease(id)).await?;
+        let found = record.map(LeaseRecord::decode).transpose()?;
+        self.leases.insert(id, found);
+        Ok(found)
+    }
+
+    /// Makes, changes (`Some`) or ends (`None`) a lease.
+    pub fn set_lease(&mut self, id: i64, lease: Option<LeaseRecord>) {
+        let key = self.layout.lease(id);
+        self.push(match &lease {
+            Some(lease) => Op::Set(key, lease.encode()),
+            None => Op::Clear(key),
+        });
+        self.leases.insert(id, lease);
+    }
+
+    /// The keys that hang on a lease, ascending.
+    pub async fn attached_keys(&self, lease: i64) -> Result<Vec<Bytes>> {
+        let mut keys = attached_keys(&self.view, &self.layout, lease).await?;
+        let first = (lease, Bytes::new());
+        for ((id, key), attached) in self.attachments.range(first..) {
+            if *id != lease {
+                break;
+            }
+            match (keys.binary_search(key), attached) {
+                (Err(place), true) => keys.insert(place, key.clone()),
+                (Ok(place), false) => {
+                    keys.remove(place);
+                }
+                _ => {}
+            }
+        }
+        Ok(keys)
+    }
+
+    /// A metadata record.
+    pub async fn meta(&self, name: &str) -> Result<Option<Bytes>> {
+        let key = self.layout.meta(name);
+        let written = self.ops.iter().rev().find_map(|op| match op {
+            Op::Set(at, value) if *at == key => Some(value.clone()),
+            _ => None,
+        });
+        match written {
+            Some(value) => Ok(Some(value)),
+            None => Ok(self.view.get(&key).await?),
+        }
+    }
+
+    /// Writes a metadata record.
+    pub fn set_meta(&mut self, name: &str, value: Bytes) {
+        let key = self.layout.meta(name);
+        self.push(Op::Set(key, value));
+    }
+
+    /// Whether anything is to be committed; `before` is the state the scratch began with.
+    pub fn is_unchanged(&self, before: &State) -> bool {
+        self.ops.is_empty() && self.keys.is_empty() && self.state == *before
+    }
+
+    /// Ends the batch.
+    pub fn finish(mut self) -> Outcome {
+        for (key, change) in std::mem::take(&mut self.keys) {
+            let at = self.layout.current(&key);
+            self.push(match change {
+                Some(current) => Op::Set(at, current.encode()),
+                None => Op::Clear(at),
+            });
+        }
+        for ((lease, key), attached) in std::mem::take(&mut self.attachments) {
+            let at = self.layout.attachment(lease, &key);
+            self.push(if attached {
+                Op::Set(at, Bytes::new())
+            } else {
+                Op::Clear(at)
+            });
+        }
+        for (staged, used) in std::mem::take(&mut self.staged) {
+            self.push(Op::Clear(self.layout.staged(staged.blob.id)));
+            if !used {
+                self.push(blob::clear(&self.layout, &staged.blob));
+            }
+        }
+        Outcome {
+            state: self.state,
+            ops: self.ops,
+            commits: self.commits,
+        }
+    }
+
+    fn next_revision(&self) -> Revision {
+        Revision {
+            main: self.state.revision + 1,
+            sub: self.events.len() as u32,
+        }
+    }
+
+    fn record(
+        &mut self,
+        revision: Revision,
+        key: &Bytes,
+        put: Option<Current>,
+        before: Option<&Current>,
+    ) {
+        let kind: &'static [u8] = if put.is_some() { b"\x01" } else { b"\x00" };
+        self.push(Op::Set(
+            self.layout.index(key, revision),
+            Bytes::from_static(kind),
+        ));
+        let change = Change {
+            key: key.clone(),
+            put,
+            replaced: before.map(Current::as_replaced),
+        };
+        self.push(Op::Set(self.layout.history(revision), change.encode()));
+        // The live record, written once at the end of the batch, holds the value again.
+        self.ops_bytes += key.len() + change.value_bytes();
+        self.keys.insert(change.key, change.put);
+    }
+
+    fn store_value(&mut self, value: &Bytes) -> Value {
+        if value.len() <= BLOB_THRESHOLD_BYTES {
+            return Value::Inline(value.clone());
+        }
+        // The very bytes of the request, so that the address tells them apart.
+        let staged = self.staged.iter_mut().find(|(staged, used)| {
+            !used && staged.value.as_ptr() == value.as_ptr() && staged.value.len() == value.len()
+        });
+        if let Some((staged, used)) = staged {
+            *used = true;
+            return Value::Blob(staged.blob);
+        }
+        let blob = blob::name(value);
+        let layout = self.layout.clone();
+        for piece in blob::pieces(&layout, &blob, value) {
+            self.push(piece);
+        }
+        Value::Blob(blob)
+    }
+
+    fn move_lease(&mut self, key: &Bytes, from: i64, to: i64) {
+        if from == to {
+            return;
+        }
+        if from != 0 {
+            self.attachments.insert((from, key.clone()), false);
+        }
+        if to != 0 {
+            self.attachments.insert((to, key.clone()), true);
+        }
+    }
+
+    fn push(&mut self, op: Op) {
+        self.ops_bytes += op.size_bytes();
+        self.ops.push(op);
+    }
+}
+
+/// The keys that hang on a lease in a view, ascending.
+pub async fn attached_keys(view: &View, layout: &Layout, lease: i64) -> Result<Vec<Bytes>> {
+    let (mut from, end) = layout.attachment_range(lease);
+    let mut keys = Vec::new();
+    loop {
+        let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
+        keys.extend(page.items.iter().map(|(key, _)| layout.attached_key(key)));
+        match page.items.last() {
+            Some((key, _)) if page.more => from = crate::mvcc::keyspace::successor(key),
+            _ => return Ok(keys),
+        }
+    }
+}

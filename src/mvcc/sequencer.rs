@@ -1,0 +1,534 @@
+//! The one writer of an instance: group commit, dense revisions, settled outcomes.
+//!
+//! Requests wait in one bounded queue. The sequencer takes what is waiting, evaluates it over
+//! one view and applies the result as one batch, guarded by the state record. Whoever else wrote
+//! in between makes that a conflict, and the batch is evaluated again. A write whose outcome is
+//! unknown is settled by looking: the batch leaves its number under its writer's key, and no
+//! later attempt can commit before an earlier one without its guard failing.
+
+use crate::error::{Error, Result};
+use crate::mvcc::keyspace::{Layout, State};
+use crate::mvcc::lease::{self, Hints};
+use crate::mvcc::scratch::{Scratch, Staged};
+use crate::mvcc::watch::{Commit, Hub};
+use crate::mvcc::{alarm, blob, clock, compact, read, txn};
+use crate::pb::etcdserverpb::*;
+use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+/// Requests that may wait; one more is refused as etcd refuses it.
+const MAX_QUEUED_REQUESTS: usize = 5000;
+/// Bytes of requests that may wait; further ones wait at their connections.
+const MAX_QUEUED_BYTES: usize = 256 << 20;
+/// Requests evaluated into one batch.
+const MAX_BATCH_REQUESTS: usize = 1024;
+/// Bytes of ops after which a batch takes no further request.
+const MAX_BATCH_BYTES: usize = 8 << 20;
+/// Evaluations of one batch before its requests are given up.
+const MAX_ATTEMPTS: u32 = 100;
+/// Pause before the store is asked again after it was out of reach or the outcome unknown.
+const RETRY_PAUSE: Duration = Duration::from_millis(5);
+
+/// What the sequencer can be asked to do.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// Write a key.
+    Put(PutRequest),
+    /// Delete keys.
+    Delete(DeleteRangeRequest),
+    /// Compare, read and write.
+    Txn(TxnRequest),
+    /// Forget what is older than a revision.
+    Compact(i64),
+    /// Make a lease.
+    LeaseGrant(LeaseGrantRequest),
+    /// Extend a lease.
+    LeaseKeepAlive(LeaseKeepAliveRequest),
+    /// End a lease.
+    LeaseRevoke(i64),
+    /// End a lease if its time is over.
+    LeaseExpire(i64),
+    /// Raise or clear an alarm.
+    Alarm(AlarmRequest),
+}
+
+/// The answer to the request of the same name.
+#[derive(Debug)]
+pub enum Response {
+    /// To `Put`.
+    Put(PutResponse),
+    /// To `Delete`.
+    Delete(DeleteRangeResponse),
+    /// To `Txn`.
+    Txn(TxnResponse),
+    /// To `Compact`: the newest revision.
+    Compact(i64),
+    /// To `LeaseGrant`.
+    LeaseGrant(LeaseGrantResponse),
+    /// To `LeaseKeepAlive`.
+    LeaseKeepAlive(LeaseKeepAliveResponse),
+    /// To `LeaseRevoke`: the newest revision.
+    LeaseRevoke(i64),
+    /// To `LeaseExpire`: the deadline, when it has not passed.
+    LeaseExpire(Option<i64>),
+    /// To `Alarm`.
+    Alarm(AlarmResponse),
+}
+
+/// A waiting request.
+struct Pending {
+    request: Request,
+    staged: Vec<Staged>,
+    reply: oneshot::Sender<Result<Response>>,
+    _bytes: OwnedSemaphorePermit,
+}
+
+/// Hands requests to the sequencer. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    queue: mpsc::Sender<Pending>,
+    bytes: Arc<Semaphore>,
+    store: Store,
+    layout: Layout,
+    writer: u64,
+    timeout: Duration,
+}
+
+/// What the sequencer works with.
+pub struct Context {
+    /// Where the keyspace is.
+    pub store: Store,
+    /// Its layout.
+    pub layout: Layout,
+    /// This process, among the writers of the instance.
+    pub writer: u64,
+    /// Whom to tell of commits.
+    pub hub: Arc<Hub>,
+    /// Gets the state after each commit.
+    pub states: watch::Sender<State>,
+    /// Whom to tell of leases.
+    pub hints: Hints,
+    /// Counts the batches of this writer; the last one applied.
+    pub applied: Arc<AtomicU64>,
+    /// Gets the reason when the store has failed for good.
+    pub failed: watch::Sender<Option<Arc<str>>>,
+}
+
+/// Makes the queue and its handle; `run` must be spawned with the other end.
+pub fn queue(context: &Context, timeout: Duration) -> (Handle, Receiver) {
+    let (sender, receiver) = mpsc::channel(MAX_QUEUED_REQUESTS);
+    let handle = Handle {
+        queue: sender,
+        bytes: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
+        store: context.store.clone(),
+        layout: context.layout.clone(),
+        writer: context.writer,
+        timeout,
+    };
+    (handle, Receiver(receiver))
+}
+
+/// The sequencer's end of the queue.
+pub struct Receiver(mpsc::Receiver<Pending>);
+
+impl Handle {
+    /// Waits for the outcome of a request. `Timeout` leaves it open.
+    pub async fn submit(&self, request: Request) -> Result<Response> {
+        match tokio::time::timeout(self.timeout, self.submit_without_timeout(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Timeout),
+        }
+    }
+
+    async fn submit_without_timeout(&self, request: Request) -> Result<Response> {
+        let bytes = request.size_bytes().min(MAX_QUEUED_BYTES) as u32;
+        let permit = match self.bytes.clone().acquire_many_owned(bytes).await {
+            Ok(permit) => permit,
+            Err(_) => return Err(Error::Stopped),
+        };
+        let mut staged = Vec::new();
+        let stage_above = self.store.limits().batch_bytes / 4;
+        if bytes as usize > stage_above {
+            let mut values = Vec::new();
+            request.values(&mut values);
+            for value in values.into_iter().filter(|value| value.len() > stage_above) {
+                let id = BatchId {
+                    writer: self.writer,
+                    sequence: 0,
+                };
+                let now_ms = clock::now_ms();
+                let blob = blob::stage(&self.store, &self.layout, id, value, now_ms).await?;
+                staged.push(Staged {
+                    value: value.clone(),
+                    blob,
+                });
+            }
+        }
+        let (reply, outcome) = oneshot::channel();
+        let pending = Pending {
+            request,
+            staged,
+            reply,
+            _bytes: permit,
+        };
+        self.queue.try_send(pending).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::TooManyRequests,
+            mpsc::error::TrySendError::Closed(_) => Error::Stopped,
+        })?;
+        outcome.await.unwrap_or(Err(Error::Stopped))
+    }
+}
+
+impl Request {
+    fn size_bytes(&self) -> usize {
+        use prost::Message;
+        match self {
+            Request::Put(put) => put.encoded_len(),
+            Request::Delete(delete) => delete.encoded_len(),
+            Request::Txn(txn) => txn.encoded_len(),
+            _ => 64,
+        }
+    }
+
+    fn values<'a>(&'a self, values: &mut Vec<&'a Bytes>) {
+        match self {
+            Request::Put(put) => values.push(&put.value),
+            Request::Txn(txn) => txn::collect_values(txn, values),
+            _ => {}
+        }
+    }
+
+    fn points(&self, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) {
+        match self {
+            Request::Put(put) => {
+                keys.push(put.key.clone());
+                leases.extend((put.lease != 0).then_some(put.lease));
+            }
+            Request::Delete(delete) if delete.range_end.is_empty() => {
+                keys.push(delete.key.clone());
+            }
+            Request::Txn(txn) => txn::collect_points(txn, keys, leases),
+            Request::LeaseGrant(LeaseGrantRequest { id, .. })
+            | Request::LeaseKeepAlive(LeaseKeepAliveRequest { id })
+            | Request::LeaseRevoke(id)
+            | Request::LeaseExpire(id) => leases.push(*id),
+            _ => {}
+        }
+    }
+
+    /// Refuses what a raised alarm forbids.
+    fn check_alarms(&self, state: &State) -> Result<()> {
+        let is_alarm_or_lease_upkeep = matches!(
+            self,
+            Request::Alarm(_) | Request::LeaseKeepAlive(_) | Request::LeaseExpire(_)
+        );
+        if state.corrupt && !is_alarm_or_lease_upkeep {
+            return Err(Error::Corrupt);
+        }
+        let needs_space = match self {
+            Request::Put(_) | Request::LeaseGrant(_) => true,
+            Request::Txn(txn) => txn::needs_space(txn),
+            _ => false,
+        };
+        if state.no_space && needs_space {
+            return Err(Error::NoSpace);
+        }
+        Ok(())
+    }
+}
+
+/// Serves the queue until `closing` says so or the store fails; what waits then is still done.
+pub async fn run(
+    context: Context,
+    mut receiver: Receiver,
+    sequence: u64,
+    mut closing: watch::Receiver<bool>,
+) {
+    let mut sequencer = Sequencer {
+        context,
+        sequence,
+        unsettled: Vec::new(),
+        cap: MAX_BATCH_REQUESTS,
+    };
+    let mut waiting = VecDeque::new();
+    let mut taken = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            tokio::select! {
+                biased;
+                count = receiver.0.recv_many(&mut taken, MAX_BATCH_REQUESTS) => {
+                    if count == 0 {
+                        return;
+                    }
+                }
+                _ = closing.wait_for(|closing| *closing), if !receiver.0.is_closed() => {
+                    receiver.0.close();
+                }
+            }
+            waiting.extend(taken.drain(..));
+        }
+        while waiting.len() < MAX_BATCH_REQUESTS
+            && let Ok(pending) = receiver.0.try_recv()
+        {
+            waiting.push_back(pending);
+        }
+        if let Err(reason) = sequencer.commit(&mut waiting).await {
+            sequencer.fail(reason, waiting, receiver).await;
+            return;
+        }
+    }
+}
+
+struct Sequencer {
+    context: Context,
+    /// Of the last batch tried.
+    sequence: u64,
+    /// Batches that may have been applied, or may yet be: at most one of them, for they
+    /// exclude each other by their guards.
+    unsettled: Vec<Attempt>,
+    /// Requests the next batch may take; lowered when a batch is too large for the store.
+    cap: usize,
+}
+
+/// An evaluated batch: what it answers to the first requests, and what it tells watchers.
+struct Attempt {
+    sequence: u64,
+    answers: Vec<Result<Response>>,
+    state: State,
+    commits: Vec<Commit>,
+}
+
+/// What to do after one attempt.
+enum Step {
+    /// The first requests are answered.
+    Done,
+    /// Evaluate again at once.
+    Again,
+    /// Evaluate again after [`RETRY_PAUSE`].
+    Wait,
+}
+
+impl Sequencer {
+    /// Commits a batch made of the first requests of `waiting` and answers them.
+    async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
+        for _ in 0..MAX_ATTEMPTS {
+            match self.attempt(waiting).await {
+                Ok(Step::Done) => return Ok(()),
+                Ok(Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {}
+                Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                Err(Error::Store(StoreError::Fatal(reason))) => return Err(reason),
+                // A record that cannot be read: no write may be built on it.
+                Err(error) => return Err(error.to_string().into()),
+            }
+        }
+        self.give_up(waiting, &Error::Timeout);
+        Ok(())
+    }
+
+    async fn attempt(&mut self, waiting: &mut VecDeque<Pending>) -> Result<Step> {
+        let layout = self.context.layout.clone();
+        let view = self.context.store.view(Consistency::Linearizable).await?;
+        if !self.unsettled.is_empty() {
+            let record = view.get(&layout.writer(self.context.writer)).await?;
+            let last = last_sequence(record)?;
+            let applied = self
+                .unsettled
+                .iter()
+                .position(|attempt| attempt.sequence == last);
+            if let Some(applied) = applied {
+                let attempt = self.unsettled.swap_remove(applied);
+                self.settle(attempt, waiting);
+                return Ok(Step::Done);
+            }
+        }
+        let before = read::state(&view, &layout).await?;
+        let mut scratch = Scratch::new(view, layout.clone(), before);
+        let answers = self.evaluate(&mut scratch, waiting).await?;
+        // While an earlier attempt is unsettled even an empty batch is written: it is the fence.
+        if scratch.is_unchanged(&before) && self.unsettled.is_empty() {
+            answer(answers, waiting);
+            return Ok(Step::Done);
+        }
+        self.sequence += 1;
+        let id = BatchId {
+            writer: self.context.writer,
+            sequence: self.sequence,
+        };
+        let mut outcome = scratch.finish();
+        outcome.state.batch = id;
+        outcome
+            .ops
+            .push(Op::Set(layout.state(), outcome.state.encode()));
+        outcome.ops.push(Op::Set(
+            layout.writer(id.writer),
+            Bytes::copy_from_slice(&id.sequence.to_be_bytes()),
+        ));
+        let attempt = Attempt {
+            sequence: id.sequence,
+            answers,
+            state: outcome.state,
+            commits: outcome.commits,
+        };
+        let batch = Batch {
+            id,
+            guard: Some(Guard {
+                key: layout.state(),
+                expected: Some(before.encode()),
+            }),
+            ops: outcome.ops,
+        };
+        match self.context.store.apply(batch).await {
+            Ok(()) => {
+                self.settle(attempt, waiting);
+                Ok(Step::Done)
+            }
+            Err(ApplyError::Conflict) => Ok(Step::Again),
+            Err(ApplyError::Unknown) => {
+                self.unsettled.push(attempt);
+                Ok(Step::Wait)
+            }
+            Err(ApplyError::TooLarge) if attempt.answers.len() > 1 => {
+                self.cap = attempt.answers.len() / 2;
+                Ok(Step::Again)
+            }
+            Err(ApplyError::TooLarge) => {
+                answer(vec![Err(Error::RequestTooLarge)], waiting);
+                Ok(Step::Done)
+            }
+            Err(ApplyError::NotLeader { .. }) => {
+                self.give_up(waiting, &Error::LeaderChanged);
+                Ok(Step::Done)
+            }
+            Err(ApplyError::Fatal(reason)) => Err(Error::Store(StoreError::Fatal(reason))),
+        }
+    }
+
+    /// Evaluates the first requests, as many as one batch may hold.
+    async fn evaluate(
+        &self,
+        scratch: &mut Scratch,
+        waiting: &VecDeque<Pending>,
+    ) -> Result<Vec<Result<Response>>> {
+        let max_bytes = MAX_BATCH_BYTES.min(self.context.store.limits().batch_bytes / 2);
+        let (mut keys, mut leases) = (Vec::new(), Vec::new());
+        for pending in waiting.iter().take(self.cap) {
+            pending.request.points(&mut keys, &mut leases);
+        }
+        scratch.prefetch(keys, leases).await?;
+        let mut answers = Vec::with_capacity(waiting.len().min(self.cap));
+        for pending in waiting.iter().take(self.cap) {
+            if scratch.ops_bytes() > max_bytes || reads_ahead(scratch, &pending.request) {
+                break;
+            }
+            scratch.add_staged(pending.staged.iter().cloned());
+            match evaluate_one(scratch, &pending.request).await {
+                Err(error @ (Error::Store(_) | Error::CorruptRecord { .. })) => return Err(error),
+                answer => answers.push(answer),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// An attempt has been applied: tells watchers, then those who wait.
+    fn settle(&mut self, attempt: Attempt, waiting: &mut VecDeque<Pending>) {
+        self.unsettled.clear();
+        self.cap = MAX_BATCH_REQUESTS;
+        self.context
+            .applied
+            .store(attempt.sequence, Ordering::Relaxed);
+        self.context.states.send_replace(attempt.state);
+        self.context.hub.publish(attempt.state, attempt.commits);
+        for granted in attempt.answers.iter().flatten() {
+            if let Response::LeaseGrant(LeaseGrantResponse { id, ttl, .. }) = granted {
+                self.context.hints.granted(*id, *ttl);
+            }
+        }
+        answer(attempt.answers, waiting);
+    }
+
+    /// Answers all that wait with `error`. An outcome that is unknown stays so to them, but
+    /// watchers will hear of it once it is settled.
+    fn give_up(&mut self, waiting: &mut VecDeque<Pending>, error: &Error) {
+        for attempt in &mut self.unsettled {
+            attempt.answers.clear();
+        }
+        for pending in waiting.drain(..) {
+            reply(pending, Err(error.clone()));
+        }
+    }
+
+    /// The store has failed for good: nothing is acknowledged any more.
+    async fn fail(self, reason: Arc<str>, waiting: VecDeque<Pending>, mut receiver: Receiver) {
+        tracing::error!(%reason, "the store has failed");
+        let error = Error::Store(StoreError::Fatal(reason.clone()));
+        self.context.failed.send_replace(Some(reason));
+        receiver.0.close();
+        for pending in waiting {
+            reply(pending, Err(error.clone()));
+        }
+        while let Some(pending) = receiver.0.recv().await {
+            reply(pending, Err(error.clone()));
+        }
+    }
+}
+
+/// Whether a request reads an old revision that only this batch makes: it must be the first of
+/// the next batch then.
+fn reads_ahead(scratch: &Scratch, request: &Request) -> bool {
+    match request {
+        Request::Txn(txn) => scratch.is_ahead_of(txn::newest_old_revision(txn)),
+        _ => false,
+    }
+}
+
+async fn evaluate_one(scratch: &mut Scratch, request: &Request) -> Result<Response> {
+    request.check_alarms(&scratch.state)?;
+    Ok(match request {
+        Request::Put(put) => Response::Put(txn::put(scratch, put).await?),
+        Request::Delete(delete) => Response::Delete(txn::delete(scratch, delete).await?),
+        Request::Txn(txn) => Response::Txn(txn::txn(scratch, txn).await?),
+        Request::Compact(revision) => Response::Compact(compact::begin(scratch, *revision)?),
+        Request::LeaseGrant(grant) => Response::LeaseGrant(lease::grant(scratch, grant).await?),
+        Request::LeaseKeepAlive(keep_alive) => {
+            Response::LeaseKeepAlive(lease::keep_alive(scratch, keep_alive).await?)
+        }
+        Request::LeaseRevoke(id) => {
+            lease::revoke(scratch, *id).await?;
+            Response::LeaseRevoke(scratch.state.revision)
+        }
+        Request::LeaseExpire(id) => Response::LeaseExpire(lease::expire(scratch, *id).await?),
+        Request::Alarm(alarm) => Response::Alarm(alarm::change(scratch, alarm).await?),
+    })
+}
+
+/// The sequence in a writer's record; 0 before its first batch.
+pub fn last_sequence(record: Option<Bytes>) -> Result<u64> {
+    let Some(record) = record else { return Ok(0) };
+    let bytes = record.as_ref().try_into();
+    bytes
+        .map(u64::from_be_bytes)
+        .map_err(|_| Error::CorruptRecord {
+            subspace: 'w',
+            detail: "wrong length",
+        })
+}
+
+fn answer(answers: Vec<Result<Response>>, waiting: &mut VecDeque<Pending>) {
+    for answer in answers {
+        if let Some(pending) = waiting.pop_front() {
+            reply(pending, answer);
+        }
+    }
+}
+
+fn reply(pending: Pending, answer: Result<Response>) {
+    // The client may have given up meanwhile.
+    let _ = pending.reply.send(answer);
+}

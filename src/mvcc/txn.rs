@@ -1,0 +1,479 @@
+//! What put, delete and transaction requests mean: which are refused, and what the others do.
+//!
+//! A request is checked against the state before it, all of it, before its first change: an
+//! error means that nothing happened.
+
+use crate::error::{Error, Result};
+use crate::mvcc::keyspace::{KeyRange, State};
+use crate::mvcc::read::check_revision;
+use crate::mvcc::scratch::Scratch;
+use crate::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use crate::pb::etcdserverpb::range_request::{SortOrder, SortTarget};
+use crate::pb::etcdserverpb::request_op::Request;
+use crate::pb::etcdserverpb::response_op::Response;
+use crate::pb::etcdserverpb::{
+    Compare, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest,
+    RequestOp, ResponseHeader, ResponseOp, TxnRequest, TxnResponse,
+};
+use crate::pb::mvccpb::KeyValue;
+use bytes::Bytes;
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+/// Refuses a range request that can never be answered.
+pub fn check_range(request: &RangeRequest) -> Result<()> {
+    if request.key.is_empty() {
+        return Err(Error::EmptyKey);
+    }
+    if SortOrder::try_from(request.sort_order).is_err()
+        || SortTarget::try_from(request.sort_target).is_err()
+    {
+        return Err(Error::InvalidSortOption);
+    }
+    Ok(())
+}
+
+/// Refuses a put request that can never be done.
+pub fn check_put(request: &PutRequest) -> Result<()> {
+    if request.key.is_empty() {
+        return Err(Error::EmptyKey);
+    }
+    if request.ignore_value && !request.value.is_empty() {
+        return Err(Error::ValueProvided);
+    }
+    if request.ignore_lease && request.lease != 0 {
+        return Err(Error::LeaseProvided);
+    }
+    Ok(())
+}
+
+/// Refuses a delete request that can never be done.
+pub fn check_delete(request: &DeleteRangeRequest) -> Result<()> {
+    if request.key.is_empty() {
+        return Err(Error::EmptyKey);
+    }
+    Ok(())
+}
+
+/// Refuses a transaction that can never be done.
+pub fn check_txn(request: &TxnRequest, max_ops: usize) -> Result<()> {
+    check_branches(request, max_ops)?;
+    Writes::of(&request.success)?;
+    Writes::of(&request.failure)?;
+    Ok(())
+}
+
+/// A nested transaction may hold as many operations as its parent left over.
+fn check_branches(request: &TxnRequest, max_ops: usize) -> Result<()> {
+    let ops = request
+        .compare
+        .len()
+        .max(request.success.len())
+        .max(request.failure.len());
+    let Some(left) = max_ops.checked_sub(ops) else {
+        return Err(Error::TooManyOps);
+    };
+    if request.compare.iter().any(|compare| compare.key.is_empty()) {
+        return Err(Error::EmptyKey);
+    }
+    for op in request.success.iter().chain(&request.failure) {
+        match &op.request {
+            None => return Err(Error::KeyNotFound),
+            Some(Request::RequestRange(range)) => check_range(range)?,
+            Some(Request::RequestPut(put)) => check_put(put)?,
+            Some(Request::RequestDeleteRange(delete)) => check_delete(delete)?,
+            Some(Request::RequestTxn(txn)) => check_branches(txn, left)?,
+        }
+    }
+    Ok(())
+}
+
+/// The keys a branch writes. No key may be put twice, or put and deleted.
+#[derive(Default)]
+struct Writes<'a> {
+    puts: HashSet<&'a [u8]>,
+    deletes: Vec<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> Writes<'a> {
+    fn of(ops: &'a [RequestOp]) -> Result<Self> {
+        let mut all = Self::default();
+        for op in ops {
+            if let Some(Request::RequestDeleteRange(delete)) = &op.request {
+                all.deletes.push((&delete.key, &delete.range_end));
+            }
+        }
+        for op in ops {
+            let Some(Request::RequestTxn(txn)) = &op.request else {
+                continue;
+            };
+            let then = Self::of(&txn.success)?;
+            let otherwise = Self::of(&txn.failure)?;
+            for key in &then.puts {
+                all.add_put(key)?;
+            }
+            for key in &otherwise.puts {
+                // Only one of the two branches runs, so they may share keys.
+                if then.puts.contains(key) {
+                    all.check_deletes(key)?;
+                } else {
+                    all.add_put(key)?;
+                }
+            }
+            all.deletes.extend(then.deletes);
+            all.deletes.extend(otherwise.deletes);
+        }
+        for op in ops {
+            if let Some(Request::RequestPut(put)) = &op.request {
+                all.add_put(&put.key)?;
+            }
+        }
+        Ok(all)
+    }
+
+    fn add_put(&mut self, key: &'a [u8]) -> Result<()> {
+        if !self.puts.insert(key) {
+            return Err(Error::DuplicateKey);
+        }
+        self.check_deletes(key)
+    }
+
+    fn check_deletes(&self, key: &[u8]) -> Result<()> {
+        let deleted = self.deletes.iter().any(|(start, end)| match *end {
+            [] => key == *start,
+            // As in etcd, an open end ("\0") is below every key here, and so holds none.
+            end => *start <= key && key < end,
+        });
+        if deleted {
+            return Err(Error::DuplicateKey);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a transaction only reads, whichever way its compares go.
+pub fn is_read_only(request: &TxnRequest) -> bool {
+    let reads = |op: &RequestOp| match &op.request {
+        Some(Request::RequestRange(_)) => true,
+        Some(Request::RequestTxn(txn)) => is_read_only(txn),
+        _ => false,
+    };
+    request.success.iter().chain(&request.failure).all(reads)
+}
+
+/// Whether every range of a transaction may be served without a quorum.
+pub fn is_serializable(request: &TxnRequest) -> bool {
+    let serializable = |op: &RequestOp| match &op.request {
+        Some(Request::RequestRange(range)) => range.serializable,
+        _ => false,
+    };
+    let mut ops = request.success.iter().chain(&request.failure);
+    ops.all(serializable)
+}
+
+/// Whether the NOSPACE alarm forbids a transaction: one that puts, in a branch of its own.
+pub fn needs_space(request: &TxnRequest) -> bool {
+    let puts = |op: &RequestOp| matches!(op.request, Some(Request::RequestPut(_)));
+    request.success.iter().chain(&request.failure).any(puts)
+}
+
+/// The newest of the old revisions a transaction reads; 0 if it reads only the newest.
+pub fn newest_old_revision(request: &TxnRequest) -> i64 {
+    let revision = |op: &RequestOp| match &op.request {
+        Some(Request::RequestRange(range)) => range.revision,
+        Some(Request::RequestTxn(txn)) => newest_old_revision(txn),
+        _ => 0,
+    };
+    let ops = request.success.iter().chain(&request.failure);
+    ops.map(revision).max().unwrap_or(0).max(0)
+}
+
+/// Adds the keys a transaction surely reads one by one, and the leases it names.
+pub fn collect_points(request: &TxnRequest, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) {
+    for compare in &request.compare {
+        if compare.range_end.is_empty() {
+            keys.push(compare.key.clone());
+        }
+    }
+    for op in request.success.iter().chain(&request.failure) {
+        match &op.request {
+            Some(Request::RequestPut(put)) => {
+                keys.push(put.key.clone());
+                leases.extend((put.lease != 0).then_some(put.lease));
+            }
+            Some(Request::RequestDeleteRange(delete)) if delete.range_end.is_empty() => {
+                keys.push(delete.key.clone());
+            }
+            Some(Request::RequestTxn(txn)) => collect_points(txn, keys, leases),
+            _ => {}
+        }
+    }
+}
+
+/// The values a transaction may write.
+pub fn collect_values<'a>(request: &'a TxnRequest, values: &mut Vec<&'a Bytes>) {
+    for op in request.success.iter().chain(&request.failure) {
+        match &op.request {
+            Some(Request::RequestPut(put)) => values.push(&put.value),
+            Some(Request::RequestTxn(txn)) => collect_values(txn, values),
+            _ => {}
+        }
+    }
+}
+
+/// Does a put request as a transaction of its own.
+pub async fn put(scratch: &mut Scratch, request: &PutRequest) -> Result<PutResponse> {
+    precheck_put(scratch, request).await?;
+    let response = do_put(scratch, request).await?;
+    scratch.end_transaction();
+    Ok(response)
+}
+
+/// Does a delete request as a transaction of its own.
+pub async fn delete(
+    scratch: &mut Scratch,
+    request: &DeleteRangeRequest,
+) -> Result<DeleteRangeResponse> {
+    let response = do_delete(scratch, request).await?;
+    scratch.end_transaction();
+    Ok(response)
+}
+
+/// Does a transaction. All compares, nested ones too, look at the state before it.
+pub async fn txn(scratch: &mut Scratch, request: &TxnRequest) -> Result<TxnResponse> {
+    let path = choose(scratch, request).await?;
+    precheck(scratch, request, &path).await?;
+    let mut response = run(scratch, request, &path).await?;
+    response.header = Some(header(scratch.read_revision()));
+    scratch.end_transaction();
+    Ok(response)
+}
+
+/// The branch a transaction takes, and those its nested transactions take.
+struct Path {
+    succeeded: bool,
+    nested: Vec<Path>,
+}
+
+impl Path {
+    fn ops<'a>(&self, request: &'a TxnRequest) -> &'a [RequestOp] {
+        if self.succeeded {
+            &request.success
+        } else {
+            &request.failure
+        }
+    }
+}
+
+async fn choose(scratch: &mut Scratch, request: &TxnRequest) -> Result<Path> {
+    let mut succeeded = true;
+    for compare in &request.compare {
+        if !holds(scratch, compare).await? {
+            succeeded = false;
+            break;
+        }
+    }
+    let mut path = Path {
+        succeeded,
+        nested: Vec::new(),
+    };
+    for op in path.ops(request) {
+        if let Some(Request::RequestTxn(txn)) = &op.request {
+            path.nested.push(Box::pin(choose(scratch, txn)).await?);
+        }
+    }
+    Ok(path)
+}
+
+async fn precheck(scratch: &mut Scratch, request: &TxnRequest, path: &Path) -> Result<()> {
+    let mut nested = path.nested.iter();
+    for op in path.ops(request) {
+        match &op.request {
+            Some(Request::RequestRange(range)) => {
+                check_txn_revision(range.revision, &scratch.state)?
+            }
+            Some(Request::RequestPut(put)) => precheck_put(scratch, put).await?,
+            Some(Request::RequestTxn(txn)) => {
+                if let Some(path) = nested.next() {
+                    Box::pin(precheck(scratch, txn, path)).await?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Within a transaction only 0 means the newest revision.
+fn check_txn_revision(revision: i64, state: &State) -> Result<()> {
+    if revision < 0 && revision < state.compacted {
+        return Err(Error::Compacted);
+    }
+    check_revision(revision, state)
+}
+
+async fn precheck_put(scratch: &mut Scratch, request: &PutRequest) -> Result<()> {
+    if request.lease != 0 && scratch.lease(request.lease).await?.is_none() {
+        return Err(Error::LeaseNotFound);
+    }
+    if (request.ignore_value || request.ignore_lease) && scratch.get(&request.key).await?.is_none()
+    {
+        return Err(Error::KeyNotFound);
+    }
+    Ok(())
+}
+
+async fn run(scratch: &mut Scratch, request: &TxnRequest, path: &Path) -> Result<TxnResponse> {
+    let mut responses = Vec::with_capacity(path.ops(request).len());
+    let mut nested = path.nested.iter();
+    for op in path.ops(request) {
+        let response = match &op.request {
+            None => return Err(Error::KeyNotFound),
+            Some(Request::RequestRange(range)) => {
+                Response::ResponseRange(scratch.range(range).await?)
+            }
+            Some(Request::RequestPut(put)) => Response::ResponsePut(do_put(scratch, put).await?),
+            Some(Request::RequestDeleteRange(delete)) => {
+                Response::ResponseDeleteRange(do_delete(scratch, delete).await?)
+            }
+            Some(Request::RequestTxn(txn)) => {
+                let path = nested.next().ok_or(Error::KeyNotFound)?;
+                Response::ResponseTxn(Box::pin(run(scratch, txn, path)).await?)
+            }
+        };
+        responses.push(ResponseOp {
+            response: Some(response),
+        });
+    }
+    Ok(TxnResponse {
+        header: Some(ResponseHeader::default()),
+        succeeded: path.succeeded,
+        responses,
+    })
+}
+
+async fn do_put(scratch: &mut Scratch, request: &PutRequest) -> Result<PutResponse> {
+    let mut value = request.value.clone();
+    let mut lease = request.lease;
+    if (request.ignore_value || request.ignore_lease)
+        && let Some(before) = scratch.get(&request.key).await?
+    {
+        if request.ignore_value {
+            value = scratch.value(&before.value).await?;
+        }
+        if request.ignore_lease {
+            lease = before.lease;
+        }
+    }
+    let before = scratch.put(request.key.clone(), value, lease).await?;
+    let prev_kv = match before {
+        Some(before) if request.prev_kv => Some(scratch.key_value(&request.key, &before).await?),
+        _ => None,
+    };
+    Ok(PutResponse {
+        header: Some(header(scratch.read_revision())),
+        prev_kv,
+    })
+}
+
+async fn do_delete(
+    scratch: &mut Scratch,
+    request: &DeleteRangeRequest,
+) -> Result<DeleteRangeResponse> {
+    let items = match KeyRange::new(request.key.clone(), request.range_end.clone()) {
+        KeyRange::Point(key) => {
+            let found = scratch.get(&key).await?;
+            found.map(|found| (key, found)).into_iter().collect()
+        }
+        range => scratch.items(range).await?,
+    };
+    let mut response = DeleteRangeResponse {
+        deleted: items.len() as i64,
+        ..Default::default()
+    };
+    for (key, before) in items {
+        if request.prev_kv {
+            let prev_kv: KeyValue = scratch.key_value(&key, &before).await?;
+            response.prev_kvs.push(prev_kv);
+        }
+        scratch.delete(key, &before).await?;
+    }
+    response.header = Some(header(scratch.read_revision()));
+    Ok(response)
+}
+
+fn header(revision: i64) -> ResponseHeader {
+    ResponseHeader {
+        revision,
+        ..Default::default()
+    }
+}
+
+async fn holds(scratch: &mut Scratch, compare: &Compare) -> Result<bool> {
+    let items = match KeyRange::new(compare.key.clone(), compare.range_end.clone()) {
+        KeyRange::Point(key) => {
+            let found = scratch.get(&key).await?;
+            found.map(|found| (key, found)).into_iter().collect()
+        }
+        range => scratch.items(range).await?,
+    };
+    if items.is_empty() {
+        // A missing key has no value to compare, but counts as version, revision and lease 0.
+        return Ok(compare.target != CompareTarget::Value as i32
+            && compare_one(compare, &KeyValue::default()));
+    }
+    for (key, item) in &items {
+        if !compare_one(compare, &scratch.key_value(key, item).await?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn compare_one(compare: &Compare, found: &KeyValue) -> bool {
+    let number = |wanted: Option<i64>, found: i64| found.cmp(&wanted.unwrap_or(0));
+    let wanted = compare.target_union.as_ref();
+    let ordering = match CompareTarget::try_from(compare.target) {
+        Ok(CompareTarget::Version) => number(
+            match wanted {
+                Some(TargetUnion::Version(number)) => Some(*number),
+                _ => None,
+            },
+            found.version,
+        ),
+        Ok(CompareTarget::Create) => number(
+            match wanted {
+                Some(TargetUnion::CreateRevision(number)) => Some(*number),
+                _ => None,
+            },
+            found.create_revision,
+        ),
+        Ok(CompareTarget::Mod) => number(
+            match wanted {
+                Some(TargetUnion::ModRevision(number)) => Some(*number),
+                _ => None,
+            },
+            found.mod_revision,
+        ),
+        Ok(CompareTarget::Lease) => number(
+            match wanted {
+                Some(TargetUnion::Lease(number)) => Some(*number),
+                _ => None,
+            },
+            found.lease,
+        ),
+        Ok(CompareTarget::Value) => match wanted {
+            Some(TargetUnion::Value(value)) => found.value.cmp(value),
+            _ => found.value.cmp(&Bytes::new()),
+        },
+        Err(_) => Ordering::Equal,
+    };
+    match CompareResult::try_from(compare.result) {
+        Ok(CompareResult::Equal) => ordering == Ordering::Equal,
+        Ok(CompareResult::NotEqual) => ordering != Ordering::Equal,
+        Ok(CompareResult::Greater) => ordering == Ordering::Greater,
+        Ok(CompareResult::Less) => ordering == Ordering::Less,
+        // etcd lets a compare with an unknown operator pass.
+        Err(_) => true,
+    }
+}
