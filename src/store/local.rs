@@ -1,14 +1,192 @@
-//! stub
-#![allow(missing_docs, unused_variables, clippy::todo)]
-use super::*;
+//! A store in one directory of one disk.
+//!
+//! - `home`: the directory: whose it is, its lock, its format.
+//! - `engine`: the log-structured merge tree (`fjall`) and its bounds.
+//! - `writer`: the one thread that writes; it commits all waiting batches with one fsync.
+//! - `fault`: errors of disks as sentences an operator can act on.
+
+mod engine;
+mod fault;
+mod home;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use super::{
+    ApplyError, Batch, Changes, Direction, Leadership, Limits, Page, PageLimit, StoreError, Usage,
+    closed, page,
+};
+use bytes::Bytes;
+use engine::Engine;
+use fjall::{Readable, Snapshot};
+use futures_util::future::BoxFuture;
+use home::Home;
+use parking_lot::RwLock;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+use writer::Work;
+
+/// Keys are bounded by the 16 bits of the engine's length field, less the one byte by which the
+/// end of a range may be longer. A batch lies in memory a few times while it is written.
+pub(super) const LIMITS: Limits = Limits {
+    batch_bytes: 64 << 20,
+    key_bytes: u16::MAX as usize - 1,
+    value_bytes: 48 << 20,
+};
+
+/// Batches waiting for the writer; further callers wait their turn.
+const QUEUE_BATCHES: usize = 256;
+
+/// A store in a directory. Cheap to clone; clones are the same store, which lives until the
+/// last of them is gone or one is closed.
 #[derive(Clone)]
-pub struct Local;
-#[derive(Clone)]
-pub struct LocalView;
-impl LocalView {
-    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        todo!()
+pub struct Local {
+    shared: Arc<Shared>,
+    work: mpsc::Sender<Work>,
+}
+
+/// What callers and the writer share.
+struct Shared {
+    /// The engine, or the sentence that every call answers since it failed or was closed.
+    engine: RwLock<Result<Arc<Engine>, Arc<str>>>,
+    changes: Changes,
+    leadership: watch::Sender<Leadership>,
+}
+
+impl Shared {
+    /// Runs a short read; the engine cannot be closed meanwhile.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Engine) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &*self.engine.read() {
+            Ok(engine) => read(engine),
+            Err(sentence) => Err(StoreError::Fatal(sentence.clone())),
+        }
     }
+
+    /// The engine, for work too long to lock it: the store can fail meanwhile.
+    fn engine(&self) -> Result<Arc<Engine>, Arc<str>> {
+        self.engine.read().clone()
+    }
+
+    /// Takes the engine away; all further calls answer with the sentence.
+    fn end(&self, sentence: Arc<str>) {
+        let engine = std::mem::replace(&mut *self.engine.write(), Err(sentence));
+        self.changes.announce();
+        // Only now, outside the lock: it ends the engine's threads and gives up the directory.
+        drop(engine);
+    }
+}
+
+impl Local {
+    /// Opens the store in a directory, or makes it there when the directory is empty or missing.
+    ///
+    /// Fails with [`StoreError::Fatal`] when another process has it open, when it holds something
+    /// else, a newer format or damaged data, or cannot be written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let home = Home::claim(path)?;
+        if !home.holds_data()? {
+            home.create(Engine::create)?;
+        }
+        let (engine, term) = Engine::open(home)?;
+        let (work, waiting) = mpsc::channel(QUEUE_BATCHES);
+        let shared = Arc::new(Shared {
+            engine: RwLock::new(Ok(Arc::new(engine))),
+            changes: Changes::new(),
+            leadership: watch::Sender::new(Leadership::alone(term)),
+        });
+        writer::start(path, shared.clone(), waiting)?;
+        Ok(Self { shared, work })
+    }
+
+    /// A snapshot.
+    pub fn view(&self) -> Result<LocalView, StoreError> {
+        let snapshot = self.shared.read(|engine| Ok(engine.snapshot()))?;
+        Ok(LocalView {
+            shared: self.shared.clone(),
+            snapshot: Arc::new(snapshot),
+        })
+    }
+
+    /// Applies a batch together with all that are waiting.
+    pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
+        LIMITS.check(&batch)?;
+        let (reply, answer) = oneshot::channel();
+        let answer = self.ask(Work::Apply(batch, reply), answer).await;
+        answer.map_err(ApplyError::Fatal)?
+    }
+
+    /// Asks the writer; the error is why it has gone.
+    async fn ask<T>(&self, work: Work, answer: oneshot::Receiver<T>) -> Result<T, Arc<str>> {
+        if self.work.send(work).await.is_ok()
+            && let Ok(answer) = answer.await
+        {
+            return Ok(answer);
+        }
+        match self.shared.engine() {
+            Ok(_) => Err("the writing thread of the store has died: start kvtool again".into()),
+            Err(sentence) => Err(sentence),
+        }
+    }
+
+    /// Completes after the next batch of any key.
+    pub fn changed(&self) -> BoxFuture<'static, ()> {
+        self.shared.changes.next()
+    }
+
+    /// Always leads; the term counts the openings of the directory.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.shared.leadership.subscribe()
+    }
+
+    /// What a batch may hold.
+    pub fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    /// What the directory occupies.
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        self.shared.read(Engine::usage)
+    }
+
+    /// Rewrites the data without what is dead, on a thread of its own.
+    pub async fn reclaim(&self) -> Result<(), StoreError> {
+        let engine = self.shared.engine().map_err(StoreError::Fatal)?;
+        tokio::task::spawn_blocking(move || engine.reclaim())
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string().into())))
+    }
+
+    /// Writes what is waiting, then gives up the directory (a running [`reclaim`](Self::reclaim)
+    /// holds it until it has finished).
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let closed = self.ask(Work::Close(reply), answer).await;
+        closed.map_err(StoreError::Fatal)
+    }
+}
+
+/// A snapshot of a [`Local`].
+#[derive(Clone)]
+pub struct LocalView {
+    shared: Arc<Shared>,
+    snapshot: Arc<Snapshot>,
+}
+
+impl LocalView {
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.shared.read(|engine| {
+            let value = self.snapshot.get(engine.keyspace(), key);
+            Ok(value
+                .map_err(|error| engine.fault(&error))?
+                .map(Bytes::from))
+        })
+    }
+
+    /// One page of the keys in `[start, end)`.
     pub fn scan(
         &self,
         start: &[u8],
@@ -16,35 +194,19 @@ impl LocalView {
         limit: PageLimit,
         direction: Direction,
     ) -> Result<Page, StoreError> {
-        todo!()
-    }
-}
-impl Local {
-    pub fn open(path: &std::path::Path) -> Result<Self, StoreError> {
-        todo!()
-    }
-    pub fn view(&self) -> Result<LocalView, StoreError> {
-        todo!()
-    }
-    pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
-        todo!()
-    }
-    pub async fn changed(&self, key: &[u8]) {
-        todo!()
-    }
-    pub fn leadership(&self) -> tokio::sync::watch::Receiver<Leadership> {
-        todo!()
-    }
-    pub fn limits(&self) -> Limits {
-        todo!()
-    }
-    pub fn usage(&self) -> Result<Usage, StoreError> {
-        todo!()
-    }
-    pub async fn reclaim(&self) -> Result<(), StoreError> {
-        todo!()
-    }
-    pub async fn close(&self) -> Result<(), StoreError> {
-        todo!()
+        if start >= end {
+            return Ok(Page::default());
+        }
+        self.shared.read(|engine| {
+            let range = self.snapshot.range(engine.keyspace(), start..end);
+            let item = |guard: fjall::Guard| match guard.into_inner() {
+                Ok((key, value)) => Ok((key.into(), value.into())),
+                Err(error) => Err(engine.fault(&error)),
+            };
+            match direction {
+                Direction::Forward => page(range.map(item), limit),
+                Direction::Backward => page(range.rev().map(item), limit),
+            }
+        })
     }
 }

@@ -22,7 +22,9 @@ pub mod memory;
 mod suite;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// How fresh a view must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +104,8 @@ pub enum ApplyError {
     /// The batch exceeds [`Limits`]; nothing was applied.
     #[error("the batch is larger than the store takes")]
     TooLarge,
-    /// The store has failed and refuses all further work.
+    /// The store has failed and refuses all further work. The batch has not been acknowledged,
+    /// yet may be found applied after a restart.
     #[error("{0}")]
     Fatal(Arc<str>),
 }
@@ -124,12 +127,34 @@ pub enum StoreError {
 /// What one batch may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of all keys and values of a batch.
+    /// Bytes of all keys and values of a batch. On a store that expands a
+    /// [`ClearRange`](Op::ClearRange) into its keys, the keys it finds count too: clear a long
+    /// range in pieces.
     pub batch_bytes: usize,
-    /// Bytes of one key.
+    /// Bytes of one key; no key is empty.
     pub key_bytes: usize,
     /// Bytes of one value.
     pub value_bytes: usize,
+}
+
+impl Limits {
+    /// Whether a batch keeps to them.
+    fn check(&self, batch: &Batch) -> Result<(), ApplyError> {
+        let key_fits = |key: &Bytes| (1..=self.key_bytes).contains(&key.len());
+        let fits = batch.ops.iter().all(|op| match op {
+            Op::Set(key, value) => key_fits(key) && value.len() <= self.value_bytes,
+            Op::Clear(key) => key_fits(key),
+            // Bounds of ranges need not be keys, and the key after the longest is one longer.
+            Op::ClearRange(start, end) => start.len().max(end.len()) <= self.key_bytes + 1,
+        });
+        let guard_fits = batch.guard.iter().all(|guard| key_fits(&guard.key));
+        let bytes: usize = batch.ops.iter().map(Op::size_bytes).sum();
+        if fits && guard_fits && bytes <= self.batch_bytes {
+            Ok(())
+        } else {
+            Err(ApplyError::TooLarge)
+        }
+    }
 }
 
 /// Who leads, for the jobs that only one server must do.
@@ -141,6 +166,17 @@ pub struct Leadership {
     pub leader: Option<u64>,
     /// Rises whenever leadership is taken anew.
     pub term: u64,
+}
+
+impl Leadership {
+    /// Of a store that only one server can have open.
+    fn alone(term: u64) -> Self {
+        Self {
+            is_leader: true,
+            leader: None,
+            term,
+        }
+    }
 }
 
 /// What the store occupies.
@@ -177,6 +213,52 @@ pub struct Page {
     pub items: Vec<(Bytes, Bytes)>,
     /// There are further items in the range behind the last one.
     pub more: bool,
+}
+
+/// Collects one page from items in scan order.
+fn page(
+    mut items: impl Iterator<Item = Result<(Bytes, Bytes), StoreError>>,
+    limit: PageLimit,
+) -> Result<Page, StoreError> {
+    let mut page = Page::default();
+    let mut bytes = 0;
+    for item in items.by_ref() {
+        let (key, value) = item?;
+        bytes += key.len() + value.len();
+        page.items.push((key, value));
+        if page.items.len() >= limit.items || bytes >= limit.bytes {
+            break;
+        }
+    }
+    page.more = items.next().transpose()?.is_some();
+    Ok(page)
+}
+
+/// The answer of a store that was closed.
+fn closed() -> Arc<str> {
+    "the store is closed".into()
+}
+
+/// Tells waiters that a batch was applied.
+struct Changes(watch::Sender<()>);
+
+impl Changes {
+    fn new() -> Self {
+        Self(watch::Sender::new(()))
+    }
+
+    fn announce(&self) {
+        self.0.send_replace(());
+    }
+
+    /// Completes at the first announcement after this call, or when the store is gone.
+    fn next(&self) -> BoxFuture<'static, ()> {
+        let mut receiver = self.0.subscribe();
+        Box::pin(async move {
+            // An error is the end of the store, which waiters must notice as well.
+            let _ = receiver.changed().await;
+        })
+    }
 }
 
 /// A consistent snapshot of the store.
@@ -221,7 +303,7 @@ impl View {
         direction: Direction,
     ) -> Result<Page, StoreError> {
         match self {
-            View::Memory(view) => Ok(view.scan(start, end, limit, direction)),
+            View::Memory(view) => view.scan(start, end, limit, direction),
             View::Local(view) => view.scan(start, end, limit, direction),
             #[cfg(test)]
             View::Faulty(view) => Box::pin(view.scan(start, end, limit, direction)).await,
@@ -244,12 +326,12 @@ pub enum Store {
 impl Store {
     /// A consistent snapshot.
     pub async fn view(&self, consistency: Consistency) -> Result<View, StoreError> {
-        // Both stores have one copy of the data, so every view is linearizable.
-        match self {
-            Store::Memory(store) => Ok(View::Memory(store.view())),
-            Store::Local(store) => Ok(View::Local(store.view()?)),
+        match (self, consistency) {
+            // With one copy of the data every view is linearizable.
+            (Store::Memory(store), _) => Ok(View::Memory(store.view()?)),
+            (Store::Local(store), _) => Ok(View::Local(store.view()?)),
             #[cfg(test)]
-            Store::Faulty(store) => Box::pin(store.view(consistency)).await,
+            (Store::Faulty(store), _) => Box::pin(store.view(consistency)).await,
         }
     }
 
@@ -263,18 +345,20 @@ impl Store {
         }
     }
 
-    /// Completes when `key` may have changed since the call; wakes too often rather than too seldom.
-    pub async fn changed(&self, key: &[u8]) {
-        match self {
-            Store::Memory(store) => store.changed(key).await,
-            Store::Local(store) => store.changed(key).await,
+    /// Completes when `key` may have changed since this call (not since the first poll), so call
+    /// it before looking; wakes too often rather than too seldom.
+    pub fn changed(&self, key: &[u8]) -> BoxFuture<'static, ()> {
+        match (self, key) {
+            // One channel for all keys: with the few instances of one store it costs little.
+            (Store::Memory(store), _) => store.changed(),
+            (Store::Local(store), _) => store.changed(),
             #[cfg(test)]
-            Store::Faulty(store) => Box::pin(store.changed(key)).await,
+            (Store::Faulty(store), key) => store.changed(key),
         }
     }
 
     /// Who leads, now and as it changes.
-    pub fn leadership(&self) -> tokio::sync::watch::Receiver<Leadership> {
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
         match self {
             Store::Memory(store) => store.leadership(),
             Store::Local(store) => store.leadership(),
@@ -296,7 +380,7 @@ impl Store {
     /// What the store occupies.
     pub async fn usage(&self) -> Result<Usage, StoreError> {
         match self {
-            Store::Memory(store) => Ok(store.usage()),
+            Store::Memory(store) => store.usage(),
             Store::Local(store) => store.usage(),
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.usage()).await,
@@ -316,7 +400,10 @@ impl Store {
     /// Flushes and closes; further calls answer `Fatal`. Data acknowledged before is safe without it.
     pub async fn close(&self) -> Result<(), StoreError> {
         match self {
-            Store::Memory(_) => Ok(()),
+            Store::Memory(store) => {
+                store.close();
+                Ok(())
+            }
             Store::Local(store) => store.close().await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.close()).await,

@@ -1,0 +1,204 @@
+//! The engine: one `fjall` keyspace, its bounds, and the few calls the store makes.
+//!
+//! ### Bounds, for two cores and modest memory
+//! Writes go to a journal and to a memtable; one engine thread turns full memtables into tables
+//! and merges tables. Memory is the block cache and the memtables: about 64 + 32 * 3 MiB and one
+//! round of writes.
+//!
+//! The store rotates memtables itself. Left to it, the engine asks for a rotation with every
+//! commit behind a full memtable, through a queue that its threads also write to: one thread can
+//! then lock itself out, and of two threads one spins while the other merges tables.
+
+use super::{fault, home::Home};
+use crate::store::{StoreError, Usage};
+use bytes::Bytes;
+use fjall::compaction::Leveled;
+use fjall::{
+    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Snapshot,
+};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const CACHE_BYTES: u64 = 64 << 20;
+/// Replayed at the next start, so it also bounds the time of one.
+const JOURNALS_BYTES: u64 = 256 << 20;
+const ENGINE_THREADS: usize = 1;
+/// A full memtable; larger means fewer flushes and merges, smaller means less memory.
+const MEMTABLE_BYTES: u64 = 32 << 20;
+/// Full memtables waiting to become tables; more than this and writes wait.
+const SEALED_MEMTABLES_MAX: usize = 2;
+/// Unmerged tables; more than this and writes wait, since every read looks into each.
+/// The engine's own bound is 30, where it would wait without noticing its own failure.
+const UNMERGED_TABLES_MAX: usize = 20;
+/// Small tables make short merges, so that a full memtable waits less for one to end.
+const TABLE_BYTES: u64 = 32 << 20;
+const STALL_POLL: Duration = Duration::from_millis(1);
+
+const KEYSPACE: &str = "data";
+/// Counts the openings; byte 0 begins no instance's prefix.
+const TERM_KEY: &[u8] = b"\x00t";
+
+/// New values of keys; `None` removes.
+pub(super) type ChangeSet = BTreeMap<Bytes, Option<Bytes>>;
+
+/// An open engine. Dropping it ends its thread, then gives up the directory.
+pub(super) struct Engine {
+    // In the order of dropping: the home, with its lock, last.
+    keyspace: Keyspace,
+    database: Database,
+    /// Held from looking at the number of memtables to adding one.
+    rotation: Mutex<()>,
+    home: Home,
+}
+
+fn open_database(data: &Path) -> fjall::Result<(Database, Keyspace)> {
+    let database = Database::builder(data)
+        .cache_size(CACHE_BYTES)
+        .max_journaling_size(JOURNALS_BYTES)
+        .worker_threads(ENGINE_THREADS)
+        .open()?;
+    let keyspace = database.keyspace(KEYSPACE, || {
+        KeyspaceCreateOptions::default()
+            .max_memtable_size(u64::MAX)
+            .compaction_strategy(Arc::new(
+                Leveled::default().with_table_target_size(TABLE_BYTES),
+            ))
+    })?;
+    Ok((database, keyspace))
+}
+
+impl Engine {
+    /// Makes an empty engine in `data`, in the data directory `home`.
+    pub(super) fn create(home: &Path, data: &Path) -> Result<(), StoreError> {
+        let made =
+            open_database(data).and_then(|(database, _)| database.persist(PersistMode::SyncAll));
+        made.map_err(|error| StoreError::Fatal(fault::engine(home, "making the store", &error)))
+    }
+
+    /// Opens the engine and begins a new term.
+    pub(super) fn open(home: Home) -> Result<(Self, u64), StoreError> {
+        let opened = open_database(&home.data());
+        let (database, keyspace) = opened
+            .map_err(|error| StoreError::Fatal(fault::engine(home.path(), "opening it", &error)))?;
+        let engine = Self {
+            keyspace,
+            database,
+            rotation: Mutex::new(()),
+            home,
+        };
+        let term = engine.begin_term().map_err(|error| engine.fault(&error))?;
+        Ok((engine, term))
+    }
+
+    fn begin_term(&self) -> fjall::Result<u64> {
+        let last = self.get(TERM_KEY)?;
+        let last = last.and_then(|term| term.as_ref().try_into().ok());
+        let term = last.map_or(0, u64::from_be_bytes) + 1;
+        let value = Bytes::copy_from_slice(&term.to_be_bytes());
+        self.commit(BTreeMap::from([(
+            Bytes::from_static(TERM_KEY),
+            Some(value),
+        )]))?;
+        Ok(term)
+    }
+
+    pub(super) fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// An error met while reading or writing, as the store's answer.
+    pub(super) fn fault(&self, error: &fjall::Error) -> StoreError {
+        StoreError::Fatal(self.sentence(error))
+    }
+
+    /// The same as a sentence.
+    pub(super) fn sentence(&self, error: &fjall::Error) -> Arc<str> {
+        fault::engine(self.home.path(), "using it", error)
+    }
+
+    /// A view of all committed changes.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.database.snapshot()
+    }
+
+    /// The newest value of a key.
+    pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
+        Ok(self.keyspace.get(key)?.map(Bytes::from))
+    }
+
+    /// The newest keys of a range, in order.
+    pub(super) fn keys(
+        &self,
+        start: &[u8],
+        end: &[u8],
+    ) -> impl Iterator<Item = fjall::Result<Bytes>> {
+        let range = self.keyspace.range(start..end);
+        range.map(|guard| guard.key().map(Bytes::from))
+    }
+
+    /// Makes changes visible and durable, all or none, with one fsync.
+    pub(super) fn commit(&self, changes: ChangeSet) -> fjall::Result<()> {
+        let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), changes.len())
+            .durability(Some(PersistMode::SyncData));
+        // One item per key: the engine gives all items of a batch the same age and could not
+        // tell which came later.
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(&self.keyspace, key, value),
+                None => batch.remove(&self.keyspace, key),
+            }
+        }
+        batch.commit()
+    }
+
+    /// Begins a new memtable when the current one is full.
+    pub(super) fn make_room(&self) -> fjall::Result<()> {
+        if self.keyspace.tree.active_memtable().size() < MEMTABLE_BYTES {
+            return Ok(());
+        }
+        self.rotate()
+    }
+
+    /// Begins a new memtable; waits while the engine is behind.
+    fn rotate(&self) -> fjall::Result<()> {
+        let _rotation = self.rotation.lock();
+        let tree = &self.keyspace.tree;
+        while tree.sealed_memtable_count() >= SEALED_MEMTABLES_MAX
+            || tree.l0_run_count() >= UNMERGED_TABLES_MAX
+        {
+            self.wait()?;
+        }
+        self.keyspace.rotate_memtable().map(|_| ())
+    }
+
+    /// Gives the engine's thread time, and notices when it has failed.
+    fn wait(&self) -> fjall::Result<()> {
+        std::thread::sleep(STALL_POLL);
+        self.database.persist(PersistMode::Buffer)
+    }
+
+    /// Rewrites all tables without dead data; reads and writes go on.
+    pub(super) fn reclaim(&self) -> Result<(), StoreError> {
+        let compact = || {
+            self.rotate()?;
+            while self.keyspace.tree.sealed_memtable_count() > 0 {
+                self.wait()?;
+            }
+            self.keyspace.major_compact()
+        };
+        compact().map_err(|error| self.fault(&error))
+    }
+
+    /// Bytes of the directory, and of the tables and memtables in it.
+    pub(super) fn usage(&self) -> Result<Usage, StoreError> {
+        let allocated_bytes = self.home.allocated_bytes()?;
+        let live_bytes = self.keyspace.disk_space() + self.database.write_buffer_size();
+        Ok(Usage {
+            allocated_bytes,
+            live_bytes: live_bytes.min(allocated_bytes),
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! The data directory: whose it is, its lock and its format.
+//!
+//! ```text
+//! LOCK       locked while a process has the store open
+//! FORMAT     "kvtool data format 1"; written once, by rename
+//! data/      the engine's files
+//! data.new/  an engine being made; becomes data/ when it is complete
+//! ```
+//!
+//! `data.new` exists before `FORMAT`, and `FORMAT` before `data`. So a crash while the store is
+//! made leaves a directory that is either finished or begun anew, and a directory that has lost
+//! its `data` is told apart from both.
+
+use super::fault;
+use crate::store::StoreError;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = "LOCK";
+const FORMAT: &str = "FORMAT";
+const FORMAT_NEW: &str = "FORMAT.new";
+const DATA: &str = "data";
+const DATA_NEW: &str = "data.new";
+
+/// What a directory may hold and still be taken for a new store: what an unfinished first start
+/// leaves, and what a file system puts into its root.
+const NEW_STORE_NAMES: [&str; 4] = [LOCK, FORMAT_NEW, DATA_NEW, "lost+found"];
+
+const FORMAT_WORDS: &str = "kvtool data format ";
+const FORMAT_NUMBER: u64 = 1;
+/// Longer than any format line.
+const FORMAT_BYTES_MAX: u64 = 64;
+
+fn fatal(path: &Path, doing: &str) -> impl Fn(io::Error) -> StoreError {
+    move |error| StoreError::Fatal(fault::io(path, doing, &error))
+}
+
+/// A claimed data directory; given up when dropped.
+pub(super) struct Home {
+    path: PathBuf,
+    /// Holds the lock.
+    _lock: File,
+}
+
+impl Home {
+    /// Checks the format, takes the lock, and makes a new or empty directory ours.
+    pub(super) fn claim(path: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(path).map_err(fatal(path, "making the directory"))?;
+        // Before anything is written: neither a stranger's nor a newer directory is touched.
+        is_formatted(path)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join(LOCK))
+            .map_err(fatal(path, "opening its lock file"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::Fatal(fault::in_use(path)),
+            TryLockError::Error(error) => fatal(path, "locking it")(error),
+        })?;
+        // Again, because another process may have made and closed a store in between.
+        if !is_formatted(path)? {
+            make_staging(path).map_err(fatal(path, "making the directory"))?;
+            write_format(path).map_err(fatal(path, "writing its format"))?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The directory itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the engine lives.
+    pub(super) fn data(&self) -> PathBuf {
+        self.path.join(DATA)
+    }
+
+    /// Whether the engine has been made.
+    pub(super) fn holds_data(&self) -> Result<bool, StoreError> {
+        let fatal = fatal(&self.path, "looking for its data");
+        if self.data().try_exists().map_err(&fatal)? {
+            return Ok(true);
+        }
+        if self.path.join(DATA_NEW).try_exists().map_err(&fatal)? {
+            return Ok(false);
+        }
+        let cause = "its data directory is missing";
+        Err(fatal(io::Error::new(ErrorKind::NotFound, cause)))
+    }
+
+    /// Makes the engine: complete or not at all.
+    pub(super) fn create(
+        &self,
+        engine: impl FnOnce(&Path, &Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let fatal = fatal(&self.path, "making the store");
+        make_staging(&self.path).map_err(&fatal)?;
+        let staging = self.path.join(DATA_NEW);
+        engine(&self.path, &staging)?;
+        fs::rename(staging, self.data()).map_err(&fatal)?;
+        sync_directory(&self.path).map_err(&fatal)
+    }
+
+    /// The disk space that the data takes.
+    pub(super) fn allocated_bytes(&self) -> Result<u64, StoreError> {
+        tree_bytes(&self.data()).map_err(fatal(&self.path, "measuring it"))
+    }
+}
+
+/// An empty `data.new`, durable.
+fn make_staging(path: &Path) -> io::Result<()> {
+    let staging = path.join(DATA_NEW);
+    if staging.try_exists()? {
+        fs::remove_dir_all(&staging)?;
+    }
+    fs::create_dir(&staging)?;
+    sync_directory(path)
+}
+
+/// Whether the directory holds a store of this format; `false` when it may become one.
+fn is_formatted(path: &Path) -> Result<bool, StoreError> {
+    let fatal = fatal(path, "reading its format");
+    let text = match File::open(path.join(FORMAT)) {
+        Ok(file) => {
+            let mut text = Vec::new();
+            let read = file.take(FORMAT_BYTES_MAX).read_to_end(&mut text);
+            read.map_err(&fatal)?;
+            text
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return refuse_strangers(path).map(|()| false);
+        }
+        Err(error) => return Err(fatal(error)),
+    };
+    let number = std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.strip_prefix(FORMAT_WORDS))
+        .and_then(|number| number.trim_end().parse::<u64>().ok());
+    match number {
+        Some(FORMAT_NUMBER) => Ok(true),
+        Some(newer) if newer > FORMAT_NUMBER => Err(StoreError::Fatal(
+            format!(
+                "{} has data format {newer} and this kvtool knows format {FORMAT_NUMBER}: use a \
+                 newer kvtool; nothing was changed",
+                path.display()
+            )
+            .into(),
+        )),
+        _ => {
+            let cause = "its FORMAT file is unreadable";
+            Err(fatal(io::Error::new(ErrorKind::InvalidData, cause)))
+        }
+    }
+}
+
+fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
+    let fatal = fatal(path, "listing it");
+    for entry in fs::read_dir(path).map_err(&fatal)? {
+        let name = entry.map_err(&fatal)?.file_name();
+        if !NEW_STORE_NAMES.iter().any(|known| name == *known) {
+            return Err(StoreError::Fatal(
+                format!(
+                    "{} holds {} and no kvtool data: name an empty directory",
+                    path.display(),
+                    name.display()
+                )
+                .into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn write_format(path: &Path) -> io::Result<()> {
+    let new = path.join(FORMAT_NEW);
+    let mut file = File::create(&new)?;
+    writeln!(file, "{FORMAT_WORDS}{FORMAT_NUMBER}")?;
+    file.sync_all()?;
+    fs::rename(new, path.join(FORMAT))?;
+    sync_directory(path)
+}
+
+/// Makes renames in a directory durable.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// The disk space of all files below a directory, which may come and go meanwhile.
+fn tree_bytes(directory: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let size = match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => tree_bytes(&entry.path()),
+            Ok(metadata) => Ok(disk_bytes(&metadata)),
+            Err(error) => Err(error),
+        };
+        match size {
+            Ok(size) => bytes += size,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
+
+/// What a file takes from the disk: journals are mostly holes.
+#[cfg(unix)]
+fn disk_bytes(metadata: &fs::Metadata) -> u64 {
+    const BLOCK_BYTES: u64 = 512;
+    std::os::unix::fs::MetadataExt::blocks(metadata) * BLOCK_BYTES
+}
+
+#[cfg(not(unix))]
+fn disk_bytes(metadata: &fs::Metadata) -> u64 {
+    metadata.len()
+}
