@@ -20,7 +20,7 @@ const PAGE: PageLimit = PageLimit {
 /// How long a mark must stand before its blob counts as an orphan: far above any request timeout.
 pub const ORPHAN_AGE_MS: i64 = 3_600_000;
 
-/// Tries of one staging write with an unknown outcome; writing a piece twice changes nothing.
+/// Names under which one value is tried to be staged.
 const STAGE_ATTEMPTS: u32 = 5;
 
 /// A new name for a value.
@@ -74,6 +74,9 @@ pub async fn read(view: &View, layout: &Layout, blob: &BlobRef) -> Result<Bytes>
 }
 
 /// Writes the pieces of a value under a mark, in as many batches as they need.
+///
+/// After an unknown outcome it begins again under another name: were the mark written once more
+/// after the value became visible, the value would be collected.
 pub async fn stage(
     store: &Store,
     layout: &Layout,
@@ -81,37 +84,47 @@ pub async fn stage(
     value: &Bytes,
     now_ms: i64,
 ) -> Result<BlobRef> {
-    let blob = name(value);
+    for _ in 0..STAGE_ATTEMPTS {
+        let blob = name(value);
+        match stage_as(store, layout, id, &blob, value, now_ms).await {
+            Ok(()) => return Ok(blob),
+            Err(ApplyError::Unknown) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Timeout)
+}
+
+async fn stage_as(
+    store: &Store,
+    layout: &Layout,
+    id: BatchId,
+    blob: &BlobRef,
+    value: &Bytes,
+    now_ms: i64,
+) -> Result<(), ApplyError> {
     let mark = StagedBlob { begun_ms: now_ms }.encode();
     let mut ops = vec![Op::Set(layout.staged(blob.id), mark)];
     let mut bytes = 0;
     let room = store.limits().batch_bytes / 2;
-    for piece in pieces(layout, &blob, value) {
+    for piece in pieces(layout, blob, value) {
         if bytes + piece.size_bytes() > room {
-            write(store, id, std::mem::take(&mut ops)).await?;
+            let full = std::mem::take(&mut ops);
+            store.apply(unguarded(id, full)).await?;
             bytes = 0;
         }
         bytes += piece.size_bytes();
         ops.push(piece);
     }
-    write(store, id, ops).await?;
-    Ok(blob)
+    store.apply(unguarded(id, ops)).await
 }
 
-async fn write(store: &Store, id: BatchId, ops: Vec<Op>) -> Result<()> {
-    let batch = Batch {
+fn unguarded(id: BatchId, ops: Vec<Op>) -> Batch {
+    Batch {
         id,
         guard: None,
         ops,
-    };
-    for _ in 0..STAGE_ATTEMPTS {
-        match store.apply(batch.clone()).await {
-            Ok(()) => return Ok(()),
-            Err(ApplyError::Unknown | ApplyError::Conflict) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
-    Err(Error::Timeout)
 }
 
 /// Removes the blobs whose marks are older than [`ORPHAN_AGE_MS`]; answers how many.
@@ -132,8 +145,11 @@ pub async fn collect_orphans(
             }
             let (start, end) = layout.blob_range(layout.staged_id(key)?);
             let ops = vec![Op::ClearRange(start, end), Op::Clear(key.clone())];
-            write(store, id, ops).await?;
-            collected += 1;
+            match store.apply(unguarded(id, ops)).await {
+                // Removed or not, the next round looks again.
+                Ok(()) | Err(ApplyError::Unknown) => collected += 1,
+                Err(error) => return Err(error.into()),
+            }
         }
         match page.items.last() {
             Some((key, _)) if page.more => from = successor(key),

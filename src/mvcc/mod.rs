@@ -11,6 +11,9 @@ mod hash;
 pub mod instance;
 pub mod keyspace;
 mod lease;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod model_test;
 mod read;
 mod scratch;
 mod sequencer;
