@@ -117,6 +117,8 @@ pub enum Value {
     Inline(Bytes),
     /// Stored in `b`.
     Blob(BlobRef),
+    /// To be stored in `b` by a batch that is not committed yet.
+    Fresh(BlobRef, Bytes),
 }
 
 /// A blob's name and length.
@@ -194,7 +196,7 @@ impl Current {
     pub fn as_replaced(&self) -> Replaced {
         Replaced {
             revision: self.revision(),
-            is_blob: matches!(self.value, Value::Blob(_)),
+            is_blob: !matches!(self.value, Value::Inline(_)),
         }
     }
 
@@ -235,7 +237,7 @@ impl Current {
                 out.put_u8(0);
                 out.put_slice(bytes);
             }
-            Value::Blob(blob) => {
+            Value::Blob(blob) | Value::Fresh(blob, _) => {
                 out.put_u8(1);
                 out.put_u128(blob.id);
                 put_varint(out, blob.len_bytes);
@@ -279,7 +281,7 @@ impl Value {
     fn inline_bytes(&self) -> usize {
         match self {
             Value::Inline(bytes) => bytes.len(),
-            Value::Blob(_) => 0,
+            Value::Blob(_) | Value::Fresh(..) => 0,
         }
     }
 }
@@ -699,7 +701,6 @@ fn unescape(escaped: Bytes) -> Result<Bytes> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -12,7 +12,6 @@ pub mod instance;
 pub mod keyspace;
 mod lease;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod model_test;
 mod read;
 mod scratch;

@@ -135,35 +135,7 @@ impl Scratch {
 
     /// The bytes of a value.
     pub async fn value(&self, value: &Value) -> Result<Bytes> {
-        if let Value::Blob(blob) = value {
-            // The pieces of a blob made in this batch are not in the view yet.
-            let key = self.layout.blob(blob.id, 0);
-            if self
-                .ops
-                .iter()
-                .any(|op| matches!(op, Op::Set(at, _) if *at == key))
-            {
-                return Ok(self.unwritten_blob(blob));
-            }
-            if let Some((staged, _)) = self.staged.iter().find(|(made, _)| made.blob == *blob) {
-                return Ok(staged.value.clone());
-            }
-        }
         read::value(&self.view, &self.layout, value).await
-    }
-
-    fn unwritten_blob(&self, blob: &BlobRef) -> Bytes {
-        let (start, end) = self.layout.blob_range(blob.id);
-        let mut value = Vec::new();
-        for op in &self.ops {
-            if let Op::Set(key, piece) = op
-                && *key >= start
-                && *key < end
-            {
-                value.extend_from_slice(piece);
-            }
-        }
-        Bytes::from(value)
     }
 
     /// A key as clients see it.
@@ -323,7 +295,9 @@ impl Scratch {
 
     /// Whether anything is to be committed; `before` is the state the scratch began with.
     pub fn is_unchanged(&self, before: &State) -> bool {
-        self.ops.is_empty() && self.keys.is_empty() && self.state == *before
+        // Pieces that no request used must be removed.
+        let unused_pieces = !self.staged.is_empty();
+        self.ops.is_empty() && self.keys.is_empty() && !unused_pieces && self.state == *before
     }
 
     /// Ends the batch.
@@ -396,14 +370,14 @@ impl Scratch {
         });
         if let Some((staged, used)) = staged {
             *used = true;
-            return Value::Blob(staged.blob);
+            return Value::Fresh(staged.blob, value.clone());
         }
         let blob = blob::name(value);
         let layout = self.layout.clone();
         for piece in blob::pieces(&layout, &blob, value) {
             self.push(piece);
         }
-        Value::Blob(blob)
+        Value::Fresh(blob, value.clone())
     }
 
     fn move_lease(&mut self, key: &Bytes, from: i64, to: i64) {
