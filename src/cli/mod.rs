@@ -1,10 +1,17 @@
 //! The command line: one clap tree, one file per verb.
 
 pub mod client;
+mod compact;
+mod dump;
 pub mod duration;
+pub mod encoding;
 pub mod endpoint;
 pub mod exit;
 pub mod output;
+pub mod progress;
+pub mod records;
+mod samples;
+pub mod scan;
 mod status;
 
 use anyhow::{Context, Result};
@@ -23,6 +30,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Status(status::StatusArgs),
+    Dump(dump::DumpArgs),
+    Compact(compact::CompactArgs),
 }
 
 /// Runs the command line and answers with its exit code.
@@ -51,6 +60,8 @@ fn run(Cli { verb }: Cli) -> Result<()> {
     runtime.block_on(async {
         match verb {
             Verb::Status(args) => interruptible(status::run(args)).await,
+            Verb::Dump(args) => interruptible(dump::run(args)).await,
+            Verb::Compact(args) => interruptible(compact::run(args)).await,
         }
     })
 }
