@@ -3,6 +3,10 @@
 use anyhow::Result;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::ValueEnum;
+use serde::{
+    Serialize, Serializer,
+    ser::{Error, SerializeMap},
+};
 use std::{borrow::Cow, fmt::Write};
 
 /// How keys and values are written.
@@ -40,6 +44,36 @@ impl Encoding {
             ),
         };
         Ok(Encoded { suffix, text })
+    }
+}
+
+/// Bytes under a field name that tells how they are written: `key`, or `key_base64`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Name {
+    field: &'static str,
+    bytes: Vec<u8>,
+}
+
+impl Name {
+    /// `bytes` as a record with the one field `field`, to be flattened into a larger one.
+    pub fn new(field: &'static str, bytes: Vec<u8>) -> Self {
+        Self { field, bytes }
+    }
+
+    /// The bytes themselves.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Encoded { suffix, text } = Encoding::Auto
+            .encode(&self.bytes)
+            .map_err(S::Error::custom)?;
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&format!("{}{suffix}", self.field), &text)?;
+        map.end()
     }
 }
 

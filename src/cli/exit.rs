@@ -114,6 +114,7 @@ fn broken_connection(status: &Status) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use anyhow::{Context, anyhow};

@@ -7,6 +7,9 @@ pub mod duration;
 pub mod encoding;
 pub mod endpoint;
 pub mod exit;
+mod follow;
+mod groups;
+mod inspect;
 pub mod output;
 pub mod progress;
 pub mod records;
@@ -32,6 +35,7 @@ enum Verb {
     Status(status::StatusArgs),
     Dump(dump::DumpArgs),
     Compact(compact::CompactArgs),
+    InspectKeyspace(inspect::InspectArgs),
 }
 
 /// Runs the command line and answers with its exit code.
@@ -62,6 +66,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::Status(args) => interruptible(status::run(args)).await,
             Verb::Dump(args) => interruptible(dump::run(args)).await,
             Verb::Compact(args) => interruptible(compact::run(args)).await,
+            Verb::InspectKeyspace(args) => interruptible(inspect::run(args)).await,
         }
     })
 }

@@ -277,7 +277,6 @@ mod tests {
         let mut out = Vec::new();
         let mut printer = Printer::new(&mut out, RecordFormat::Json, Encoding::Auto, 9);
         printer.print(&[kv(b"a", b"1", 0)]).unwrap();
-        drop(printer);
         assert!(serde_json::from_slice::<Value>(&out).is_err());
     }
 

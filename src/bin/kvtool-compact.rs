@@ -1,0 +1,5 @@
+//! `kvtool-compact`: `kvtool compact` as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    kvtool::cli::main_for("kvtool-compact")
+}
