@@ -187,7 +187,7 @@ impl Scratch {
             value: self.store_value(&value),
         };
         let prev_kv = match &before {
-            Some(before) => Some(self.key_value(&key, before).await?),
+            Some(before) => self.seen_before(&key, before).await?,
             None => None,
         };
         self.move_lease(
@@ -207,7 +207,7 @@ impl Scratch {
     /// Deletes a live key.
     pub async fn delete(&mut self, key: Bytes, before: &Current) -> Result<()> {
         let revision = self.next_revision();
-        let prev_kv = Some(self.key_value(&key, before).await?);
+        let prev_kv = self.seen_before(&key, before).await?;
         self.move_lease(&key, before.lease, 0);
         self.record(revision, &key, None, Some(before));
         self.events.push(Event {
@@ -220,6 +220,17 @@ impl Scratch {
             prev_kv,
         });
         Ok(())
+    }
+
+    /// What a watcher sees as the previous version: that before the transaction, even when the
+    /// transaction has written the key already.
+    async fn seen_before(&self, key: &Bytes, before: &Current) -> Result<Option<KeyValue>> {
+        if before.mod_revision <= self.state.revision {
+            return Ok(Some(self.key_value(key, before).await?));
+        }
+        let wrote = |event: &&Event| event.kv.as_ref().is_some_and(|kv| kv.key == *key);
+        let first = self.events.iter().find(wrote);
+        Ok(first.and_then(|event| event.prev_kv.clone()))
     }
 
     /// Ends the transaction under way; it takes a revision if it changed something.
