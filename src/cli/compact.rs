@@ -36,13 +36,13 @@ Examples:
 the time and the revision in the --state file, and compacts to the newest note that is old
 enough. The first run only takes a note. Nothing younger than the duration is ever lost.
 
-Fields of -o json and yaml:
+Fields of JSON and YAML:
   endpoint, outcome (compacted, already-compacted, nothing-to-do or dry-run), revision (the
   current one), compact_revision (null: none), waited, seconds, before and after (each with
   db_size_bytes and db_size_in_use_bytes), defragmented (list of endpoint, seconds, before, after)
 
-Exit codes: 0 also when there was nothing to do or it was compacted already; 4 for a revision
-that does not exist yet; see kvtool --help for the others."
+The exit code is 0 also when there was nothing to do, or it was compacted already; it is 4 for a
+revision that does not exist yet. See kvtool --help for the others."
 )]
 pub struct CompactArgs {
     /// Compact to this revision

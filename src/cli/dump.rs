@@ -26,10 +26,12 @@ Examples:
   kvtool dump --rev 4711 --from a --to m -o json >dump.json
   kvtool dump | jq -r 'select(.version > 100) | .key'
 
-Fields of one record (-o jsonl has one record per line):
+Fields of a record:
   key or key_base64 or key_hex, value or value_base64 or value_hex (not with --keys-only),
   create_revision, mod_revision, version, lease (hexadecimal text, absent without one)
--o json and yaml print one document: revision, and records, a list of these.")]
+
+-o jsonl prints one record per line; json and yaml print one document: revision, and records,
+a list of these.")]
 pub struct DumpArgs {
     /// Keys that begin with this text (default: all keys)
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["from", "to"])]

@@ -35,7 +35,7 @@ WRITES (how often its living keys were written) and LEASED (keys on a lease) cos
 the range. --versions also reads the whole history that is not compacted yet. --growth watches
 the range for a while and adds what was written meanwhile, per second.
 
-Fields of -o json and yaml:
+Fields of JSON and YAML:
   endpoint, revision, seconds_watched (with --growth), history_from (with --versions: the oldest
   kept revision), total, groups, other_groups (how many beyond --groups) and other, largest
   groups: prefix (or prefix_base64) with keys, key_bytes, value_bytes, writes, leased_keys,

@@ -8,6 +8,7 @@ pub mod encoding;
 pub mod endpoint;
 pub mod exit;
 mod follow;
+pub mod generate;
 mod groups;
 mod inspect;
 pub mod output;
@@ -36,6 +37,7 @@ enum Verb {
     Dump(dump::DumpArgs),
     Compact(compact::CompactArgs),
     InspectKeyspace(inspect::InspectArgs),
+    Completions(generate::CompletionsArgs),
 }
 
 /// Runs the command line and answers with its exit code.
@@ -67,6 +69,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::Dump(args) => interruptible(dump::run(args)).await,
             Verb::Compact(args) => interruptible(compact::run(args)).await,
             Verb::InspectKeyspace(args) => interruptible(inspect::run(args)).await,
+            Verb::Completions(args) => generate::run(&args),
         }
     })
 }

@@ -25,7 +25,8 @@ Examples:
   kvtool status --endpoints http://10.0.0.1:2379,http://10.0.0.2:2379 -o json
   kvtool status -o json | jq -r '.[] | select(.leader) | .endpoint'
 
-Fields of -o json and yaml, one record per endpoint:
+Fields of JSON and YAML:
+  One record per endpoint:
   endpoint, error (null when it answered), and, only with an answer: member_id and
   cluster_id (hexadecimal text), version, db_size_bytes, db_size_in_use_bytes, leader,
   learner, raft_term, raft_index, raft_applied_index, revision, alarms, errors, latency_ms")]
