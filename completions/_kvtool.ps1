@@ -25,12 +25,44 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a keyspace to etcd clients')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show version, size, leader, revision and alarms of each endpoint')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Print the keys and values under a prefix, all as of one revision')
             [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Give up revisions that nobody needs any more')
             [CompletionResult]::new('inspect-keyspace', 'inspect-keyspace', [CompletionResultType]::ParameterValue, 'Show which prefixes hold how many keys and bytes, and which keys are the largest')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;serve' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this member [default: default]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory the data lives in [default: ./kvtool.data]')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Home of the data: a directory of this machine, or this process''s memory [default: local]')
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Keyspace to serve: one store holds many that cannot see each other [default: default]')
+            [CompletionResult]::new('--listen-client-urls', '--listen-client-urls', [CompletionResultType]::ParameterName, 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]')
+            [CompletionResult]::new('--advertise-client-urls', '--advertise-client-urls', [CompletionResultType]::ParameterName, 'URLs clients are told to connect to [default: those listened on]')
+            [CompletionResult]::new('--initial-advertise-peer-urls', '--initial-advertise-peer-urls', [CompletionResultType]::ParameterName, 'Peer URLs shown in the member list [default: none, as there is no peer port]')
+            [CompletionResult]::new('--grpc-keepalive-interval', '--grpc-keepalive-interval', [CompletionResultType]::ParameterName, 'Time between pings on a silent connection; 0 is never [default: 2h]')
+            [CompletionResult]::new('--grpc-keepalive-timeout', '--grpc-keepalive-timeout', [CompletionResultType]::ParameterName, 'How long a ping may go unanswered before the connection is closed [default: 20s]')
+            [CompletionResult]::new('--cert-file', '--cert-file', [CompletionResultType]::ParameterName, 'Certificate of this server, PEM; needed for https')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'Private key of the certificate, PEM')
+            [CompletionResult]::new('--trusted-ca-file', '--trusted-ca-file', [CompletionResultType]::ParameterName, 'Authorities whose client certificates are accepted, PEM; clients must then show one')
+            [CompletionResult]::new('--client-cert-auth', '--client-cert-auth', [CompletionResultType]::ParameterName, 'Accept only clients with a certificate [default: true with --trusted-ca-file]')
+            [CompletionResult]::new('--max-request-bytes', '--max-request-bytes', [CompletionResultType]::ParameterName, 'Largest request, in bytes [default: 1572864]')
+            [CompletionResult]::new('--max-txn-ops', '--max-txn-ops', [CompletionResultType]::ParameterName, 'Most compares, or operations of one branch, of a transaction [default: 128]')
+            [CompletionResult]::new('--max-concurrent-streams', '--max-concurrent-streams', [CompletionResultType]::ParameterName, 'Most calls open at a time on one connection [default: 4294967295]')
+            [CompletionResult]::new('--auto-compaction-mode', '--auto-compaction-mode', [CompletionResultType]::ParameterName, 'What --auto-compaction-retention counts [default: periodic]')
+            [CompletionResult]::new('--auto-compaction-retention', '--auto-compaction-retention', [CompletionResultType]::ParameterName, 'History to keep: a duration (or hours), or a number of revisions; 0 keeps all [default: 0]')
+            [CompletionResult]::new('--watch-progress-notify-interval', '--watch-progress-notify-interval', [CompletionResultType]::ParameterName, 'Time between progress notices to idle watchers that want them [default: 10m]')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Least important messages to log [default: info]')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Shape of the log on stderr [default: console]')
+            [CompletionResult]::new('--etcd-version', '--etcd-version', [CompletionResultType]::ParameterName, 'etcd version reported to clients, who choose by it what they use [default: 3.7.1]')
+            [CompletionResult]::new('--config-file', '--config-file', [CompletionResultType]::ParameterName, 'YAML file with settings; its keys are the flags')
+            [CompletionResult]::new('--print-config', '--print-config', [CompletionResultType]::ParameterName, 'Print the settings in effect, and where each comes from, as YAML; do not serve')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'kvtool;status' {
@@ -141,12 +173,16 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;help' {
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a keyspace to etcd clients')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show version, size, leader, revision and alarms of each endpoint')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Print the keys and values under a prefix, all as of one revision')
             [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Give up revisions that nobody needs any more')
             [CompletionResult]::new('inspect-keyspace', 'inspect-keyspace', [CompletionResultType]::ParameterValue, 'Show which prefixes hold how many keys and bytes, and which keys are the largest')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;help;serve' {
             break
         }
         'kvtool;help;status' {

@@ -26,12 +26,46 @@ end
 
 complete -c kvtool -n "__fish_kvtool_needs_command" -s h -l help -d 'Print help'
 complete -c kvtool -n "__fish_kvtool_needs_command" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "serve" -d 'Serve a keyspace to etcd clients'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "compact" -d 'Give up revisions that nobody needs any more'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l name -d 'Name of this member [default: default]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l data-dir -d 'Directory the data lives in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l store -d 'Home of the data: a directory of this machine, or this process\'s memory [default: local]' -r -f -a "local\t''
+memory\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instance -d 'Keyspace to serve: one store holds many that cannot see each other [default: default]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l advertise-client-urls -d 'URLs clients are told to connect to [default: those listened on]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-advertise-peer-urls -d 'Peer URLs shown in the member list [default: none, as there is no peer port]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l grpc-keepalive-interval -d 'Time between pings on a silent connection; 0 is never [default: 2h]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l grpc-keepalive-timeout -d 'How long a ping may go unanswered before the connection is closed [default: 20s]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cert-file -d 'Certificate of this server, PEM; needed for https' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l key-file -d 'Private key of the certificate, PEM' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l trusted-ca-file -d 'Authorities whose client certificates are accepted, PEM; clients must then show one' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l client-cert-auth -d 'Accept only clients with a certificate [default: true with --trusted-ca-file]' -r -f -a "true\t''
+false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-request-bytes -d 'Largest request, in bytes [default: 1572864]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-txn-ops -d 'Most compares, or operations of one branch, of a transaction [default: 128]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-concurrent-streams -d 'Most calls open at a time on one connection [default: 4294967295]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auto-compaction-mode -d 'What --auto-compaction-retention counts [default: periodic]' -r -f -a "periodic\t''
+revision\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auto-compaction-retention -d 'History to keep: a duration (or hours), or a number of revisions; 0 keeps all [default: 0]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l watch-progress-notify-interval -d 'Time between progress notices to idle watchers that want them [default: 10m]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-level -d 'Least important messages to log [default: info]' -r -f -a "debug\t''
+info\t''
+warn\t''
+error\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-format -d 'Shape of the log on stderr [default: console]' -r -f -a "console\t''
+json\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l etcd-version -d 'etcd version reported to clients, who choose by it what they use [default: 3.7.1]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l config-file -d 'YAML file with settings; its keys are the flags' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l print-config -d 'Print the settings in effect, and where each comes from, as YAML; do not serve'
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand status" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
 json\t'One JSON document'
 yaml\t'One YAML document'"
@@ -125,9 +159,10 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s h -l 
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from status dump compact inspect-keyspace completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from status dump compact inspect-keyspace completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from status dump compact inspect-keyspace completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from status dump compact inspect-keyspace completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from status dump compact inspect-keyspace completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from status dump compact inspect-keyspace completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

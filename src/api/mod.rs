@@ -1,1 +1,17 @@
 //! gRPC services and HTTP endpoints over an instance. Translates; the rules are in `mvcc`.
+//!
+//! - [`server`]: serves everything below on its listeners until told to stop.
+//! - [`listener`]: client ports, TLS, the connection limit.
+//! - [`front`]: what is checked or put right for every gRPC call alike.
+//! - [`etcd`]: the etcd v3 services.
+//! - [`ops`]: health and version over plain HTTP.
+//! - [`tls`]: certificates of the client ports.
+//! - [`version`]: the etcd version a server reports.
+
+pub mod etcd;
+pub mod front;
+pub mod listener;
+pub mod ops;
+pub mod server;
+pub mod tls;
+pub mod version;

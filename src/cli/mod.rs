@@ -16,6 +16,8 @@ pub mod progress;
 pub mod records;
 mod samples;
 pub mod scan;
+mod serve;
+pub mod settings;
 mod status;
 
 use anyhow::{Context, Result};
@@ -33,6 +35,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Serve(Box<serve::ServeArgs>),
     Status(status::StatusArgs),
     Dump(dump::DumpArgs),
     Compact(compact::CompactArgs),
@@ -65,6 +68,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
         match verb {
+            Verb::Serve(args) => serve::run(*args).await,
             Verb::Status(args) => interruptible(status::run(args)).await,
             Verb::Dump(args) => interruptible(dump::run(args)).await,
             Verb::Compact(args) => interruptible(compact::run(args)).await,

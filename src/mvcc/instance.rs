@@ -497,13 +497,19 @@ impl Instance {
     /// State for status and health.
     pub async fn status(&self) -> Result<InstanceStatus> {
         let (view, state) = self.view(true).await?;
+        let leadership = *self.inner.leadership.borrow();
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
-            leadership: *self.inner.leadership.borrow(),
+            leadership,
             applied_index: self.inner.applied.load(Ordering::Relaxed),
             usage: self.inner.store.usage().await?,
             alarms: self.alarms(&view).await?,
         })
+    }
+
+    /// Who leads, now and as it changes.
+    pub fn leadership(&self) -> state_watch::Receiver<Leadership> {
+        self.inner.leadership.clone()
     }
 
     /// This server's id.

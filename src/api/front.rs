@@ -1,0 +1,179 @@
+//! What is checked or put right for every gRPC call alike, in front of the services.
+
+use crate::error::Error;
+use crate::store::Leadership;
+use futures_util::FutureExt;
+use futures_util::future::{Either, Map, Ready, ready};
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use tokio::sync::watch;
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::service::Routes;
+use tonic::{Code, Status};
+
+/// Set by a client that says which API it was built for.
+const CLIENT_API_VERSION: &str = "client-api-version";
+/// Set to `true` by a client that would rather fail than hang on a server without a leader.
+const REQUIRE_LEADER: &str = "hasleader";
+
+type Answer = Result<Response<Body>, Infallible>;
+
+/// The services, with etcd's checks of call metadata before and its transport errors behind them.
+#[derive(Clone)]
+pub struct Front {
+    routes: Routes,
+    leadership: watch::Receiver<Leadership>,
+}
+
+impl Front {
+    /// Stands before `routes`.
+    pub fn new(routes: Routes, leadership: watch::Receiver<Leadership>) -> Self {
+        Self {
+            routes: routes.prepare(),
+            leadership,
+        }
+    }
+
+    fn check(&self, metadata: &HeaderMap) -> Result<(), Error> {
+        let invalid = |version: &[u8]| std::str::from_utf8(version).is_err();
+        if metadata
+            .get(CLIENT_API_VERSION)
+            .is_some_and(|version| invalid(version.as_bytes()))
+        {
+            return Err(Error::InvalidClientApiVersion);
+        }
+        if metadata
+            .get(REQUIRE_LEADER)
+            .is_some_and(|value| value == "true")
+        {
+            let leadership = *self.leadership.borrow();
+            if !leadership.is_leader && leadership.leader.is_none() {
+                return Err(Error::NoLeader);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<B> Service<Request<B>> for Front
+where
+    B: tonic::codegen::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<tonic::codegen::StdError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future =
+        Either<Ready<Answer>, Map<<Routes as Service<Request<B>>>::Future, fn(Answer) -> Answer>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<B>>::poll_ready(&mut self.routes, context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match self.check(request.headers()) {
+            Err(error) => Either::Left(ready(Ok(Status::from(error).into_http()))),
+            Ok(()) => Either::Right(self.routes.call(request).map(|answer| answer.map(mend))),
+        }
+    }
+}
+
+/// Rewrites the status of an answer that failed before it had a body.
+fn mend(answer: Response<Body>) -> Response<Body> {
+    let code = answer.headers().get(Status::GRPC_STATUS);
+    // Only these two come from tonic with words of its own; see `in_etcd_words`.
+    let candidates = [Code::OutOfRange, Code::Unimplemented];
+    if !code.is_some_and(|code| candidates.contains(&Code::from_bytes(code.as_bytes()))) {
+        return answer;
+    }
+    match Status::from_header_map(answer.headers()) {
+        Some(status) => in_etcd_words(status).into_http(),
+        None => answer,
+    }
+}
+
+/// A status that tonic made, as a server of etcd's makes it: its clients match on code and text.
+pub(super) fn in_etcd_words(status: Status) -> Status {
+    match status.code() {
+        Code::OutOfRange => match oversize(status.message()) {
+            Some((found, limit)) => Status::resource_exhausted(format!(
+                "grpc: received message larger than max ({found} vs. {limit})"
+            )),
+            None => status,
+        },
+        Code::Unimplemented if status.message().is_empty() => {
+            Status::unimplemented("this server does not offer the method")
+        }
+        _ => status,
+    }
+}
+
+/// The size found and the limit, out of tonic's sentence on a message that is too large.
+fn oversize(message: &str) -> Option<(&str, &str)> {
+    message
+        .strip_prefix("Error, decoded message length too large: found ")?
+        .strip_suffix(" bytes")?
+        .split_once(" bytes, the limit is: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::codegen::http::HeaderValue;
+
+    fn front(leadership: Leadership) -> Front {
+        Front::new(Routes::default(), watch::channel(leadership).1)
+    }
+
+    const LEADER: Leadership = Leadership {
+        is_leader: true,
+        leader: None,
+        term: 1,
+    };
+    const NO_LEADER: Leadership = Leadership {
+        is_leader: false,
+        ..LEADER
+    };
+
+    fn metadata(name: &'static str, value: &[u8]) -> HeaderMap {
+        let value = HeaderValue::from_bytes(value);
+        value
+            .map(|value| (tonic::codegen::http::HeaderName::from_static(name), value))
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn a_client_version_must_be_text() {
+        let front = front(LEADER);
+        assert_eq!(front.check(&HeaderMap::new()), Ok(()));
+        assert_eq!(front.check(&metadata(CLIENT_API_VERSION, b"3.7")), Ok(()));
+        assert_eq!(
+            front.check(&metadata(CLIENT_API_VERSION, b"\xff\xfe")),
+            Err(Error::InvalidClientApiVersion)
+        );
+    }
+
+    #[test]
+    fn a_leader_is_required_only_of_who_asks() {
+        let lost = front(NO_LEADER);
+        assert_eq!(lost.check(&HeaderMap::new()), Ok(()));
+        assert_eq!(lost.check(&metadata(REQUIRE_LEADER, b"false")), Ok(()));
+        let asked = metadata(REQUIRE_LEADER, b"true");
+        assert_eq!(lost.check(&asked), Err(Error::NoLeader));
+        assert_eq!(front(LEADER).check(&asked), Ok(()));
+        let follower = Leadership {
+            leader: Some(2),
+            ..NO_LEADER
+        };
+        assert_eq!(front(follower).check(&asked), Ok(()));
+    }
+
+    #[test]
+    fn an_out_of_range_of_ours_keeps_its_words() {
+        let status = in_etcd_words(Error::Compacted.into());
+        assert_eq!(status.code(), Code::OutOfRange);
+        assert_eq!(status.message(), Error::Compacted.to_string());
+    }
+}

@@ -1,0 +1,173 @@
+//! Client ports: TCP, TLS, and the bound on open connections.
+
+use futures_util::Stream;
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tonic::transport::server::Connected;
+
+/// A peer that has not finished its TLS handshake after this long is let go.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the kernel probes a silent peer, so that one that vanished gives its place back.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long to wait when the system cannot give a connection, for lack of descriptors mostly.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// Connections that are ready and wait for the server to take them.
+const READY_CONNECTIONS_MAX: usize = 64;
+
+/// One bound port.
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listener {
+    /// Binds `host:port`; with `tls`, only TLS is spoken there.
+    pub async fn bind(host: &str, port: u16, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        let socket = TcpListener::bind((host, port)).await?;
+        let address = socket.local_addr()?;
+        Ok(Self {
+            socket,
+            address,
+            tls,
+        })
+    }
+
+    /// The address that was bound, with the port the system chose for port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL a client reaches this listener under.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Hands connections on until nobody takes them any more, which closes the port.
+    async fn accept_forever(self, places: Arc<Semaphore>, ready: mpsc::Sender<Connection>) {
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else {
+                return;
+            };
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = ready.closed() => return,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    tokio::spawn(open(stream, self.tls.clone(), place, ready.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+async fn open(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    place: OwnedSemaphorePermit,
+    ready: mpsc::Sender<Connection>,
+) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE);
+    let tuned = stream
+        .set_nodelay(true)
+        .and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&keepalive));
+    if let Err(error) = tuned {
+        // Happens when the peer is gone already.
+        tracing::debug!(%error, "cannot set socket options");
+    }
+    let io: Box<dyn Io> = match tls {
+        None => Box::new(stream),
+        Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => Box::new(stream),
+            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => return tracing::debug!("TLS handshake timed out"),
+        },
+    };
+    // An error when the server is stopping: the connection is then dropped, and so closed.
+    let _ = ready.send(Connection { io, _place: place }).await;
+}
+
+/// The connections of all `listeners`, of which at most `connections_max` are open at a time:
+/// further ones wait in the system's queue.
+pub(super) fn connections(
+    listeners: Vec<Listener>,
+    connections_max: usize,
+) -> impl Stream<Item = io::Result<Connection>> {
+    let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+    let (ready, mut taken) = mpsc::channel(READY_CONNECTIONS_MAX);
+    for listener in listeners {
+        tokio::spawn(listener.accept_forever(places.clone(), ready.clone()));
+    }
+    futures_util::stream::poll_fn(move |context| taken.poll_recv(context).map(|next| next.map(Ok)))
+}
+
+trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// An open connection; holds one place of the connection limit.
+pub(super) struct Connection {
+    io: Box<dyn Io>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,120 @@
+//! Serves an instance on its listeners until told to stop.
+
+use super::front::Front;
+use super::listener::{Listener, connections};
+use super::version::EtcdVersion;
+use super::{etcd, ops};
+use crate::mvcc::Instance;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tonic::service::Routes;
+use tonic::transport::{self, Server};
+
+/// How long running requests may still take after the server was told to stop.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// What a client may send on one stream before it must wait for us: a largest request fits.
+const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+/// What a client may send on one connection before it must wait for us.
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// Streams that a client gave up before we saw them. A client whose thousand calls time out at
+/// once is no attacker, so this is far above hyper's default of 20.
+const RESET_STREAMS_MAX: usize = 4096;
+
+/// How a server presents itself.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The member's name.
+    pub name: String,
+    /// The etcd version reported to clients.
+    pub version: EtcdVersion,
+    /// Where clients are told to connect.
+    pub client_urls: Vec<String>,
+    /// Where other members would connect; empty on a server that has no such port.
+    pub peer_urls: Vec<String>,
+}
+
+/// The bounds of a server.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest request, in bytes of its encoding.
+    pub max_request_bytes: usize,
+    /// Most calls a client has open on one connection.
+    pub max_concurrent_streams: u32,
+    /// Most open connections.
+    pub max_connections: usize,
+    /// Time between pings on a silent connection; `None` is never.
+    pub keepalive_interval: Option<Duration>,
+    /// A ping without an answer after this long closes the connection.
+    pub keepalive_timeout: Duration,
+}
+
+/// Serves `instance` on `listeners` until `shutdown` completes.
+///
+/// Then the ports are closed, watch and keep-alive streams end with `server stopped`, and
+/// requests under way get [`SHUTDOWN_GRACE`] to finish. The instance stays open.
+pub async fn run(
+    listeners: Vec<Listener>,
+    instance: Instance,
+    identity: Identity,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), transport::Error> {
+    let (stop, stopping) = watch::channel(false);
+    let stopping = Stopping(stopping);
+    let stopped = stopping.clone();
+    let front = Front::new(
+        routes(&instance, identity, &limits, &stopping),
+        instance.leadership(),
+    );
+    let serving = Server::builder()
+        .accept_http1(true)
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
+        .http2_keepalive_interval(limits.keepalive_interval)
+        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
+        .serve_with_incoming_shutdown(
+            front,
+            connections(listeners, limits.max_connections),
+            async move { stopped.wait().await },
+        );
+    tokio::pin!(serving);
+    tokio::select! {
+        outcome = &mut serving => return outcome,
+        () = shutdown => {}
+    }
+    stop.send_replace(true);
+    match tokio::time::timeout(SHUTDOWN_GRACE, serving).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            tracing::warn!(grace = ?SHUTDOWN_GRACE, "requests are still running, they are cut off");
+            Ok(())
+        }
+    }
+}
+
+fn routes(instance: &Instance, identity: Identity, limits: &Limits, stopping: &Stopping) -> Routes {
+    // Answers SERVING for the service "" from the start, as etcd does.
+    let (_, health) = tonic_health::server::health_reporter();
+    let http = ops::router(instance.clone(), identity.version);
+    let identity = Arc::new(identity);
+    let grpc = etcd::routes(instance, &identity, limits.max_request_bytes, stopping)
+        .add_service(health)
+        .into_axum_router();
+    // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
+    grpc.reset_fallback().merge(http).into()
+}
+
+/// Tells streams without an end of their own that the server stops.
+#[derive(Clone)]
+pub struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Completes when the server stops.
+    pub async fn wait(&self) {
+        // An error means that `run` is gone, and the server with it.
+        let _ = self.0.clone().wait_for(|stopping| *stopping).await;
+    }
+}

@@ -1,0 +1,232 @@
+//! `kvtool serve`: an etcd server.
+
+use super::exit::UsageError;
+use super::settings::{Home, HostUrl, Layers, Log, RawSettings, Settings, TlsFiles};
+use crate::api::listener::Listener;
+use crate::api::server::{self, Identity, Limits};
+use crate::api::tls;
+use crate::error::{EXIT_INTERRUPTED, Error};
+use crate::mvcc::Instance;
+use crate::store::{Store, local::Local, memory::Memory};
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
+use tracing_subscriber::EnvFilter;
+
+/// Descriptors kept from clients, for files and for ourselves; as etcd does it.
+const RESERVED_DESCRIPTORS: u64 = 150;
+
+/// Serve a keyspace to etcd clients
+///
+/// Every setting is a flag, an environment variable (--data-dir is KVTOOL_DATA_DIR) and a key of
+/// the config file (data-dir). A flag wins over the environment, and that over the file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kvtool serve
+  kvtool serve --data-dir /var/lib/kvtool --listen-client-urls http://0.0.0.0:2379 \\
+      --advertise-client-urls http://10.0.0.5:2379
+  kvtool serve --config-file kvtool.yaml --print-config
+
+SIGTERM or SIGINT stops the server: it takes no new requests, gives those under way five
+seconds, and closes the data directory. A second signal ends it at once; no acknowledged
+write is lost either way.")]
+pub struct ServeArgs {
+    #[command(flatten)]
+    settings: RawSettings,
+    /// YAML file with settings; its keys are the flags
+    #[arg(long, env = "KVTOOL_CONFIG_FILE", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    config_file: Option<PathBuf>,
+    /// Print the settings in effect, and where each comes from, as YAML; do not serve
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Serves until SIGTERM or SIGINT, or until the store fails.
+pub async fn run(args: ServeArgs) -> Result<()> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let layers = Layers::merge(&args.settings, environment, args.config_file.as_deref())?;
+    let settings = Settings::validate(&layers)?;
+    if args.print_config {
+        print!("{}", layers.to_yaml());
+        return Ok(());
+    }
+    log_to_stderr(settings.log);
+    abort_on_panic();
+    let signals = Signals::listen()?;
+    // Everything that can be refused comes before the data is touched.
+    let listeners = bind(&settings).await?;
+    let store = open_store(settings.home.clone()).await?;
+    let outcome = serve(&settings, listeners, store.clone(), signals).await;
+    let closed = store.close().await.map_err(Error::from);
+    outcome.and(closed.context("cannot close the store"))
+}
+
+async fn serve(
+    settings: &Settings,
+    listeners: Vec<Listener>,
+    store: Store,
+    signals: Signals,
+) -> Result<()> {
+    let instance = Instance::open(store, &settings.instance, settings.options.clone())
+        .await
+        .context("cannot open the keyspace")?;
+    let limits = Limits {
+        max_request_bytes: settings.options.max_request_bytes,
+        max_concurrent_streams: settings.max_concurrent_streams,
+        max_connections: raise_connection_limit(),
+        keepalive_interval: settings.keepalive_interval,
+        keepalive_timeout: settings.keepalive_timeout,
+    };
+    let identity = identity(settings, &listeners);
+    let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
+    tracing::info!(urls = urls.join(","), "ready to serve client requests");
+    let mut failure = None;
+    let shutdown = async {
+        tokio::select! {
+            reason = instance.failed() => failure = Some(reason),
+            () = signals.first() => {}
+        }
+    };
+    let served = server::run(listeners, instance.clone(), identity, limits, shutdown).await;
+    instance.close().await;
+    tracing::info!("stopped");
+    served?;
+    failure.map_or(Ok(()), |reason| Err(anyhow!("{reason}")))
+}
+
+fn identity(settings: &Settings, listeners: &[Listener]) -> Identity {
+    let texts = |urls: &[HostUrl]| urls.iter().map(HostUrl::to_string).collect::<Vec<_>>();
+    let mut client_urls = texts(&settings.client_urls);
+    if client_urls.is_empty() {
+        if listeners
+            .iter()
+            .any(|port| port.address().ip().is_unspecified())
+        {
+            tracing::warn!(
+                "clients elsewhere cannot reach the URL they are told: give --advertise-client-urls"
+            );
+        }
+        client_urls = listeners.iter().map(Listener::url).collect();
+    }
+    Identity {
+        name: settings.name.clone(),
+        version: settings.version,
+        client_urls,
+        peer_urls: texts(&settings.peer_urls),
+    }
+}
+
+async fn bind(settings: &Settings) -> Result<Vec<Listener>> {
+    let tls = settings.tls.as_ref().map(read_certificates).transpose()?;
+    let mut listeners = Vec::new();
+    for url in &settings.listen {
+        let tls = tls.clone().filter(|_| url.tls);
+        let bound = Listener::bind(&url.host, url.port, tls).await;
+        listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
+    }
+    Ok(listeners)
+}
+
+fn read_certificates(files: &TlsFiles) -> Result<TlsAcceptor> {
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| UsageError::new(format!("cannot read {}: {error}", path.display())))
+    };
+    let certificate = read(&files.certificate)?;
+    let key = read(&files.key)?;
+    let authorities = files.authorities.as_deref().map(read).transpose()?;
+    let acceptor = tls::acceptor(&certificate, &key, authorities.as_deref());
+    Ok(acceptor.map_err(|error| UsageError::new(error.to_string()))?)
+}
+
+/// Opening reads the disk, which may take a while after a crash, so it gets a thread of its own.
+async fn open_store(home: Home) -> Result<Store> {
+    let path = match home {
+        Home::Memory => return Ok(Store::Memory(Memory::new())),
+        Home::Local(path) => path,
+    };
+    let opened = tokio::task::spawn_blocking(move || {
+        let opened = Local::open(&path).map_err(Error::from);
+        opened.with_context(|| format!("cannot open the data directory {}", path.display()))
+    });
+    Ok(Store::Local(opened.await.context("opening was cut off")??))
+}
+
+/// The signals that end a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Completes with the first signal; the second ends the process without waiting for anything.
+    async fn first(mut self) {
+        self.next().await;
+        tracing::info!("stopping; a second signal stops at once");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        });
+    }
+}
+
+fn log_to_stderr(log: Log) {
+    // What libraries have to say below a warning is about themselves.
+    let filter = EnvFilter::new(format!("warn,kvtool={}", log.level));
+    let lines = tracing_subscriber::fmt()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if log.json {
+        lines.json().flatten_event(true).init();
+    } else {
+        lines.init();
+    }
+}
+
+/// A task that panicked leaves its part of the server in a state nobody thought of; tokio would
+/// serve on with the rest.
+fn abort_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        std::process::abort();
+    }));
+}
+
+/// Raises the bound on open files as far as it goes, and answers how many of them clients may use.
+fn raise_connection_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let connections = current.map(|files| files.saturating_sub(RESERVED_DESCRIPTORS).max(1));
+    connections.map_or(usize::MAX, |count| {
+        usize::try_from(count).unwrap_or(usize::MAX)
+    })
+}

@@ -1,0 +1,382 @@
+//! The settings of a server: given by flags, environment and config file, then validated.
+
+mod file;
+mod layers;
+mod raw;
+mod values;
+
+pub use layers::Layers;
+pub use raw::RawSettings;
+pub use values::HostUrl;
+
+use super::duration;
+use super::exit::UsageError;
+use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
+use crate::api::version::EtcdVersion;
+use crate::mvcc::Options;
+use layers::{Setting, Source};
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// More often would cost more than it tells; etcd's bound.
+const WATCH_PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// What the length field of every gRPC implementation can say, with what etcd allows on top.
+const REQUEST_BYTES_MAX: usize = i32::MAX as usize - REQUEST_OVERHEAD_BYTES;
+/// etcd's: five seconds, and two elections of one second.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// The home of the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// A directory of this machine.
+    Local(PathBuf),
+    /// This process's memory.
+    Memory,
+}
+
+/// The files of the client ports' certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Who signs the clients' certificates; clients without one are refused.
+    pub authorities: Option<PathBuf>,
+}
+
+/// The least important messages that are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The level.
+    pub level: tracing::Level,
+    /// As JSON, one object per line.
+    pub json: bool,
+}
+
+/// What a server is started with; everything in it fits together.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The member's name.
+    pub name: String,
+    /// Where the data is.
+    pub home: Home,
+    /// The keyspace to serve.
+    pub instance: String,
+    /// How the keyspace behaves.
+    pub options: Options,
+    /// Where to listen; never empty.
+    pub listen: Vec<HostUrl>,
+    /// Where clients are told to connect; empty: where the server listens.
+    pub client_urls: Vec<HostUrl>,
+    /// Where other members are told to connect.
+    pub peer_urls: Vec<HostUrl>,
+    /// The certificates, when a listener speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// Most calls a client has open on one connection.
+    pub max_concurrent_streams: u32,
+    /// Time between pings on a silent connection; `None` is never.
+    pub keepalive_interval: Option<Duration>,
+    /// A ping without an answer after this long closes the connection.
+    pub keepalive_timeout: Duration,
+    /// The etcd version reported to clients.
+    pub version: EtcdVersion,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+impl Settings {
+    /// Validates what was given. The error says which setting is wrong, where it stands, and what to do.
+    pub fn validate(layers: &Layers) -> Result<Self, UsageError> {
+        let listen = listen_urls(layers.get("listen-client-urls"))?;
+        let keepalive_interval = parse(layers.get("grpc-keepalive-interval"), duration::parse)?;
+        let mode = layers.get("auto-compaction-mode");
+        Ok(Self {
+            name: parse(layers.get("name"), filled)?,
+            home: home(layers)?,
+            instance: parse(layers.get("instance"), filled)?,
+            options: Options {
+                max_txn_ops: parse(layers.get("max-txn-ops"), at_least_one)?,
+                max_request_bytes: parse(layers.get("max-request-bytes"), request_bytes)?,
+                watch_progress_interval: parse(
+                    layers.get("watch-progress-notify-interval"),
+                    watch_progress_interval,
+                )?,
+                auto_compaction: parse(layers.get("auto-compaction-retention"), |retention| {
+                    values::auto_compaction(&mode.text, retention)
+                })?,
+                request_timeout: REQUEST_TIMEOUT,
+            },
+            tls: tls_files(layers, &listen)?,
+            listen,
+            client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
+            peer_urls: parse(layers.get("initial-advertise-peer-urls"), values::urls)?,
+            max_concurrent_streams: parse(layers.get("max-concurrent-streams"), at_least_one)?,
+            keepalive_interval: Some(keepalive_interval).filter(|time| !time.is_zero()),
+            keepalive_timeout: parse(layers.get("grpc-keepalive-timeout"), |text| {
+                duration::parse(text).and_then(positive)
+            })?,
+            version: parse(layers.get("etcd-version"), str::parse::<EtcdVersion>)?,
+            log: Log {
+                level: parse(layers.get("log-level"), log_level)?,
+                json: parse(layers.get("log-format"), |format| match format {
+                    "json" => Ok(true),
+                    "console" => Ok(false),
+                    _ => Err("the log format is console or json"),
+                })?,
+            },
+        })
+    }
+}
+
+fn parse<T, E: Display>(
+    setting: &Setting,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, UsageError> {
+    parse(&setting.text).map_err(|problem| setting.refuse(problem))
+}
+
+fn filled(text: &str) -> Result<String, &'static str> {
+    match text {
+        "" => Err("the name is empty"),
+        name => Ok(name.to_owned()),
+    }
+}
+
+fn at_least_one<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, &'static str> {
+    let number: Option<T> = text.parse().ok();
+    number
+        .filter(|number| *number >= T::from(1))
+        .ok_or("not a number of 1 or more that fits")
+}
+
+fn positive(time: Duration) -> Result<Duration, String> {
+    if time.is_zero() {
+        return Err("the time must be longer than 0".to_owned());
+    }
+    Ok(time)
+}
+
+fn request_bytes(text: &str) -> Result<usize, String> {
+    let bytes = at_least_one::<usize>(text)?;
+    if bytes > REQUEST_BYTES_MAX {
+        return Err(format!("gRPC carries at most {REQUEST_BYTES_MAX} bytes"));
+    }
+    Ok(bytes)
+}
+
+fn watch_progress_interval(text: &str) -> Result<Duration, String> {
+    let interval = duration::parse(text)?;
+    if interval < WATCH_PROGRESS_INTERVAL_MIN {
+        return Err("the interval must be 100ms or longer".to_owned());
+    }
+    Ok(interval)
+}
+
+fn log_level(text: &str) -> Result<tracing::Level, &'static str> {
+    match text {
+        "debug" | "info" | "warn" | "error" => text.parse().map_err(|_| "not a log level"),
+        _ => Err("the log level is debug, info, warn or error"),
+    }
+}
+
+fn home(layers: &Layers) -> Result<Home, UsageError> {
+    let directory = layers.get("data-dir");
+    match layers.get("store").text.as_str() {
+        "local" => parse(directory, filled).map(|path| Home::Local(path.into())),
+        "memory" if directory.source != Source::Default => {
+            Err(directory.refuse("the store memory has no directory, so leave this out"))
+        }
+        "memory" => Ok(Home::Memory),
+        _ => Err(layers.get("store").refuse("the store is local or memory")),
+    }
+}
+
+fn listen_urls(setting: &Setting) -> Result<Vec<HostUrl>, UsageError> {
+    let urls = parse(setting, values::urls)?;
+    if urls.is_empty() {
+        return Err(setting.refuse("a server needs at least one URL to listen on"));
+    }
+    let mut seen = HashSet::new();
+    for url in &urls {
+        if !url.is_local() {
+            return Err(setting.refuse(format!(
+                "{url} is a name: listen on an address of this machine, or 0.0.0.0 for all"
+            )));
+        }
+        // Port 0 asks for any free port, so several do not collide.
+        if url.port != 0 && !seen.insert((&url.host, url.port)) {
+            return Err(setting.refuse(format!("{url} is given twice")));
+        }
+    }
+    Ok(urls)
+}
+
+fn tls_files(layers: &Layers, listen: &[HostUrl]) -> Result<Option<TlsFiles>, UsageError> {
+    let given = |key| Some(layers.get(key)).filter(|setting| !setting.text.is_empty());
+    let certificate = given("cert-file");
+    let key = given("key-file");
+    let authorities = given("trusted-ca-file");
+    let require_certificate = layers.get("client-cert-auth");
+    let wanted = parse(require_certificate, str::parse::<bool>)?;
+    if wanted && authorities.is_none() {
+        return Err(require_certificate
+            .refuse("name the authorities whose clients are accepted with --trusted-ca-file"));
+    }
+    let encrypted = listen.iter().any(|url| url.tls);
+    match (certificate, key) {
+        (Some(certificate), Some(key)) if encrypted => Ok(Some(TlsFiles {
+            certificate: certificate.text.clone().into(),
+            key: key.text.clone().into(),
+            authorities: authorities.map(|setting| setting.text.clone().into()),
+        })),
+        (Some(one), None) => Err(one.refuse("a certificate needs its key: add --key-file")),
+        (None, Some(one)) => Err(one.refuse("a key needs its certificate: add --cert-file")),
+        (None, None) if encrypted => Err(layers
+            .get("listen-client-urls")
+            .refuse("https needs --cert-file and --key-file")),
+        _ => match certificate.or(authorities) {
+            Some(setting) => Err(setting.refuse(
+                "no URL of --listen-client-urls is https, so nothing would be encrypted: \
+                 write https:// there, or leave this out",
+            )),
+            None => Ok(None),
+        },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::mvcc::AutoCompaction;
+    use clap::{Args, Command, FromArgMatches};
+
+    fn settings(args: &[&str]) -> Result<Settings, UsageError> {
+        let command = RawSettings::augment_args(Command::new("serve"));
+        let args = std::iter::once(&"serve").chain(args);
+        let raw =
+            RawSettings::from_arg_matches(&command.try_get_matches_from(args).unwrap()).unwrap();
+        Settings::validate(&Layers::merge(&raw, |_| None, None)?)
+    }
+
+    #[test]
+    fn the_defaults_are_etcds() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.name, "default");
+        assert_eq!(settings.home, Home::Local("./kvtool.data".into()));
+        assert_eq!(settings.listen[0].to_string(), "http://127.0.0.1:2379");
+        assert_eq!(settings.options.max_request_bytes, 1_572_864);
+        assert_eq!(settings.options.max_txn_ops, 128);
+        assert_eq!(settings.options.auto_compaction, AutoCompaction::Off);
+        assert_eq!(settings.options.watch_progress_interval.as_secs(), 600);
+        assert_eq!(settings.max_concurrent_streams, u32::MAX);
+        assert_eq!(settings.keepalive_interval.unwrap().as_secs(), 7200);
+        assert_eq!(settings.version.to_string(), "3.7.1");
+        assert_eq!(settings.tls, None);
+    }
+
+    #[test]
+    fn tls_takes_certificate_key_and_an_https_url() {
+        let files = ["--cert-file", "c", "--key-file", "k"];
+        let https = [
+            "--listen-client-urls",
+            "https://127.0.0.1:0,http://127.0.0.1:0",
+        ];
+        let settings = settings(&[&files[..], &https].concat()).unwrap();
+        let tls = settings.tls.unwrap();
+        assert_eq!((tls.certificate, tls.key), ("c".into(), "k".into()));
+        assert_eq!(tls.authorities, None);
+    }
+
+    #[test]
+    fn every_bad_setting_gets_a_sentence_that_names_it() {
+        for (args, sentence) in [
+            (&["--name", ""][..], "--name : the name is empty"),
+            (&["--instance="], "the name is empty"),
+            (&["--data-dir="], "the name is empty"),
+            (&["--max-txn-ops", "0"], "1 or more"),
+            (
+                &["--max-txn-ops", "many"],
+                "--max-txn-ops many: not a number",
+            ),
+            (&["--max-request-bytes=-1"], "not a number"),
+            (
+                &["--max-request-bytes", "2147483647"],
+                "gRPC carries at most",
+            ),
+            (&["--max-concurrent-streams", "4294967296"], "not a number"),
+            (
+                &["--watch-progress-notify-interval", "99ms"],
+                "100ms or longer",
+            ),
+            (
+                &["--watch-progress-notify-interval", "10"],
+                "not a duration",
+            ),
+            (&["--grpc-keepalive-timeout", "0"], "longer than 0"),
+            (&["--grpc-keepalive-interval=-1s"], "not a duration"),
+            (&["--etcd-version", "3.7"], "not a version"),
+            (&["--auto-compaction-retention", "1y"], "not a duration"),
+            (
+                &[
+                    "--auto-compaction-mode=revision",
+                    "--auto-compaction-retention=1h",
+                ],
+                "number of revisions",
+            ),
+            (&["--listen-client-urls", "127.0.0.1:2379"], "not a URL"),
+            (&["--listen-client-urls="], "at least one URL"),
+            (
+                &["--listen-client-urls", "http://etcd.example:1"],
+                "is a name",
+            ),
+            (
+                &[
+                    "--listen-client-urls",
+                    "http://127.0.0.1:1,https://127.0.0.1:1",
+                ],
+                "given twice",
+            ),
+            (&["--advertise-client-urls", "http://a"], "needs a port"),
+            (&["--initial-advertise-peer-urls", "a"], "not a URL"),
+            (
+                &["--listen-client-urls", "https://127.0.0.1:1"],
+                "https needs",
+            ),
+            (&["--cert-file", "c"], "add --key-file"),
+            (&["--key-file", "k"], "add --cert-file"),
+            (
+                &["--cert-file", "c", "--key-file", "k"],
+                "nothing would be encrypted",
+            ),
+            (&["--trusted-ca-file", "a"], "nothing would be encrypted"),
+            (&["--client-cert-auth"], "--trusted-ca-file"),
+            (&["--store", "memory", "--data-dir", "d"], "leave this out"),
+        ] {
+            let error = settings(args).unwrap_err().to_string();
+            assert!(error.contains(sentence), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_bad_choice_in_the_environment_is_refused_like_a_flag() {
+        for (name, sentence) in [
+            (
+                "KVTOOL_STORE",
+                "KVTOOL_STORE=bad: the store is local or memory",
+            ),
+            ("KVTOOL_LOG_LEVEL", "the log level is"),
+            ("KVTOOL_LOG_FORMAT", "the log format is"),
+            ("KVTOOL_CLIENT_CERT_AUTH", "KVTOOL_CLIENT_CERT_AUTH=bad"),
+        ] {
+            let environment = |asked: &str| (asked == name).then(|| "bad".to_owned());
+            let layers = Layers::merge(&RawSettings::default(), environment, None).unwrap();
+            let error = Settings::validate(&layers).unwrap_err().to_string();
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
+}

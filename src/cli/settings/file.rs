@@ -1,0 +1,180 @@
+//! The config file: YAML, with the flags as keys.
+
+use super::raw::{ALIASES, DEFAULTS};
+use crate::cli::exit::UsageError;
+use serde_yaml::{Mapping, Value};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Largest config file: far above any real one, far below what would hurt to parse.
+const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// The section in which etcd's config file keeps the TLS settings of the client port.
+const TLS_SECTION: &str = "client-transport-security";
+const TLS_KEYS: [&str; 4] = [
+    "cert-file",
+    "key-file",
+    "trusted-ca-file",
+    "client-cert-auth",
+];
+/// Settings that etcd's config file gives as a number of nanoseconds.
+const DURATION_KEYS: [&str; 3] = [
+    "grpc-keepalive-interval",
+    "grpc-keepalive-timeout",
+    "watch-progress-notify-interval",
+];
+
+/// The settings a config file gives, by key.
+pub(super) fn read(path: &Path) -> Result<BTreeMap<&'static str, String>, UsageError> {
+    let usage = |problem: String| UsageError::new(format!("{}: {problem}", path.display()));
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| {
+            file.take(CONFIG_FILE_BYTES_MAX + 1)
+                .read_to_string(&mut text)
+        })
+        .map_err(|error| usage(format!("cannot read the config file: {error}")))?;
+    if text.len() as u64 > CONFIG_FILE_BYTES_MAX {
+        return Err(usage(format!(
+            "the config file is larger than {CONFIG_FILE_BYTES_MAX} bytes: is it the right file?"
+        )));
+    }
+    parse(&text).map_err(usage)
+}
+
+fn parse(text: &str) -> Result<BTreeMap<&'static str, String>, String> {
+    let top = match serde_yaml::from_str(text) {
+        Ok(Value::Null) => Mapping::new(),
+        Ok(Value::Mapping(mapping)) => mapping,
+        Ok(_) => return Err("not a list of settings: write lines such as 'name: a'".to_owned()),
+        Err(error) => return Err(format!("not valid YAML: {error}")),
+    };
+    let mut settings = BTreeMap::new();
+    for (key, value) in top {
+        let key = key.as_str().unwrap_or_default();
+        if key != TLS_SECTION {
+            add(&mut settings, known(key)?, &value)?;
+            continue;
+        }
+        let Value::Mapping(section) = value else {
+            return Err(format!(
+                "{TLS_SECTION} must hold settings, indented below it"
+            ));
+        };
+        for (key, value) in section {
+            let key = known(key.as_str().unwrap_or_default())?;
+            if !TLS_KEYS.contains(&key) {
+                return Err(format!("{key} does not belong into {TLS_SECTION}"));
+            }
+            add(&mut settings, key, &value)?;
+        }
+    }
+    Ok(settings)
+}
+
+fn known(key: &str) -> Result<&'static str, String> {
+    let alias = ALIASES.iter().find(|(old, _)| *old == key);
+    let key = alias.map_or(key, |(_, name)| name);
+    let found = DEFAULTS.iter().find(|(name, _)| *name == key);
+    found.map(|(name, _)| *name).ok_or_else(|| {
+        format!("unknown setting '{key}': the keys are the flags of 'kvtool serve --help'")
+    })
+}
+
+fn add(
+    settings: &mut BTreeMap<&'static str, String>,
+    key: &'static str,
+    value: &Value,
+) -> Result<(), String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(count) if DURATION_KEYS.contains(&key) && count.is_u64() => {
+            format!("{count}ns")
+        }
+        Value::Number(number) => number.to_string(),
+        _ => {
+            return Err(format!(
+                "{key} must be one value; URLs go into one, with commas"
+            ));
+        }
+    };
+    match settings.insert(key, text) {
+        None => Ok(()),
+        Some(_) => Err(format!("{key} is given twice")),
+    }
+}
+
+/// A text as a YAML value, quoted where it must be.
+pub(super) fn scalar(text: &str) -> String {
+    let number = text.parse::<u64>().is_ok_and(|n| n.to_string() == text);
+    if number || text == "true" || text == "false" {
+        return text.to_owned();
+    }
+    // Writing a string cannot fail.
+    serde_yaml::to_string(text).map_or_else(|_| text.to_owned(), |yaml| yaml.trim_end().to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_flags_and_values_are_read_as_etcd_reads_them() {
+        let settings = parse(
+            "name: a\n\
+             max-txn-ops: 5\n\
+             auto-compaction-retention: '1'\n\
+             experimental-watch-progress-notify-interval: 600000000000\n\
+             grpc-keepalive-interval: 1h30m\n\
+             client-transport-security:\n  cert-file: c\n  client-cert-auth: true\n",
+        );
+        let expected = [
+            ("name", "a"),
+            ("max-txn-ops", "5"),
+            ("auto-compaction-retention", "1"),
+            ("watch-progress-notify-interval", "600000000000ns"),
+            ("grpc-keepalive-interval", "1h30m"),
+            ("cert-file", "c"),
+            ("client-cert-auth", "true"),
+        ];
+        let expected = expected.map(|(key, text)| (key, text.to_owned()));
+        assert_eq!(settings, Ok(BTreeMap::from(expected)));
+        assert_eq!(parse(""), Ok(BTreeMap::new()));
+    }
+
+    #[test]
+    fn a_bad_file_is_refused_with_a_sentence() {
+        for (text, sentence) in [
+            ("data_dir: x", "unknown setting 'data_dir'"),
+            ("wal-dir: x", "unknown setting 'wal-dir'"),
+            ("1: x", "unknown setting ''"),
+            ("- name", "not a list of settings"),
+            ("name: [", "not valid YAML"),
+            ("name: a\nname: b", "not valid YAML"),
+            ("name:", "must be one value"),
+            ("listen-client-urls: [a, b]", "must be one value"),
+            ("client-transport-security: x", "must hold settings"),
+            ("client-transport-security: {name: x}", "does not belong"),
+            (
+                "cert-file: a\nclient-transport-security: {cert-file: b}",
+                "given twice",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(sentence), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_over_the_bound_is_not_parsed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("large.yaml");
+        std::fs::write(&path, vec![b'#'; CONFIG_FILE_BYTES_MAX as usize + 1]).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("larger than"));
+        let missing = read(&directory.path().join("none")).unwrap_err();
+        assert!(missing.to_string().contains("cannot read the config file"));
+    }
+}

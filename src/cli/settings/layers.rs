@@ -1,0 +1,192 @@
+//! Who gives a setting: a flag wins over the environment, that over the config file, that over
+//! the default.
+
+use super::file;
+use super::raw::{DEFAULTS, RawSettings};
+use crate::cli::exit::UsageError;
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Who gave a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody.
+    Default,
+    /// The config file.
+    File(PathBuf),
+    /// An environment variable.
+    Environment,
+    /// A flag.
+    Flag,
+}
+
+/// One setting: its text and who gave it.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    key: &'static str,
+    /// What was given; empty is unset.
+    pub text: String,
+    /// Who gave it.
+    pub source: Source,
+}
+
+impl Setting {
+    /// An error about this setting that names the place where it was given.
+    pub fn refuse(&self, problem: impl fmt::Display) -> UsageError {
+        let Self { key, text, source } = self;
+        UsageError::new(match source {
+            Source::File(path) => format!("{}: {key}: {text}: {problem}", path.display()),
+            Source::Environment => format!("{}={text}: {problem}", variable(key)),
+            Source::Flag | Source::Default => format!("--{key} {text}: {problem}"),
+        })
+    }
+}
+
+/// All settings, each from the first place that gives it.
+#[derive(Debug)]
+pub struct Layers(Vec<Setting>);
+
+impl Layers {
+    /// Puts flags over environment over the config file over defaults.
+    pub fn merge(
+        flags: &RawSettings,
+        environment: impl Fn(&str) -> Option<String>,
+        config_file: Option<&Path>,
+    ) -> Result<Self, UsageError> {
+        let flags = serde_json::to_value(flags).unwrap_or_default();
+        let config_file = match config_file {
+            Some(path) => Some((path, file::read(path)?)),
+            None => None,
+        };
+        let setting = |&(key, default): &(&'static str, &str)| {
+            let given = |text: &str, source| Setting {
+                key,
+                text: text.to_owned(),
+                source,
+            };
+            if let Some(text) = flags[key].as_str() {
+                return given(text, Source::Flag);
+            }
+            // As with etcd, an empty variable is none.
+            if let Some(text) = environment(&variable(key)).filter(|text| !text.is_empty()) {
+                return given(&text, Source::Environment);
+            }
+            if let Some((path, settings)) = &config_file
+                && let Some(text) = settings.get(key)
+            {
+                return given(text, Source::File(path.to_path_buf()));
+            }
+            given(default, Source::Default)
+        };
+        Ok(Self(DEFAULTS.iter().map(setting).collect()))
+    }
+
+    /// The setting `key`, which must be one of [`DEFAULTS`].
+    pub fn get(&self, key: &str) -> &Setting {
+        match self.0.iter().find(|setting| setting.key == key) {
+            Some(setting) => setting,
+            None => unreachable!("no setting is called {key}"),
+        }
+    }
+
+    /// All settings as a config file that says where each came from.
+    pub fn to_yaml(&self) -> String {
+        let mut yaml = String::new();
+        for Setting { key, text, source } in &self.0 {
+            let source = match source {
+                Source::Default => "default".to_owned(),
+                Source::File(path) => path.display().to_string(),
+                Source::Environment => variable(key),
+                Source::Flag => format!("--{key}"),
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(yaml, "{key}: {} # {source}", file::scalar(text));
+        }
+        yaml
+    }
+}
+
+/// The environment variable that gives a setting.
+fn variable(key: &str) -> String {
+    format!("KVTOOL_{}", key.replace('-', "_").to_uppercase())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::{Args, Command, FromArgMatches};
+    use std::collections::BTreeSet;
+
+    fn flags(args: &[&str]) -> RawSettings {
+        let command = RawSettings::augment_args(Command::new("serve"));
+        let args = std::iter::once(&"serve").chain(args);
+        RawSettings::from_arg_matches(&command.try_get_matches_from(args).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_flag_has_a_default_and_every_default_a_flag() {
+        let command = RawSettings::augment_args(Command::new("serve"));
+        let flags: BTreeSet<_> = command
+            .get_arguments()
+            .filter_map(|a| a.get_long())
+            .collect();
+        assert_eq!(flags, DEFAULTS.iter().map(|(key, _)| *key).collect());
+    }
+
+    #[test]
+    fn the_default_in_a_help_text_is_the_default() {
+        let command = RawSettings::augment_args(Command::new("serve"));
+        let mut checked = 0;
+        for (key, default) in DEFAULTS.iter().filter(|(_, default)| !default.is_empty()) {
+            let flag = command.get_arguments().find(|a| a.get_long() == Some(key));
+            let help = flag.unwrap().get_help().unwrap().to_string();
+            if *key != "client-cert-auth" {
+                assert!(help.ends_with(&format!("[default: {default}]")), "{help}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 10);
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kvtool.yaml");
+        std::fs::write(&path, "name: file\ninstance: file\nmax-txn-ops: 7\n").unwrap();
+        let environment = |name: &str| match name {
+            "KVTOOL_NAME" | "KVTOOL_INSTANCE" => Some("environment".to_owned()),
+            "KVTOOL_MAX_TXN_OPS" => Some(String::new()),
+            _ => None,
+        };
+        let layers = Layers::merge(&flags(&["--name", "flag"]), environment, Some(&path)).unwrap();
+        let found = |key| {
+            let setting = layers.get(key);
+            (setting.text.as_str(), setting.source.clone())
+        };
+        assert_eq!(found("name"), ("flag", Source::Flag));
+        assert_eq!(found("instance"), ("environment", Source::Environment));
+        assert_eq!(found("max-txn-ops"), ("7", Source::File(path)));
+        assert_eq!(found("store"), ("local", Source::Default));
+    }
+
+    #[test]
+    fn what_is_printed_is_a_config_file_that_means_the_same() {
+        let given = [
+            "--name",
+            "a: b #c",
+            "--listen-client-urls",
+            "http://[::1]:0",
+        ];
+        let printed = Layers::merge(&flags(&given), |_| None, None).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kvtool.yaml");
+        std::fs::write(&path, printed.to_yaml()).unwrap();
+        let read = Layers::merge(&RawSettings::default(), |_| None, Some(&path)).unwrap();
+        for (key, _) in DEFAULTS {
+            assert_eq!(read.get(key).text, printed.get(key).text, "{key}");
+        }
+        assert!(printed.to_yaml().contains("--name\n"));
+        assert!(printed.to_yaml().contains("store: local # default\n"));
+    }
+}

@@ -1,0 +1,129 @@
+//! The settings as they are given: one text per flag, and what each is when nobody gives it.
+
+use clap::Args;
+use serde::Serialize;
+
+/// Every setting of a server, not validated yet.
+///
+/// One field is a flag, an environment variable `KVTOOL_<FLAG>` and a key of the config file.
+#[derive(Debug, Default, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RawSettings {
+    /// Name of this member [default: default]
+    #[arg(long)]
+    name: Option<String>,
+    /// Directory the data lives in [default: ./kvtool.data]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    data_dir: Option<String>,
+    /// Home of the data: a directory of this machine, or this process's memory [default: local]
+    #[arg(long, value_parser = ["local", "memory"])]
+    store: Option<String>,
+    /// Keyspace to serve: one store holds many that cannot see each other [default: default]
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
+
+    /// URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]
+    #[arg(long, value_name = "URLS", help_heading = "Network")]
+    listen_client_urls: Option<String>,
+    /// URLs clients are told to connect to [default: those listened on]
+    #[arg(long, value_name = "URLS", help_heading = "Network")]
+    advertise_client_urls: Option<String>,
+    /// Peer URLs shown in the member list [default: none, as there is no peer port]
+    #[arg(long, value_name = "URLS", help_heading = "Network")]
+    initial_advertise_peer_urls: Option<String>,
+    /// Time between pings on a silent connection; 0 is never [default: 2h]
+    #[arg(long, value_name = "DURATION", help_heading = "Network")]
+    grpc_keepalive_interval: Option<String>,
+    /// How long a ping may go unanswered before the connection is closed [default: 20s]
+    #[arg(long, value_name = "DURATION", help_heading = "Network")]
+    grpc_keepalive_timeout: Option<String>,
+
+    /// Certificate of this server, PEM; needed for https
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "TLS")]
+    cert_file: Option<String>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "TLS")]
+    key_file: Option<String>,
+    /// Authorities whose client certificates are accepted, PEM; clients must then show one
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "TLS")]
+    trusted_ca_file: Option<String>,
+    /// Accept only clients with a certificate [default: true with --trusted-ca-file]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "TLS"
+    )]
+    client_cert_auth: Option<String>,
+
+    /// Largest request, in bytes [default: 1572864]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    max_request_bytes: Option<String>,
+    /// Most compares, or operations of one branch, of a transaction [default: 128]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    max_txn_ops: Option<String>,
+    /// Most calls open at a time on one connection [default: 4294967295]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    max_concurrent_streams: Option<String>,
+
+    /// What --auto-compaction-retention counts [default: periodic]
+    #[arg(long, value_parser = ["periodic", "revision"], help_heading = "History")]
+    auto_compaction_mode: Option<String>,
+    /// History to keep: a duration (or hours), or a number of revisions; 0 keeps all [default: 0]
+    #[arg(long, value_name = "RETENTION", help_heading = "History")]
+    auto_compaction_retention: Option<String>,
+    /// Time between progress notices to idle watchers that want them [default: 10m]
+    #[arg(
+        long,
+        alias = "experimental-watch-progress-notify-interval",
+        value_name = "DURATION",
+        help_heading = "History"
+    )]
+    watch_progress_notify_interval: Option<String>,
+
+    /// Least important messages to log [default: info]
+    #[arg(long, value_parser = ["debug", "info", "warn", "error"], help_heading = "Logging")]
+    log_level: Option<String>,
+    /// Shape of the log on stderr [default: console]
+    #[arg(long, value_parser = ["console", "json"], help_heading = "Logging")]
+    log_format: Option<String>,
+
+    /// etcd version reported to clients, who choose by it what they use [default: 3.7.1]
+    #[arg(long, value_name = "VERSION")]
+    etcd_version: Option<String>,
+}
+
+/// What each setting is when nobody gives it; empty is unset. The order is that of `--print-config`.
+pub(super) const DEFAULTS: &[(&str, &str)] = &[
+    ("name", "default"),
+    ("store", "local"),
+    ("data-dir", "./kvtool.data"),
+    ("instance", "default"),
+    ("listen-client-urls", "http://127.0.0.1:2379"),
+    ("advertise-client-urls", ""),
+    ("initial-advertise-peer-urls", ""),
+    ("grpc-keepalive-interval", "2h"),
+    ("grpc-keepalive-timeout", "20s"),
+    ("cert-file", ""),
+    ("key-file", ""),
+    ("trusted-ca-file", ""),
+    ("client-cert-auth", "false"),
+    ("max-request-bytes", "1572864"),
+    ("max-txn-ops", "128"),
+    ("max-concurrent-streams", "4294967295"),
+    ("auto-compaction-mode", "periodic"),
+    ("auto-compaction-retention", "0"),
+    ("watch-progress-notify-interval", "10m"),
+    ("log-level", "info"),
+    ("log-format", "console"),
+    ("etcd-version", "3.7.1"),
+];
+
+/// Older names that etcd still takes, and what they mean.
+pub(super) const ALIASES: &[(&str, &str)] = &[(
+    "experimental-watch-progress-notify-interval",
+    "watch-progress-notify-interval",
+)];

@@ -1,0 +1,178 @@
+//! Values with a syntax of their own.
+
+use crate::cli::duration;
+use crate::mvcc::AutoCompaction;
+use axum::http::Uri;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// `http://host:port` or `https://host:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostUrl {
+    /// TLS is spoken there.
+    pub tls: bool,
+    /// A name, or an address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl HostUrl {
+    /// Whether the host can be bound without asking a name server: an address or `localhost`.
+    pub fn is_local(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok()
+    }
+}
+
+impl fmt::Display for HostUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        if self.host.contains(':') {
+            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{scheme}://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for HostUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "not a URL: write it as http://127.0.0.1:2379";
+        let uri: Uri = text.parse().map_err(|_| FORM)?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            Some(_) => return Err("the URL must start with http:// or https://"),
+            None => return Err(FORM),
+        };
+        let authority = uri.authority().ok_or(FORM)?;
+        let port = authority
+            .port_u16()
+            .ok_or("the URL needs a port, as in http://127.0.0.1:2379")?;
+        if authority.host().is_empty() {
+            return Err(FORM);
+        }
+        let rest = uri.path_and_query().map_or("/", |rest| rest.as_str());
+        if rest != "/" || authority.as_str().contains('@') {
+            return Err("the URL must end with its port");
+        }
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        Ok(Self { tls, host, port })
+    }
+}
+
+/// URLs with commas between; an empty text is none.
+pub fn urls(text: &str) -> Result<Vec<HostUrl>, &'static str> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    text.split(',').map(|url| url.trim().parse()).collect()
+}
+
+/// How much history to keep. As etcd reads it, a bare number is hours in the mode `periodic`.
+pub fn auto_compaction(mode: &str, retention: &str) -> Result<AutoCompaction, String> {
+    let count = retention.parse::<u32>();
+    if count == Ok(0) {
+        return Ok(AutoCompaction::Off);
+    }
+    match (mode, count) {
+        ("periodic", Ok(hours)) => Ok(AutoCompaction::Periodic(Duration::from_secs(
+            u64::from(hours) * 3600,
+        ))),
+        ("periodic", Err(_)) => match duration::parse(retention)? {
+            Duration::ZERO => Ok(AutoCompaction::Off),
+            age => Ok(AutoCompaction::Periodic(age)),
+        },
+        ("revision", Ok(revisions)) => Ok(AutoCompaction::Revisions(i64::from(revisions))),
+        ("revision", Err(_)) => Err(
+            "with --auto-compaction-mode revision this is a number of revisions, such as 1000"
+                .to_owned(),
+        ),
+        (mode, _) => Err(format!(
+            "--auto-compaction-mode is periodic or revision, not {mode}"
+        )),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_scheme_host_and_port() {
+        for (text, tls, host, port) in [
+            ("http://127.0.0.1:2379", false, "127.0.0.1", 2379),
+            ("https://etcd.example:1", true, "etcd.example", 1),
+            ("http://[::1]:0/", false, "::1", 0),
+        ] {
+            let url: HostUrl = text.parse().unwrap();
+            let host = host.to_owned();
+            assert_eq!(url, HostUrl { tls, host, port });
+            assert_eq!(url.to_string(), text.trim_end_matches('/'));
+        }
+        assert_eq!(urls("").unwrap(), []);
+        assert_eq!(urls("http://a:1, https://b:2").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn anything_else_is_not_a_url() {
+        for text in [
+            "",
+            "127.0.0.1:2379",
+            "http://127.0.0.1",
+            "http://:2379",
+            "http://a:99999",
+            "http://a:1/path",
+            "http://a:1?q",
+            "http://user@a:1",
+            "ftp://a:1",
+            "unix://socket:1",
+            "http://a b:1",
+        ] {
+            assert!(text.parse::<HostUrl>().is_err(), "{text}");
+        }
+        assert!(urls("http://a:1,").is_err());
+    }
+
+    #[test]
+    fn only_addresses_and_localhost_are_local() {
+        let local = |text: &str| text.parse::<HostUrl>().unwrap().is_local();
+        assert!(local("http://0.0.0.0:1"));
+        assert!(local("http://[::]:1"));
+        assert!(local("http://localhost:1"));
+        assert!(!local("http://etcd.example:1"));
+    }
+
+    #[test]
+    fn retention_is_read_as_etcd_reads_it() {
+        let hours = |hours: u64| AutoCompaction::Periodic(Duration::from_secs(hours * 3600));
+        for (mode, retention, expected) in [
+            ("periodic", "0", AutoCompaction::Off),
+            ("periodic", "0s", AutoCompaction::Off),
+            ("periodic", "1", hours(1)),
+            ("periodic", "72h", hours(72)),
+            ("periodic", "120m", hours(2)),
+            ("revision", "0", AutoCompaction::Off),
+            ("revision", "1000", AutoCompaction::Revisions(1000)),
+        ] {
+            assert_eq!(auto_compaction(mode, retention), Ok(expected));
+        }
+        for (mode, retention) in [
+            ("periodic", "-1"),
+            ("periodic", "x"),
+            ("revision", "30m"),
+            ("revision", "-1"),
+            ("other", "1"),
+        ] {
+            assert!(
+                auto_compaction(mode, retention).is_err(),
+                "{mode} {retention}"
+            );
+        }
+    }
+}
