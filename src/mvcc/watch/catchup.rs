@@ -1,0 +1,162 @@
+//! Brings watchers that are behind closer to the present, many of them with one reading.
+
+use super::Commit;
+use super::history::{History, Page};
+use super::hub::StreamId;
+use super::outbox::{Delivery, Outbox};
+use super::selector::{Groups, Selector};
+use crate::error::Error;
+use crate::pb::mvccpb::Event;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// A watcher that is behind. It remembers where it is, not what it missed.
+pub(super) struct Laggard {
+    pub stream: StreamId,
+    pub watch_id: i64,
+    pub selector: Arc<Selector>,
+    /// The first revision that was not handed to the stream.
+    pub cursor: i64,
+    pub outbox: Arc<Outbox>,
+    /// Falls when the watcher is canceled.
+    pub open: Arc<AtomicBool>,
+    pub history: Arc<History>,
+}
+
+/// What became of a watcher in one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It may go on, or has arrived.
+    Ready,
+    /// Its stream is full; it stands where it stood.
+    Refused,
+    /// The store cannot be read.
+    Failed(Error),
+}
+
+/// Where the next events come from.
+pub(super) enum Source {
+    /// Commits that the hub still remembers, from the first cursor of the cohort on.
+    Memory(Vec<Arc<Commit>>),
+    /// The store.
+    Store,
+}
+
+/// Watchers that take a step together.
+pub(super) struct Cohort {
+    laggards: Vec<Laggard>,
+    /// Members are places in `laggards`.
+    groups: Groups<Vec<usize>>,
+    /// The newest revision the hub has announced: nobody is to see events beyond it.
+    newest: i64,
+}
+
+impl Cohort {
+    pub fn new(laggards: Vec<Laggard>, newest: i64) -> Self {
+        let mut groups = Groups::<Vec<usize>>::default();
+        for (place, laggard) in laggards.iter().enumerate() {
+            groups.members_of(&laggard.selector).push(place);
+        }
+        Self {
+            laggards,
+            groups,
+            newest,
+        }
+    }
+
+    /// Hands each watcher the next stretch of what it missed. The revision is what the store says
+    /// is the oldest readable one, when that stopped some of them.
+    pub async fn advance(self, source: Source) -> (Vec<(Laggard, Outcome)>, Option<i64>) {
+        let commits = match source {
+            Source::Memory(commits) => {
+                let commits: Vec<_> = commits.iter().map(AsRef::as_ref).collect();
+                let last = commits.last().map_or(self.newest, |commit| commit.revision);
+                return (self.distribute(&commits, last + 1), None);
+            }
+            Source::Store => self.read().await,
+        };
+        match commits {
+            Ok(Page::Commits { commits, next }) => {
+                let commits: Vec<_> = commits.iter().collect();
+                (self.distribute(&commits, next), None)
+            }
+            Ok(Page::Compacted(oldest)) => (self.all(Outcome::Ready), Some(oldest)),
+            Err(error) => (self.all(Outcome::Failed(error)), None),
+        }
+    }
+
+    async fn read(&self) -> Result<Page, Error> {
+        let cursors = self.laggards.iter().map(|laggard| laggard.cursor);
+        match (self.laggards.first(), cursors.min()) {
+            (Some(first), Some(from)) => first.history.page(from, self.newest, &self.groups).await,
+            _ => Ok(Page::empty(self.newest)),
+        }
+    }
+
+    fn all(self, outcome: Outcome) -> Vec<(Laggard, Outcome)> {
+        let with = |laggard| (laggard, outcome.clone());
+        self.laggards.into_iter().map(with).collect()
+    }
+
+    /// Gives out what happened before the revision `next`.
+    fn distribute(mut self, commits: &[&Commit], next: i64) -> Vec<(Laggard, Outcome)> {
+        let mut stretches = HashMap::<_, Vec<(i64, Vec<Event>)>>::new();
+        for commit in commits {
+            for (group, events) in self.groups.pick(commit) {
+                let stretch = stretches.entry(group).or_default();
+                stretch.push((commit.revision, events));
+            }
+        }
+        let mut refused = HashSet::new();
+        for (group, stretch) in stretches {
+            if let Some((_, members)) = self.groups.group(group) {
+                refused.extend(self.hand_over(members, &stretch));
+            }
+        }
+        let step = |(place, mut laggard): (usize, Laggard)| {
+            if refused.contains(&place) {
+                return (laggard, Outcome::Refused);
+            }
+            laggard.cursor = laggard.cursor.max(next);
+            (laggard, Outcome::Ready)
+        };
+        let laggards = std::mem::take(&mut self.laggards);
+        laggards.into_iter().enumerate().map(step).collect()
+    }
+
+    /// Queues a stretch of events for the watchers that want just these, and returns those whose
+    /// stream has no room. Watchers of one stream at one revision share an entry of its queue.
+    fn hand_over(&self, members: &[usize], stretch: &[(i64, Vec<Event>)]) -> Vec<usize> {
+        let mut alike = BTreeMap::<(i64, StreamId), Vec<usize>>::new();
+        for place in members {
+            let laggard = &self.laggards[*place];
+            let key = (laggard.cursor, laggard.stream);
+            alike.entry(key).or_default().push(*place);
+        }
+        let mut refused = Vec::new();
+        let mut shared = None::<(i64, Arc<Delivery>)>;
+        for ((cursor, _), places) in alike {
+            let delivery = match &shared {
+                Some((from, delivery)) if *from == cursor => delivery.clone(),
+                _ => self.delivery(stretch, cursor),
+            };
+            shared = Some((cursor, delivery.clone()));
+            let watchers: Vec<_> = places.iter().map(|place| &self.laggards[*place]).collect();
+            let open = watchers
+                .iter()
+                .map(|watcher| (watcher.watch_id, &*watcher.open));
+            let outbox = &watchers[0].outbox;
+            if !delivery.events.is_empty() && !outbox.push_to_open(open, delivery) {
+                refused.extend(places);
+            }
+        }
+        refused
+    }
+
+    fn delivery(&self, stretch: &[(i64, Vec<Event>)], cursor: i64) -> Arc<Delivery> {
+        let missed = stretch.iter().filter(|(revision, _)| *revision >= cursor);
+        let events = missed.flat_map(|(_, events)| events).cloned().collect();
+        Arc::new(Delivery::new(self.newest, events))
+    }
+}

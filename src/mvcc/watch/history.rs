@@ -1,0 +1,221 @@
+//! Reads what happened from the store, for watchers that cannot be served from memory.
+
+use super::Commit;
+use super::selector::{Groups, Wanted};
+use crate::error::{Error, Result};
+use crate::mvcc::keyspace::{Change, Layout, Revision, State, successor};
+use crate::mvcc::read;
+use crate::pb::mvccpb::event::EventType;
+use crate::pb::mvccpb::{Event, KeyValue};
+use crate::store::{Consistency, Direction, PageLimit, Store, StoreError, View};
+use futures_util::future::try_join_all;
+
+/// Revisions with wanted events that one page holds; etcd's bound too.
+pub(super) const PAGE_REVISIONS: usize = 1000;
+
+/// A page ends with the revision that reaches this many bytes of wanted keys and values.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// A page ends with the revision that reaches this many records, wanted or not.
+const PAGE_RECORDS: usize = 16 * 1024;
+
+/// What is asked of the store at once while scanning.
+const SCAN_LIMIT: PageLimit = PageLimit {
+    items: 1000,
+    bytes: 1024 * 1024,
+};
+
+/// Changes whose blobs and former versions are read at the same time.
+const LOADS_AT_ONCE: usize = 64;
+
+/// How often a page that outlives its view is begun again before its watchers are given up.
+const VIEW_ATTEMPTS: usize = 8;
+
+/// The history subspace of an instance.
+#[derive(Clone)]
+pub(super) struct History {
+    pub store: Store,
+    pub layout: Layout,
+}
+
+/// A stretch of history.
+#[derive(Debug)]
+pub(super) enum Page {
+    /// What happened, of that which is wanted.
+    Commits {
+        commits: Vec<Commit>,
+        /// The first revision that is not on the page.
+        next: i64,
+    },
+    /// The first revision asked for is gone; this is the oldest one left.
+    Compacted(i64),
+}
+
+impl Page {
+    /// Nothing happened up to and including a revision.
+    pub fn empty(newest: i64) -> Self {
+        Self::Commits {
+            commits: Vec::new(),
+            next: newest + 1,
+        }
+    }
+}
+
+struct Found {
+    revision: Revision,
+    change: Change,
+    wanted: Wanted,
+}
+
+impl History {
+    /// Reads what the groups want of the revisions from `from` up to `newest`.
+    pub async fn page<M>(&self, from: i64, newest: i64, groups: &Groups<M>) -> Result<Page> {
+        let mut consistency = Consistency::Serializable;
+        for _ in 0..VIEW_ATTEMPTS {
+            let view = self.store.view(consistency).await?;
+            match self.page_of(&view, from, newest, groups).await {
+                Err(Error::Store(StoreError::ViewExpired)) => {}
+                // A view that lags behind what the hub has announced is of no use here.
+                Ok(Page::Commits { next, .. }) if next <= from => {
+                    consistency = Consistency::Linearizable;
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(StoreError::ViewExpired.into())
+    }
+
+    async fn page_of<M>(
+        &self,
+        view: &View,
+        from: i64,
+        newest: i64,
+        groups: &Groups<M>,
+    ) -> Result<Page> {
+        let state = read::state(view, &self.layout).await?;
+        if from < state.compacted {
+            return Ok(Page::Compacted(state.compacted));
+        }
+        let newest = newest.min(state.revision);
+        let (found, next) = self.scan(view, from, newest, groups).await?;
+        let mut commits = Vec::<Commit>::new();
+        for some in found.chunks(LOADS_AT_ONCE) {
+            let load = some.iter().map(|found| self.event(view, &state, found));
+            let events = try_join_all(load).await?;
+            for (found, event) in some.iter().zip(events) {
+                match commits.last_mut() {
+                    Some(commit) if commit.revision == found.revision.main => {
+                        commit.events.push(event);
+                    }
+                    _ => commits.push(Commit {
+                        revision: found.revision.main,
+                        events: vec![event],
+                    }),
+                }
+            }
+        }
+        Ok(Page::Commits { commits, next })
+    }
+
+    /// The wanted changes from `from` on, whole revisions only, and the revision to go on with.
+    async fn scan<M>(
+        &self,
+        view: &View,
+        from: i64,
+        newest: i64,
+        groups: &Groups<M>,
+    ) -> Result<(Vec<Found>, i64)> {
+        let end = self.layout.history(Revision::first_of(newest + 1));
+        let mut start = self.layout.history(Revision::first_of(from));
+        let mut found = Vec::<Found>::new();
+        let (mut revisions, mut bytes, mut records) = (0, 0, 0);
+        let mut last_scanned = from;
+        while start < end {
+            let page = view
+                .scan(&start, &end, SCAN_LIMIT, Direction::Forward)
+                .await?;
+            for (key, record) in &page.items {
+                let revision = self.layout.history_revision(key)?;
+                let full =
+                    revisions >= PAGE_REVISIONS || bytes >= PAGE_BYTES || records >= PAGE_RECORDS;
+                if full && revision.main != last_scanned {
+                    return Ok((found, revision.main));
+                }
+                last_scanned = revision.main;
+                records += 1;
+                let record_bytes = record.len();
+                let change = Change::decode(revision, record.clone())?;
+                if let Some(wanted) = groups.wanted(&change.key, change.put.is_some()) {
+                    bytes += record_bytes;
+                    let same = |found: &Found| found.revision.main == revision.main;
+                    revisions += usize::from(!found.last().is_some_and(same));
+                    found.push(Found {
+                        revision,
+                        change,
+                        wanted,
+                    });
+                }
+            }
+            match page.items.last() {
+                Some((key, _)) if page.more => start = successor(key),
+                _ => break,
+            }
+        }
+        Ok((found, newest + 1))
+    }
+
+    async fn event(&self, view: &View, state: &State, found: &Found) -> Result<Event> {
+        let key = found.change.key.clone();
+        let main = found.revision.main;
+        let (kind, kv, created) = match &found.change.put {
+            Some(put) => {
+                let value = read::value(view, &self.layout, &put.value).await?;
+                let created = put.create_revision == put.mod_revision;
+                (
+                    EventType::Put,
+                    put.to_key_value(key.clone(), value),
+                    created,
+                )
+            }
+            None => {
+                let kv = KeyValue {
+                    key: key.clone(),
+                    mod_revision: main,
+                    ..KeyValue::default()
+                };
+                (EventType::Delete, kv, false)
+            }
+        };
+        // What was before is read as of the revision before, which must not be compacted.
+        let readable = main > state.compacted;
+        let prev_kv = match found.wanted.prev_kv && !created && readable {
+            true => self.before(view, &found.change, main).await?,
+            false => None,
+        };
+        Ok(Event {
+            r#type: kind as i32,
+            kv: Some(kv),
+            prev_kv,
+        })
+    }
+
+    /// The version that the transaction `main` found when it made this change.
+    async fn before(&self, view: &View, change: &Change, main: i64) -> Result<Option<KeyValue>> {
+        let mut replaced = change.replaced;
+        while let Some(version) = replaced {
+            let Some(before) = read::change(view, &self.layout, version.revision).await? else {
+                return Ok(None);
+            };
+            match before.put {
+                // The transaction replaced what it had written itself: look behind that.
+                Some(_) if version.revision.main == main => replaced = before.replaced,
+                Some(put) => {
+                    let value = read::value(view, &self.layout, &put.value).await?;
+                    return Ok(Some(put.to_key_value(change.key.clone(), value)));
+                }
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,265 @@
+//! Where committed events come in and watchers are registered.
+//!
+//! Everything that concerns the order of things passes one queue, the inbox: commits, new
+//! watchers, cancellations, requests for progress. One task, the [`Dispatcher`], empties it.
+//! So a watcher begins exactly at one revision, and a progress notice stands exactly between
+//! two of them, without a lock around either; and a writer only leaves its commits and goes.
+
+use super::Commit;
+use super::catchup::{Laggard, Outcome};
+use super::dispatch::Dispatcher;
+use super::history::History;
+use super::outbox::{Outbox, OutboxLimits};
+use super::selector::Selector;
+use crate::error::Error;
+use crate::mvcc::keyspace::State;
+use parking_lot::{Mutex, RwLock};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// Commits that may wait for the dispatcher. What comes on top is left out, and every watcher
+/// reads it from the store.
+const PENDING_COMMITS: usize = 64 * 1024;
+
+/// Bytes of events that may wait for the dispatcher.
+const PENDING_BYTES: usize = 32 * 1024 * 1024;
+
+/// Requests of clients that may wait for the dispatcher, all streams together.
+const PENDING_REQUESTS: usize = 1024;
+
+pub(super) type StreamId = u64;
+
+/// The meeting point of an instance's commits and its watchers.
+pub struct Hub {
+    inbox: Arc<Inbox>,
+    published: RwLock<State>,
+    streams: AtomicUsize,
+    next_stream: AtomicU64,
+    requests: Arc<Semaphore>,
+    limits: OutboxLimits,
+}
+
+impl Hub {
+    /// A hub whose watchers begin after `state.revision`. Its task runs on the current Tokio
+    /// runtime until [`Hub::close`] or until the hub and its streams are gone.
+    pub fn new(state: State) -> Self {
+        Self::with_limits(state, OutboxLimits::default())
+    }
+
+    pub(super) fn with_limits(state: State, limits: OutboxLimits) -> Self {
+        let inbox = Arc::new(Inbox::default());
+        tokio::spawn(Dispatcher::new(inbox.clone(), state).run());
+        Self {
+            inbox,
+            published: RwLock::new(state),
+            streams: AtomicUsize::new(0),
+            next_stream: AtomicU64::new(0),
+            requests: Arc::new(Semaphore::new(PENDING_REQUESTS)),
+            limits,
+        }
+    }
+
+    /// Announces durable commits, in revision order and without holes, and the state after
+    /// them. Cheap: what follows from it happens elsewhere. Commits that were announced before
+    /// are ignored; commits that are left out are read from the store by whom they concern.
+    pub fn publish(&self, state: State, commits: Vec<Commit>) {
+        *self.published.write() = state;
+        let watched = self.is_watched();
+        let commits = if watched { commits } else { Vec::new() };
+        self.inbox.push_published(state, commits, watched);
+    }
+
+    /// The state last announced.
+    pub fn state(&self) -> State {
+        *self.published.read()
+    }
+
+    /// Whether anybody watches. While nobody does, a writer need not make events: it may
+    /// publish the state alone.
+    pub fn is_watched(&self) -> bool {
+        self.streams.load(Ordering::Acquire) > 0
+    }
+
+    /// Ends all streams, those to come too.
+    pub fn close(&self) {
+        self.inbox.push(Message::Close);
+    }
+
+    /// Opens a stream: its name, and the queue of what its client is to see.
+    pub(super) fn open_stream(&self, history: History) -> (StreamId, Arc<Outbox>) {
+        let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
+        let outbox = Arc::new(Outbox::new(self.limits));
+        self.streams.fetch_add(1, Ordering::AcqRel);
+        self.inbox.push(Message::Open {
+            stream,
+            outbox: outbox.clone(),
+            history: Arc::new(history),
+        });
+        (stream, outbox)
+    }
+
+    pub(super) fn close_stream(&self, stream: StreamId) {
+        self.streams.fetch_sub(1, Ordering::AcqRel);
+        self.inbox.push(Message::Gone(stream));
+    }
+
+    /// Passes on a request of a client; waits while too many others do.
+    pub(super) async fn request(&self, stream: StreamId, request: Request) {
+        // The semaphore is never closed.
+        let permit = self.requests.clone().acquire_owned().await.ok();
+        self.inbox.push(Message::Request {
+            stream,
+            request,
+            permit,
+        });
+    }
+
+    /// Says that a stream has room again for those it refused.
+    pub(super) fn drained(&self, stream: StreamId) {
+        self.inbox.push(Message::Drained(stream));
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What a client asks for, checked as far as its own stream can tell.
+#[derive(Debug)]
+pub(super) enum Request {
+    Create {
+        watch_id: i64,
+        selector: Arc<Selector>,
+        /// The first revision wanted; 0 is the next one.
+        start_revision: i64,
+    },
+    /// A watcher that cannot be; the answer takes its turn among the others.
+    Reject {
+        reason: String,
+    },
+    Cancel {
+        watch_id: i64,
+    },
+    /// A notice for the whole stream.
+    Progress,
+    /// A notice for each of some watchers.
+    ProgressOf(Vec<i64>),
+}
+
+pub(super) enum Message {
+    Published {
+        state: State,
+        commits: Vec<Commit>,
+    },
+    Open {
+        stream: StreamId,
+        outbox: Arc<Outbox>,
+        history: Arc<History>,
+    },
+    Request {
+        stream: StreamId,
+        request: Request,
+        /// Given back when the request has been dealt with.
+        permit: Option<OwnedSemaphorePermit>,
+    },
+    Drained(StreamId),
+    Stepped {
+        watchers: Vec<(Laggard, Outcome)>,
+        /// The oldest readable revision, if the store said that it has passed some of them.
+        compacted: Option<i64>,
+    },
+    Gone(StreamId),
+    Close,
+}
+
+/// What waits for the dispatcher.
+#[derive(Default)]
+pub(super) struct Inbox {
+    queue: Mutex<Queue>,
+    ready: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<Message>,
+    commits: usize,
+    bytes: usize,
+    closed: bool,
+}
+
+impl Inbox {
+    pub fn push(&self, message: Message) {
+        let mut queue = self.queue.lock();
+        if queue.closed {
+            if let Message::Open { outbox, .. } = message {
+                outbox.end(Error::Stopped);
+            }
+            return;
+        }
+        queue.messages.push_back(message);
+        drop(queue);
+        self.ready.notify_one();
+    }
+
+    fn push_published(&self, state: State, mut commits: Vec<Commit>, wake: bool) {
+        let bytes: usize = commits.iter().map(Commit::size_bytes).sum();
+        let mut queue = self.queue.lock();
+        if queue.closed {
+            return;
+        }
+        let full = queue.commits >= PENDING_COMMITS || queue.bytes >= PENDING_BYTES;
+        if full {
+            commits.clear();
+        }
+        match queue.messages.back_mut() {
+            // One gap is as good as many.
+            Some(Message::Published {
+                state: last,
+                commits: none,
+            }) if none.is_empty() && commits.is_empty() => *last = state,
+            _ => {
+                if !full {
+                    queue.commits += commits.len();
+                    queue.bytes += bytes;
+                }
+                let message = Message::Published { state, commits };
+                queue.messages.push_back(message);
+            }
+        }
+        drop(queue);
+        if wake {
+            self.ready.notify_one();
+        }
+    }
+
+    /// All that waits; waits for something.
+    pub async fn take(&self) -> VecDeque<Message> {
+        loop {
+            {
+                let mut queue = self.queue.lock();
+                queue.commits = 0;
+                queue.bytes = 0;
+                if !queue.messages.is_empty() {
+                    return std::mem::take(&mut queue.messages);
+                }
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    /// Takes no more messages, and answers those that wait for an answer.
+    pub fn close(&self) {
+        let rest = {
+            let mut queue = self.queue.lock();
+            queue.closed = true;
+            std::mem::take(&mut queue.messages)
+        };
+        for message in rest {
+            self.push(message);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The one ordered queue of a stream: what its client will see, in the order it will see it.
+
+use crate::error::Error;
+use crate::pb::etcdserverpb::WatchResponse;
+use crate::pb::mvccpb::Event;
+use parking_lot::Mutex;
+use prost::Message;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
+
+/// Deliveries a stream may have waiting before its watchers fall behind.
+pub(super) const OUTBOX_ITEMS: usize = 1024;
+
+/// Bytes of events a stream may have waiting before its watchers fall behind. One delivery may
+/// go over it: a revision is never split.
+pub(super) const OUTBOX_BYTES: usize = 1024 * 1024;
+
+/// How much a stream may have waiting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutboxLimits {
+    pub items: usize,
+    pub bytes: usize,
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Self {
+            items: OUTBOX_ITEMS,
+            bytes: OUTBOX_BYTES,
+        }
+    }
+}
+
+/// Events that go out together, shared by all watchers that get just these.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    /// The revision of the response's header.
+    pub revision: i64,
+    pub events: Vec<Event>,
+    bytes: usize,
+}
+
+impl Delivery {
+    pub fn new(revision: i64, events: Vec<Event>) -> Self {
+        let bytes = events.iter().map(Message::encoded_len).sum();
+        Self {
+            revision,
+            events,
+            bytes,
+        }
+    }
+}
+
+/// One entry of the queue.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// The same events for some watchers of the stream.
+    Events {
+        watch_ids: Arc<Vec<i64>>,
+        delivery: Arc<Delivery>,
+    },
+    /// An answer to a request, a progress notice, or the end of one watcher; the header is
+    /// still to be made, for this revision.
+    Control {
+        revision: i64,
+        response: WatchResponse,
+    },
+}
+
+/// What the stream finds in its queue.
+#[derive(Debug)]
+pub(super) enum Popped {
+    /// The next entry. `drained` says that whoever was refused is to be told that there is room.
+    Item { item: Item, drained: bool },
+    /// Nothing will come any more.
+    End(Error),
+}
+
+/// A bounded queue with many writers and one reader.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    inner: Mutex<Inner>,
+    ready: Notify,
+    limits: OutboxLimits,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    items: VecDeque<Item>,
+    bytes: usize,
+    /// A writer was refused and waits to be told that there is room.
+    refused: bool,
+    end: Option<Error>,
+}
+
+impl Outbox {
+    pub fn new(limits: OutboxLimits) -> Self {
+        Self {
+            inner: Mutex::default(),
+            ready: Notify::new(),
+            limits,
+        }
+    }
+
+    /// Queues events for watchers of the stream; false when there is no room.
+    pub fn push_events(&self, watch_ids: Arc<Vec<i64>>, delivery: Arc<Delivery>) -> bool {
+        self.push_when_room(delivery, || watch_ids)
+    }
+
+    /// As [`Outbox::push_events`], for those of the watchers whose flag still stands. A flag falls
+    /// before the cancellation is queued, so no event can slip in behind that.
+    pub fn push_to_open<'a>(
+        &self,
+        watchers: impl Iterator<Item = (i64, &'a AtomicBool)>,
+        delivery: Arc<Delivery>,
+    ) -> bool {
+        self.push_when_room(delivery, || {
+            let open = watchers.filter(|(_, open)| open.load(Ordering::Acquire));
+            Arc::new(open.map(|(watch_id, _)| watch_id).collect())
+        })
+    }
+
+    fn push_when_room(
+        &self,
+        delivery: Arc<Delivery>,
+        watch_ids: impl FnOnce() -> Arc<Vec<i64>>,
+    ) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.items.len() >= self.limits.items || inner.bytes >= self.limits.bytes {
+            inner.refused = true;
+            return false;
+        }
+        let watch_ids = watch_ids();
+        if !watch_ids.is_empty() {
+            inner.bytes += delivery.bytes;
+            let item = Item::Events {
+                watch_ids,
+                delivery,
+            };
+            self.push(&mut inner, item);
+        }
+        true
+    }
+
+    /// Queues a response whether there is room or not: requests are read one at a time and only
+    /// while there is room, so these are few.
+    pub fn push_control(&self, revision: i64, response: WatchResponse) {
+        let item = Item::Control { revision, response };
+        self.push(&mut self.inner.lock(), item);
+    }
+
+    /// Queues a progress notice; it is dropped when there is no room.
+    pub fn push_progress(&self, revision: i64, watch_id: i64) {
+        let response = WatchResponse {
+            watch_id,
+            ..WatchResponse::default()
+        };
+        let mut inner = self.inner.lock();
+        if inner.items.len() < self.limits.items {
+            self.push(&mut inner, Item::Control { revision, response });
+        }
+    }
+
+    fn push(&self, inner: &mut Inner, item: Item) {
+        if inner.end.is_none() {
+            inner.items.push_back(item);
+            if inner.items.len() == 1 {
+                self.ready.notify_one();
+            }
+        }
+    }
+
+    /// Drops what waits and ends the stream.
+    pub fn end(&self, error: Error) {
+        let mut inner = self.inner.lock();
+        inner.items.clear();
+        inner.bytes = 0;
+        inner.end.get_or_insert(error);
+        self.ready.notify_one();
+    }
+
+    /// Whether refused writers may try again now; if not, the reader will say when.
+    pub fn has_drained(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.refused = !self.is_low(&inner);
+        !inner.refused
+    }
+
+    /// Whether there is room for the answer to one more request.
+    pub fn has_room(&self) -> bool {
+        self.inner.lock().items.len() < self.limits.items
+    }
+
+    /// The next entry. Dropping the future loses nothing.
+    pub async fn pop(&self) -> Popped {
+        loop {
+            if let Some(popped) = self.try_pop() {
+                return popped;
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    fn try_pop(&self) -> Option<Popped> {
+        let mut inner = self.inner.lock();
+        if let Some(error) = &inner.end {
+            return Some(Popped::End(error.clone()));
+        }
+        let item = inner.items.pop_front()?;
+        if let Item::Events { delivery, .. } = &item {
+            inner.bytes -= delivery.bytes;
+        }
+        let drained = inner.refused && self.is_low(&inner);
+        if drained {
+            inner.refused = false;
+        }
+        Some(Popped::Item { item, drained })
+    }
+
+    /// Half empty, so that a slow reader does not go back and forth with every entry.
+    fn is_low(&self, inner: &Inner) -> bool {
+        inner.items.len() <= self.limits.items / 2 && inner.bytes <= self.limits.bytes / 2
+    }
+}
