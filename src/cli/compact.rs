@@ -248,8 +248,8 @@ fn draw(report: &Report) -> String {
         }
     };
     let mut sizes = table(
-        &["STEP", "ENDPOINT", "DB SIZE", "THEN", "IN USE", "THEN"],
-        &["DB SIZE", "THEN", "IN USE"],
+        &["STEP", "ENDPOINT", "DB SIZE", "AFTER", "IN USE", "AFTER"],
+        &["DB SIZE", "AFTER", "IN USE"],
     );
     let mut row = |step: &str, endpoint: &str, before: Size, after: Size| {
         sizes.add_row([

@@ -1,10 +1,13 @@
 //! Reads the events of a key range from a revision on.
 
-use super::{client::Client, scan::KeyRange};
+use super::{
+    client::{Client, Transport},
+    scan::KeyRange,
+};
 use crate::pb::{
     etcdserverpb::{
         WatchCreateRequest, WatchProgressRequest, WatchRequest, WatchResponse,
-        watch_request::RequestUnion,
+        watch_client::WatchClient, watch_request::RequestUnion,
     },
     mvccpb::Event,
 };
@@ -32,6 +35,7 @@ pub enum Step {
 
 /// A watch on a range.
 pub struct Follow {
+    client: WatchClient<Transport>,
     range: KeyRange,
     prev_kv: bool,
     requests: mpsc::Sender<WatchRequest>,
@@ -40,21 +44,11 @@ pub struct Follow {
 
 impl Follow {
     /// Watches `range` from revision `start` on; `0` is the next one to come.
-    pub async fn open(
-        client: &mut Client,
-        range: KeyRange,
-        start: i64,
-        prev_kv: bool,
-    ) -> Result<Self> {
-        let (requests, queue) = mpsc::channel(REQUESTS_MAX);
-        // Queued before the call: some servers answer it only when a first request came.
-        requests.try_send(create(&range, start, prev_kv))?;
-        let answers = client
-            .watch
-            .watch(ReceiverStream::new(queue))
-            .await?
-            .into_inner();
+    pub async fn open(client: &Client, range: KeyRange, start: i64, prev_kv: bool) -> Result<Self> {
+        let mut client = client.watch.clone();
+        let (requests, answers) = stream(&mut client, &range, start, prev_kv).await?;
         Ok(Self {
+            client,
             range,
             prev_kv,
             requests,
@@ -78,9 +72,9 @@ impl Follow {
             };
             if answer.canceled && answer.compact_revision > 0 {
                 let start = answer.compact_revision;
-                self.requests
-                    .send(create(&self.range, start, self.prev_kv))
-                    .await?;
+                // On a new stream: etcd reports no progress where a watch was compacted before.
+                (self.requests, self.answers) =
+                    stream(&mut self.client, &self.range, start, self.prev_kv).await?;
                 return Ok(Step::StartsAt(start));
             }
             if answer.canceled {
@@ -98,8 +92,15 @@ impl Follow {
     }
 }
 
-fn create(range: &KeyRange, start_revision: i64, prev_kv: bool) -> WatchRequest {
-    WatchRequest {
+async fn stream(
+    client: &mut WatchClient<Transport>,
+    range: &KeyRange,
+    start_revision: i64,
+    prev_kv: bool,
+) -> Result<(mpsc::Sender<WatchRequest>, Streaming<WatchResponse>)> {
+    let (requests, queue) = mpsc::channel(REQUESTS_MAX);
+    // Queued before the call: some servers answer it only when a first request came.
+    requests.try_send(WatchRequest {
         request_union: Some(RequestUnion::CreateRequest(WatchCreateRequest {
             key: range.start.clone(),
             range_end: range.end.clone(),
@@ -108,7 +109,9 @@ fn create(range: &KeyRange, start_revision: i64, prev_kv: bool) -> WatchRequest 
             fragment: true,
             ..Default::default()
         })),
-    }
+    })?;
+    let answers = client.watch(ReceiverStream::new(queue)).await?;
+    Ok((requests, answers.into_inner()))
 }
 
 fn progress() -> WatchRequest {

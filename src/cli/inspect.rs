@@ -130,7 +130,7 @@ fn separator(text: &str) -> Result<u8, String> {
 
 pub(super) async fn run(args: InspectArgs) -> Result<()> {
     let dialer = Dialer::new(&args.client)?;
-    let mut client = dialer.connect().await?;
+    let client = dialer.connect().await?;
     let range = KeyRange::prefix(args.prefix.as_bytes());
     let naming = Naming {
         prefix_len: args.prefix.len(),
@@ -141,13 +141,11 @@ pub(super) async fn run(args: InspectArgs) -> Result<()> {
     let mut largest = Largest::new(args.top.into());
     let (revision, newest) = read_keys(&dialer, &range, &mut groups, &mut largest).await?;
     let history_from = match args.versions {
-        true => {
-            Some(read_history(&dialer, &mut client, &range, revision, newest, &mut groups).await?)
-        }
+        true => Some(read_history(&dialer, &client, &range, revision, newest, &mut groups).await?),
         false => None,
     };
     if let Some(length) = args.growth {
-        watch(&mut client, range, length, &mut groups).await?;
+        watch(&client, range, length, &mut groups).await?;
     }
     let total = groups.total();
     let (list, other_groups, other) = groups.finish();
@@ -218,7 +216,7 @@ async fn read_keys(
 /// reports progress too early would cut the count short.
 async fn read_history(
     dialer: &Dialer,
-    client: &mut Client,
+    client: &Client,
     range: &KeyRange,
     revision: i64,
     newest: i64,
@@ -265,12 +263,11 @@ async fn read_history(
 
 /// Adds what changes while `length` passes.
 async fn watch(
-    client: &mut Client,
+    client: &Client,
     range: KeyRange,
     length: Duration,
     groups: &mut Groups,
 ) -> Result<()> {
-    let patient = client.clone();
     let mut follow = Follow::open(client, range, 0, true).await?;
     let changes = async {
         loop {
@@ -282,7 +279,7 @@ async fn watch(
         }
     };
     let what = format!("watching for {}", humantime::format_duration(length));
-    let result = progress::waiting(what, &patient, tokio::time::timeout(length, changes)).await;
+    let result = progress::waiting(what, client, tokio::time::timeout(length, changes)).await;
     // Only an error ends the watch before the time does.
     result.unwrap_or(Ok(()))
 }

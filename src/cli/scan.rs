@@ -154,8 +154,10 @@ impl<'a> Scan<'a> {
                 }
                 Err(status) => {
                     let (seen, revision) = (self.seen, self.revision());
-                    let place =
-                        format!("incomplete, ended after {seen} keys at revision {revision}");
+                    let place = match seen {
+                        0 => format!("cannot read at revision {revision}"),
+                        _ => format!("incomplete, ended after {seen} keys at revision {revision}"),
+                    };
                     return Err(status).context(place);
                 }
             }
