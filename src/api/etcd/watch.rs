@@ -62,7 +62,8 @@ fn until_broken<T: Send + 'static>(
             Err(status) => {
                 // Nobody listens any more when the answers have ended before.
                 let _ = broken.send(in_etcd_words(status));
-                None
+                // To end here would look like a client that ends its side in order.
+                future::pending().await
             }
         }
     });
