@@ -1,4 +1,5 @@
 //! The server in this process, over memory, spoken to by gRPC clients and over plain HTTP.
+#![allow(clippy::unwrap_used)]
 
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
