@@ -29,12 +29,14 @@ pub(super) fn io(directory: &Path, doing: &str, error: &io::Error) -> Arc<str> {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             format!("{directory} is not a directory (while {doing}): name another data directory")
         }
-        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::NotFound => {
-            return corrupted(directory, error);
-        }
+        // What reading a file that is cut short or empty ends in.
+        ErrorKind::UnexpectedEof
+        | ErrorKind::InvalidData
+        | ErrorKind::InvalidInput
+        | ErrorKind::NotFound => return corrupted(directory, error),
         _ => format!(
             "the disk of {directory} failed while {doing} ({error}): repair it and start kvtool \
-             again; nothing acknowledged is lost"
+             again"
         ),
     };
     sentence.into()
