@@ -154,9 +154,13 @@ impl Local {
     /// Rewrites the data without what is dead, on a thread of its own.
     pub async fn reclaim(&self) -> Result<(), StoreError> {
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
-        tokio::task::spawn_blocking(move || engine.reclaim())
-            .await
-            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string().into())))
+        let reclaimed = tokio::task::spawn_blocking(move || engine.reclaim()).await;
+        let reclaimed = reclaimed
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string().into())));
+        if let Err(StoreError::Fatal(sentence)) = &reclaimed {
+            self.shared.end(sentence.clone());
+        }
+        reclaimed
     }
 
     /// Writes what is waiting, then gives up the directory (a running [`reclaim`](Self::reclaim)
@@ -181,7 +185,7 @@ impl LocalView {
         self.shared.read(|engine| {
             let value = self.snapshot.get(engine.keyspace(), key);
             Ok(value
-                .map_err(|error| engine.fault(&error))?
+                .map_err(|error| engine.fault("reading", &error))?
                 .map(Bytes::from))
         })
     }
@@ -201,7 +205,7 @@ impl LocalView {
             let range = self.snapshot.range(engine.keyspace(), start..end);
             let item = |guard: fjall::Guard| match guard.into_inner() {
                 Ok((key, value)) => Ok((key.into(), value.into())),
-                Err(error) => Err(engine.fault(&error)),
+                Err(error) => Err(engine.fault("reading", &error)),
             };
             match direction {
                 Direction::Forward => page(range.map(item), limit),

@@ -89,7 +89,8 @@ impl Engine {
             rotation: Mutex::new(()),
             home,
         };
-        let term = engine.begin_term().map_err(|error| engine.fault(&error))?;
+        let term = engine.begin_term();
+        let term = term.map_err(|error| engine.fault("beginning a term", &error))?;
         Ok((engine, term))
     }
 
@@ -109,14 +110,14 @@ impl Engine {
         &self.keyspace
     }
 
-    /// An error met while reading or writing, as the store's answer.
-    pub(super) fn fault(&self, error: &fjall::Error) -> StoreError {
-        StoreError::Fatal(self.sentence(error))
+    /// An error met while `doing` something, as the store's answer.
+    pub(super) fn fault(&self, doing: &str, error: &fjall::Error) -> StoreError {
+        StoreError::Fatal(self.sentence(doing, error))
     }
 
     /// The same as a sentence.
-    pub(super) fn sentence(&self, error: &fjall::Error) -> Arc<str> {
-        fault::engine(self.home.path(), "using it", error)
+    pub(super) fn sentence(&self, doing: &str, error: &fjall::Error) -> Arc<str> {
+        fault::engine(self.home.path(), doing, error)
     }
 
     /// A view of all committed changes.
@@ -180,16 +181,29 @@ impl Engine {
         self.database.persist(PersistMode::Buffer)
     }
 
-    /// Rewrites all tables without dead data; reads and writes go on.
+    /// Rewrites all tables without dead data; reads and writes go on. The new tables need room
+    /// beside the old ones; when there is none, the old ones stay and nothing else is affected.
     pub(super) fn reclaim(&self) -> Result<(), StoreError> {
-        let compact = || {
-            self.rotate()?;
-            while self.keyspace.tree.sealed_memtable_count() > 0 {
-                self.wait()?;
-            }
-            self.keyspace.major_compact()
-        };
-        compact().map_err(|error| self.fault(&error))
+        let flush = || self.flush().map_err(|error| self.fault("flushing", &error));
+        flush()?;
+        self.keyspace.major_compact().map_err(|error| {
+            let sentence = format!("no space was given back ({error}); the data is unharmed");
+            StoreError::Unavailable(sentence.into())
+        })?;
+        // Deletes the old tables: the engine does so when it begins a memtable.
+        flush()
+    }
+
+    /// Turns all memtables into tables.
+    fn flush(&self) -> fjall::Result<()> {
+        // The engine passes over an empty memtable, so there is always something in this one.
+        let term = self.get(TERM_KEY)?;
+        self.commit(BTreeMap::from([(Bytes::from_static(TERM_KEY), term)]))?;
+        self.rotate()?;
+        while self.keyspace.tree.sealed_memtable_count() > 0 {
+            self.wait()?;
+        }
+        Ok(())
     }
 
     /// Bytes of the directory, and of the tables and memtables in it.

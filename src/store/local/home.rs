@@ -39,8 +39,7 @@ fn fatal(path: &Path, doing: &str) -> impl Fn(io::Error) -> StoreError {
 /// A claimed data directory; given up when dropped.
 pub(super) struct Home {
     path: PathBuf,
-    /// Holds the lock.
-    _lock: File,
+    lock: File,
 }
 
 impl Home {
@@ -66,7 +65,7 @@ impl Home {
         }
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -109,6 +108,14 @@ impl Home {
     /// The disk space that the data takes.
     pub(super) fn allocated_bytes(&self) -> Result<u64, StoreError> {
         tree_bytes(&self.data()).map_err(fatal(&self.path, "measuring it"))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a process forked meanwhile has a copy of it. An
+        // error leaves nothing to do: the lock ends with the process.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -49,7 +49,7 @@ fn run(shared: &Shared, mut waiting: mpsc::Receiver<Work>) {
         let round = Round::gather(first, &mut waiting);
         let committed = shared.engine().and_then(|engine| {
             let answers = commit(&engine, round.batches);
-            answers.map_err(|error| engine.sentence(&error))
+            answers.map_err(|error| engine.sentence("writing", &error))
         });
         match committed {
             Ok(answers) => {
@@ -108,7 +108,7 @@ impl Round {
 }
 
 /// Answers each batch, and commits those that hold.
-fn commit(engine: &Engine, batches: Vec<Batch>) -> fjall::Result<Vec<Answer>> {
+pub(super) fn commit(engine: &Engine, batches: Vec<Batch>) -> fjall::Result<Vec<Answer>> {
     engine.make_room()?;
     let mut state = Overlay {
         engine,

@@ -128,6 +128,24 @@ async fn scripted_faults_happen_in_order() {
     assert_eq!(space.get("dead").await, None);
 }
 
+/// Names made under faults, again and again, keep one prefix each.
+#[tokio::test]
+async fn instances_are_made_once_under_every_fault() {
+    for seed in 0..20 {
+        let store = Store::Faulty(Faulty::new(memory(), seed, Rates::ALL));
+        let mut made = BTreeMap::new();
+        for round in 0..3 {
+            for name in ["a", "b", "c", "d"] {
+                let prefix = store.instance_prefix(name).await.unwrap();
+                let first = made.entry(name).or_insert_with(|| prefix.clone());
+                assert_eq!(first, &prefix, "{name} in round {round} of seed {seed}");
+            }
+        }
+        let distinct: std::collections::BTreeSet<_> = made.values().collect();
+        assert_eq!(distinct.len(), made.len(), "seed {seed}");
+    }
+}
+
 /// A view that expires answers nothing else from then on.
 #[tokio::test]
 async fn expired_views_stay_expired() {

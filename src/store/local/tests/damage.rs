@@ -1,0 +1,188 @@
+//! Damaged files and sudden ends.
+
+use super::*;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    let below = entries.map(|entry| entry.unwrap().path());
+    below
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// A copy, in a directory of its own.
+fn copy(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for file in files(from) {
+        let target = to.path().join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(file, target).unwrap();
+    }
+    to
+}
+
+/// Damage of any file is noticed, at the latest by the read that meets it. What is read is right,
+/// and of a damaged journal at least what it was not needed for.
+#[tokio::test]
+async fn damage_is_never_served() {
+    const IN_TABLES: u32 = 200;
+    const ALL: u32 = 220;
+    let directory = tempfile::tempdir().unwrap();
+    let store = open_and_write(directory.path(), 0..IN_TABLES).await;
+    store.reclaim().await.unwrap();
+    for number in IN_TABLES..ALL {
+        write(&store, number, 100).await.unwrap();
+    }
+    store.close().await.unwrap();
+    // Again, because the first opening cuts the unwritten part off the journal.
+    Local::open(directory.path())
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let damages: [fn(&mut Vec<u8>); 5] = [
+        |bytes| bytes.clear(),
+        |bytes| bytes.truncate(bytes.len() / 2),
+        |bytes| bytes.fill(0xab),
+        |bytes| {
+            bytes
+                .iter_mut()
+                .skip(40)
+                .take(1)
+                .for_each(|byte| *byte ^= 1)
+        },
+        |bytes| *bytes.last_mut().unwrap() ^= 1,
+    ];
+    let mut noticed = 0;
+    for file in files(&directory.path().join("data")) {
+        let bytes = fs::read(&file).unwrap();
+        let damages = damages.iter().filter(|_| !bytes.is_empty());
+        for (number, damage) in damages.enumerate() {
+            let copy = copy(directory.path());
+            let mut damaged = bytes.clone();
+            damage(&mut damaged);
+            fs::write(
+                copy.path().join(file.strip_prefix(&directory).unwrap()),
+                damaged,
+            )
+            .unwrap();
+            let found = Local::open(copy.path()).and_then(|store| count(&store, 100));
+            let case = format!("damage {number} of {}", file.display());
+            let is_journal = file.extension().is_some_and(|name| name == "jnl");
+            match found {
+                Ok(found) if is_journal => assert!((IN_TABLES..=ALL).contains(&found), "{case}"),
+                Ok(found) => assert_eq!(found, ALL, "{case}"),
+                Err(StoreError::Fatal(sentence)) => {
+                    noticed += 1;
+                    assert!(sentence.contains("damaged"), "{case}: {sentence}");
+                    assert!(
+                        sentence.contains(copy.path().to_str().unwrap()),
+                        "{sentence}"
+                    );
+                }
+                Err(error) => panic!("{case}: {error}"),
+            }
+        }
+    }
+    assert!(noticed > 10, "{noticed}");
+}
+
+/// A journal that ends in the middle of a batch opens with the batches before it.
+#[tokio::test]
+async fn a_torn_journal_opens_with_a_prefix() {
+    const ALL: u32 = 20;
+    let directory = tempfile::tempdir().unwrap();
+    open_and_write(directory.path(), 0..ALL)
+        .await
+        .close()
+        .await
+        .unwrap();
+    Local::open(directory.path())
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let journal = Path::new("data/0.jnl");
+    let whole = fs::metadata(directory.path().join(journal)).unwrap().len();
+    let mut last = ALL;
+    for cut in (0..whole).rev().step_by(97) {
+        let copy = copy(directory.path());
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(copy.path().join(journal));
+        file.unwrap().set_len(cut).unwrap();
+        let store = Local::open(copy.path()).unwrap();
+        let found = count(&store, 100).unwrap();
+        assert!(
+            found <= last,
+            "{found} batches in {cut} bytes, {last} in more"
+        );
+        last = found;
+        // And goes on from there.
+        write(&store, found, 100).await.unwrap();
+        store.close().await.unwrap();
+        assert_eq!(
+            count(&Local::open(copy.path()).unwrap(), 100),
+            Ok(found + 1)
+        );
+    }
+    assert_eq!(last, 0);
+}
+
+const KILLED_DIRECTORY: &str = "KVTOOL_TEST_KILLED_DIRECTORY";
+
+/// The process that is killed: writes on and on, and says what has been acknowledged.
+#[tokio::test]
+#[ignore = "runs as a child of survives_being_killed"]
+async fn killed_while_writing() {
+    let path = PathBuf::from(std::env::var_os(KILLED_DIRECTORY).unwrap());
+    let store = Local::open(&path).unwrap();
+    for number in count(&store, 3_000).unwrap().. {
+        write(&store, number, 3_000).await.unwrap();
+        println!("\nacknowledged {number}");
+    }
+}
+
+/// Killed again and again, the store keeps every acknowledged batch, and no half of another.
+#[tokio::test]
+async fn survives_being_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    for kill in 0..6 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "store::local::tests::damage::killed_while_writing",
+                "--exact",
+            ])
+            .args(["--ignored", "--nocapture"])
+            .env(KILLED_DIRECTORY, directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut numbers = lines.map_while(Result::ok).filter_map(|line| {
+            let number = line.strip_prefix("acknowledged ")?;
+            number.parse::<u32>().ok()
+        });
+        let early = numbers.nth(10 + kill * 7);
+        assert!(early.is_some(), "the child ended by itself");
+        child.kill().unwrap();
+        let acknowledged = numbers.last().or(early);
+        child.wait().unwrap();
+        let store = Local::open(directory.path()).unwrap();
+        let found = count(&store, 3_000).unwrap();
+        assert!(
+            Some(found) > acknowledged,
+            "{found} found, {acknowledged:?} acknowledged"
+        );
+        store.close().await.unwrap();
+    }
+}
