@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Print the keys and values under a prefix, all as of one revision')
             [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Give up revisions that nobody needs any more')
             [CompletionResult]::new('inspect-keyspace', 'inspect-keyspace', [CompletionResultType]::ParameterValue, 'Show which prefixes hold how many keys and bytes, and which keys are the largest')
+            [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure a server: throughput, latency, watch delay; alone or in turns with others')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -165,6 +166,404 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'kvtool;bench' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('put', 'put', [CompletionResultType]::ParameterValue, 'Put values under keys')
+            [CompletionResult]::new('txn-put', 'txn-put', [CompletionResultType]::ParameterValue, 'Write as Kubernetes does: if the key is still at the revision known, put')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Read single keys')
+            [CompletionResult]::new('range', 'range', [CompletionResultType]::ParameterValue, 'List all keys of the key space in one request')
+            [CompletionResult]::new('page', 'page', [CompletionResultType]::ParameterValue, 'Read a page of a large key space, with the count of all keys')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
+            [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
+            [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
+            [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;bench;put' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;txn-put' {
+            [CompletionResult]::new('--create-percent', '--create-percent', [CompletionResultType]::ParameterName, 'How many of 100 requests create a new key instead of updating one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;get' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--serializable', '--serializable', [CompletionResultType]::ParameterName, 'Read what the asked member has, without asking the others')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;range' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--serializable', '--serializable', [CompletionResultType]::ParameterName, 'Read what the asked member has, without asking the others')
+            [CompletionResult]::new('--keys-only', '--keys-only', [CompletionResultType]::ParameterName, 'Leave the values out')
+            [CompletionResult]::new('--count-only', '--count-only', [CompletionResultType]::ParameterName, 'Ask only how many there are')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Receive the list in pieces (etcd 3.7 and newer)')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;page' {
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Keys on a page')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--walk', '--walk', [CompletionResultType]::ParameterName, 'Go on to the next page, at the revision of the first, instead of reading the first again')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;watch' {
+            [CompletionResult]::new('--watchers', '--watchers', [CompletionResultType]::ParameterName, 'Watchers in all')
+            [CompletionResult]::new('--streams', '--streams', [CompletionResultType]::ParameterName, 'Streams they share')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--distinct', '--distinct', [CompletionResultType]::ParameterName, 'Give every watcher a key of its own instead of the whole prefix')
+            [CompletionResult]::new('--prev-kv', '--prev-kv', [CompletionResultType]::ParameterName, 'Ask for the previous value with each event')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;mixed' {
+            [CompletionResult]::new('--reads-per-write', '--reads-per-write', [CompletionResultType]::ParameterName, 'Reads for every write, on average')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--serializable', '--serializable', [CompletionResultType]::ParameterName, 'Read what the asked member has, without asking the others')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;lease' {
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Time to live of the leases, in seconds')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;noop-server' {
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of keys it pretends to hold')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;bench;help' {
+            [CompletionResult]::new('put', 'put', [CompletionResultType]::ParameterValue, 'Put values under keys')
+            [CompletionResult]::new('txn-put', 'txn-put', [CompletionResultType]::ParameterValue, 'Write as Kubernetes does: if the key is still at the revision known, put')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Read single keys')
+            [CompletionResult]::new('range', 'range', [CompletionResultType]::ParameterValue, 'List all keys of the key space in one request')
+            [CompletionResult]::new('page', 'page', [CompletionResultType]::ParameterValue, 'Read a page of a large key space, with the count of all keys')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
+            [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
+            [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
+            [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;bench;help;put' {
+            break
+        }
+        'kvtool;bench;help;txn-put' {
+            break
+        }
+        'kvtool;bench;help;get' {
+            break
+        }
+        'kvtool;bench;help;range' {
+            break
+        }
+        'kvtool;bench;help;page' {
+            break
+        }
+        'kvtool;bench;help;watch' {
+            break
+        }
+        'kvtool;bench;help;mixed' {
+            break
+        }
+        'kvtool;bench;help;lease' {
+            break
+        }
+        'kvtool;bench;help;noop-server' {
+            break
+        }
+        'kvtool;bench;help;help' {
+            break
+        }
         'kvtool;completions' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -178,6 +577,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Print the keys and values under a prefix, all as of one revision')
             [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Give up revisions that nobody needs any more')
             [CompletionResult]::new('inspect-keyspace', 'inspect-keyspace', [CompletionResultType]::ParameterValue, 'Show which prefixes hold how many keys and bytes, and which keys are the largest')
+            [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure a server: throughput, latency, watch delay; alone or in turns with others')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -195,6 +595,45 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;help;inspect-keyspace' {
+            break
+        }
+        'kvtool;help;bench' {
+            [CompletionResult]::new('put', 'put', [CompletionResultType]::ParameterValue, 'Put values under keys')
+            [CompletionResult]::new('txn-put', 'txn-put', [CompletionResultType]::ParameterValue, 'Write as Kubernetes does: if the key is still at the revision known, put')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Read single keys')
+            [CompletionResult]::new('range', 'range', [CompletionResultType]::ParameterValue, 'List all keys of the key space in one request')
+            [CompletionResult]::new('page', 'page', [CompletionResultType]::ParameterValue, 'Read a page of a large key space, with the count of all keys')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
+            [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
+            [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
+            [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
+            break
+        }
+        'kvtool;help;bench;put' {
+            break
+        }
+        'kvtool;help;bench;txn-put' {
+            break
+        }
+        'kvtool;help;bench;get' {
+            break
+        }
+        'kvtool;help;bench;range' {
+            break
+        }
+        'kvtool;help;bench;page' {
+            break
+        }
+        'kvtool;help;bench;watch' {
+            break
+        }
+        'kvtool;help;bench;mixed' {
+            break
+        }
+        'kvtool;help;bench;lease' {
+            break
+        }
+        'kvtool;help;bench;noop-server' {
             break
         }
         'kvtool;help;completions' {

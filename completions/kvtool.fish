@@ -31,6 +31,7 @@ complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "status" -d 'Show vers
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "compact" -d 'Give up revisions that nobody needs any more'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l name -d 'Name of this member [default: default]' -r
@@ -157,12 +158,345 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l keepa
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l versions -d 'Count the versions and deletions the server still keeps'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "put" -d 'Put values under keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "get" -d 'Read single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "range" -d 'List all keys of the key space in one request'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "mixed" -d 'Read and write single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l create-percent -d 'How many of 100 requests create a new key instead of updating one' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l serializable -d 'Read what the asked member has, without asking the others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l serializable -d 'Read what the asked member has, without asking the others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l keys-only -d 'Leave the values out'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l count-only -d 'Ask only how many there are'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l stream -d 'Receive the list in pieces (etcd 3.7 and newer)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l limit -d 'Keys on a page' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l walk -d 'Go on to the next page, at the revision of the first, instead of reading the first again'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l watchers -d 'Watchers in all' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l streams -d 'Streams they share' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l distinct -d 'Give every watcher a key of its own instead of the whole prefix'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l prev-kv -d 'Ask for the previous value with each event'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l reads-per-write -d 'Reads for every write, on average' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l serializable -d 'Read what the asked member has, without asking the others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l ttl -d 'Time to live of the leases, in seconds' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-size -d 'Length of a key' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-space -d 'Number of keys it pretends to hold' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l value-size -d 'Length of a value' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -s h -l help -d 'Print help'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "put" -d 'Put values under keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "get" -d 'Read single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "range" -d 'List all keys of the key space in one request'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "mixed" -d 'Read and write single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "put" -d 'Put values under keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "get" -d 'Read single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "range" -d 'List all keys of the key space in one request'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "mixed" -d 'Read and write single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'

@@ -106,7 +106,7 @@ async fn open(
 
 /// The connections of all `listeners`, of which at most `connections_max` are open at a time:
 /// further ones wait in the system's queue.
-pub(super) fn connections(
+pub(crate) fn connections(
     listeners: Vec<Listener>,
     connections_max: usize,
 ) -> impl Stream<Item = io::Result<Connection>> {
@@ -122,7 +122,7 @@ trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 /// An open connection; holds one place of the connection limit.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     io: Box<dyn Io>,
     _place: OwnedSemaphorePermit,
 }

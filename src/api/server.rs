@@ -67,19 +67,11 @@ pub async fn run(
         routes(&instance, identity, &limits, &stopping),
         instance.leadership(),
     );
-    let serving = Server::builder()
-        .accept_http1(true)
-        .max_concurrent_streams(limits.max_concurrent_streams)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
-        .http2_keepalive_interval(limits.keepalive_interval)
-        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
-        .serve_with_incoming_shutdown(
-            front,
-            connections(listeners, limits.max_connections),
-            async move { stopped.wait().await },
-        );
+    let serving = transport(&limits).serve_with_incoming_shutdown(
+        front,
+        connections(listeners, limits.max_connections),
+        async move { stopped.wait().await },
+    );
     tokio::pin!(serving);
     tokio::select! {
         outcome = &mut serving => return outcome,
@@ -93,6 +85,19 @@ pub async fn run(
             Ok(())
         }
     }
+}
+
+/// The transport below the services, as [`run`] sets it up: what is measured beside a server must
+/// stand on the same one.
+pub fn transport(limits: &Limits) -> Server {
+    Server::builder()
+        .accept_http1(true)
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
+        .http2_keepalive_interval(limits.keepalive_interval)
+        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
 }
 
 fn routes(instance: &Instance, identity: Identity, limits: &Limits, stopping: &Stopping) -> Routes {

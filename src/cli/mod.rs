@@ -1,5 +1,6 @@
 //! The command line: one clap tree, one file per verb.
 
+mod bench;
 pub mod client;
 mod compact;
 mod dump;
@@ -40,6 +41,7 @@ enum Verb {
     Dump(dump::DumpArgs),
     Compact(compact::CompactArgs),
     InspectKeyspace(inspect::InspectArgs),
+    Bench(bench::BenchArgs),
     Completions(generate::CompletionsArgs),
 }
 
@@ -73,6 +75,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::Dump(args) => interruptible(dump::run(args)).await,
             Verb::Compact(args) => interruptible(compact::run(args)).await,
             Verb::InspectKeyspace(args) => interruptible(inspect::run(args)).await,
+            Verb::Bench(args) => bench::run(args).await,
             Verb::Completions(args) => generate::run(&args),
         }
     })

@@ -3,7 +3,7 @@
 use super::exit::UsageError;
 use super::settings::{Home, HostUrl, Layers, Log, RawSettings, Settings, TlsFiles};
 use crate::api::listener::Listener;
-use crate::api::server::{self, Identity, Limits};
+use crate::api::server::{self, Identity};
 use crate::api::tls;
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::Instance;
@@ -75,13 +75,7 @@ async fn serve(
     let instance = Instance::open(store, &settings.instance, settings.options.clone())
         .await
         .context("cannot open the keyspace")?;
-    let limits = Limits {
-        max_request_bytes: settings.options.max_request_bytes,
-        max_concurrent_streams: settings.max_concurrent_streams,
-        max_connections: raise_connection_limit(),
-        keepalive_interval: settings.keepalive_interval,
-        keepalive_timeout: settings.keepalive_timeout,
-    };
+    let limits = settings.limits(raise_connection_limit());
     let identity = identity(settings, &listeners);
     let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
     tracing::info!(urls = urls.join(","), "ready to serve client requests");

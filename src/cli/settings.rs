@@ -12,6 +12,7 @@ pub use values::HostUrl;
 use super::duration;
 use super::exit::UsageError;
 use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
+use crate::api::server::Limits;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
 use layers::{Setting, Source};
@@ -129,6 +130,17 @@ impl Settings {
                 })?,
             },
         })
+    }
+
+    /// The bounds of the server, which may hold `max_connections` open.
+    pub fn limits(&self, max_connections: usize) -> Limits {
+        Limits {
+            max_request_bytes: self.options.max_request_bytes,
+            max_concurrent_streams: self.max_concurrent_streams,
+            max_connections,
+            keepalive_interval: self.keepalive_interval,
+            keepalive_timeout: self.keepalive_timeout,
+        }
     }
 }
 

@@ -1,0 +1,242 @@
+//! `kvtool bench` from outside: every workload against the empty server, the answers of a
+//! comparison, and what bad flags get. No speed is asserted.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use std::{
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+/// Every workload, with flags that make it small.
+const WORKLOADS: &[&str] = &[
+    "put",
+    "put --rate 5000 --sequential",
+    "txn-put --create-percent 30",
+    "get",
+    "get --serializable",
+    "range",
+    "range --keys-only",
+    "range --count-only",
+    "range --stream",
+    "page --limit 7",
+    "page --limit 7 --walk",
+    "watch --watchers 20 --streams 4",
+    "watch --watchers 20 --streams 4 --distinct --prev-kv --rate 2000",
+    "mixed --reads-per-write 1",
+    "lease",
+];
+const SMALL: &str = "--total 60 --clients 6 --conns 2 --threads 2 --key-space 50";
+
+fn bench(flags: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kvtool"))
+        .arg("bench")
+        .args(flags.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json(flags: &str) -> Value {
+    let output = bench(&format!("{flags} -o json"));
+    assert!(output.status.success(), "{flags}: {}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn sum(list: &Value, field: &str) -> u64 {
+    let counts = list.as_array().unwrap().iter();
+    counts.map(|it| it[field].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn every_workload_runs_and_its_numbers_add_up() {
+    for workload in WORKLOADS {
+        let report = json(&format!("{workload} {SMALL} --target noop"));
+        let operations = report["operations"].as_u64().unwrap();
+        assert_eq!(operations, 60, "{workload}");
+        assert_eq!(report["error_count"], 0, "{workload}: {}", report["errors"]);
+        assert_eq!(report["unfinished"], 0, "{workload}");
+        assert_eq!(report["interrupted"], false, "{workload}");
+        assert_eq!(
+            sum(&report["histogram"], "operations"),
+            operations,
+            "{workload}"
+        );
+        assert_eq!(
+            sum(&report["series"], "operations"),
+            operations,
+            "{workload}"
+        );
+        let name = workload.split(' ').next().unwrap();
+        assert_eq!(report["workload"]["name"], name);
+        let latency = |field: &str| report["latency"][field].as_f64().unwrap();
+        assert!(latency("min_us") > 0.0, "{workload}");
+        assert!(latency("p50_us") <= latency("p99_us"), "{workload}");
+        assert!(latency("p99_us") <= latency("max_us"), "{workload}");
+        assert!(
+            report["process"]["resident_bytes"].as_u64().unwrap() > 0,
+            "{workload}"
+        );
+    }
+}
+
+#[test]
+fn kinds_split_the_operations() {
+    let report = json(&format!("lease {SMALL} --target noop"));
+    assert_eq!(sum(&report["kinds"], "operations"), 60);
+    let report = json(&format!(
+        "watch --watchers 20 --streams 4 {SMALL} --target noop"
+    ));
+    let counts: Vec<_> = report["kinds"].as_array().unwrap().iter().collect();
+    let count = |kind: usize| counts[kind]["operations"].as_u64().unwrap();
+    // Each of 60 puts went to each of 20 watchers.
+    assert_eq!((count(0), count(1), count(2)), (60, 1200, 60));
+}
+
+#[test]
+fn a_comparison_takes_turns_and_can_fail() {
+    let flags = format!("put {SMALL} --target noop --name first --compare noop,second --rounds 2");
+    let comparison = json(&flags);
+    let runs = comparison["runs"].as_array().unwrap();
+    let order: Vec<_> = runs
+        .iter()
+        .map(|run| run["server"].as_str().unwrap())
+        .collect();
+    assert_eq!(order, ["first", "second", "first", "second"]);
+    let ratio = &comparison["ratios"][0];
+    assert_eq!(
+        (&ratio["server"], &ratio["against"]),
+        (&"first".into(), &"second".into())
+    );
+    assert!(ratio["throughput"].as_f64().unwrap() > 0.0);
+
+    let output = bench(&format!("{flags} --fail-below 1000"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stdout).contains("first / second"),
+        "the ratios are printed all the same"
+    );
+    assert!(text(&output.stderr).contains("--fail-below"));
+    assert!(
+        bench(&format!("{flags} --fail-below 0.0001"))
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn the_table_and_yaml_say_the_same() {
+    let table = bench(&format!("put {SMALL} --target noop --name ours"));
+    assert!(text(&table.stdout).starts_with("put on ours: 60 operations in"));
+    let yaml = bench(&format!("put {SMALL} --target noop --name ours -o yaml"));
+    let report: Value = serde_yaml::from_slice(&yaml.stdout).unwrap();
+    assert_eq!(
+        (&report["server"], &report["operations"]),
+        (&"ours".into(), &60.into())
+    );
+}
+
+#[test]
+fn bad_flags_get_a_sentence_and_exit_code_2() {
+    for (flags, part) in [
+        ("put --clients 0", "--clients must be from 1"),
+        ("put --total 0", "--total must be at least 1"),
+        ("put --duration 0s", "--duration must be more than 0"),
+        ("put --duration soon", "is not a duration"),
+        ("put --total 1 --duration 1s", "cannot be used with"),
+        ("put --rate 0", "--rate must be more than 0"),
+        ("put --rate nan", "--rate must be more than 0"),
+        ("put --threads 0", "--threads must be at least 1"),
+        ("put --clients 2 --conns 3", "--conns 3 is more than the 2"),
+        ("put --key-size 8", "--key-size 8 is too small"),
+        ("put --key-space 0", "--key-space must be at least 1"),
+        (
+            "put --key-space 99999999999 --key-size 40",
+            "lower --key-space",
+        ),
+        ("put --value-size 99999999999", "--value-size must be from"),
+        ("put --fail-below 1", "--compare"),
+        (
+            "txn-put --clients 100 --key-space 10",
+            "raise --key-space to at least 100",
+        ),
+        ("txn-put --create-percent 101", "101 is not in 0..=100"),
+        ("page --limit 0", "--limit must be at least 1"),
+        ("watch --watchers 0", "--watchers must be from 1"),
+        (
+            "watch --watchers 5 --streams 6",
+            "--streams must be from 1 to 5",
+        ),
+        ("watch --value-size 15", "--value-size must be at least 16"),
+        (
+            "watch --distinct --watchers 100 --key-space 10",
+            "raise --key-space to at least 100",
+        ),
+        ("mixed --reads-per-write -1", "unexpected argument"),
+        ("lease --ttl 0", "--ttl must be at least 1"),
+        ("fly", "unrecognized subcommand"),
+    ] {
+        let output = bench(flags);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags}: {stderr}");
+        assert!(stderr.contains(part), "{flags}: {stderr}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_exit_code_3() {
+    // Port 9 of the loopback address belongs to a service nobody runs.
+    let output = bench("put --total 1 --endpoints 127.0.0.1:9");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("cannot reach http://127.0.0.1:9"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_prints_what_was_measured() {
+    use std::process::Stdio;
+    let child = Command::new(env!("CARGO_BIN_EXE_kvtool"))
+        .args([
+            "bench",
+            "put",
+            "--target",
+            "noop",
+            "--duration",
+            "1h",
+            "-o",
+            "json",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The empty server is a child of the run: once it uses the processor, the run is under way.
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let busy = || {
+        let pid: u32 = std::fs::read_to_string(&children)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        let user_ticks = stat.ok()?.split_whitespace().nth(13)?.parse::<u64>().ok()?;
+        (user_ticks > 5).then_some(())
+    };
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while busy().is_none() {
+        assert!(Instant::now() < give_up, "the run never started");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["interrupted"], true);
+    assert!(report["operations"].as_u64().unwrap() > 0);
+}
