@@ -1,7 +1,7 @@
 //! Brings watchers that are behind closer to the present, many of them with one reading.
 
 use super::Commit;
-use super::history::{History, Page};
+use super::history::{History, Page, Span};
 use super::hub::StreamId;
 use super::outbox::{Delivery, Outbox};
 use super::selector::{Groups, Selector};
@@ -40,7 +40,7 @@ pub(super) enum Source {
     /// Commits that the hub still remembers, from the first cursor of the cohort on.
     Memory(Vec<Arc<Commit>>),
     /// The store.
-    Store,
+    Store(Arc<History>),
 }
 
 /// Watchers that take a step together.
@@ -48,12 +48,13 @@ pub(super) struct Cohort {
     laggards: Vec<Laggard>,
     /// Members are places in `laggards`.
     groups: Groups<Vec<usize>>,
-    /// The newest revision the hub has announced: nobody is to see events beyond it.
-    newest: i64,
+    /// From the earliest cursor to the newest revision the hub has announced: nobody is to see
+    /// events beyond that.
+    span: Span,
 }
 
 impl Cohort {
-    pub fn new(laggards: Vec<Laggard>, newest: i64) -> Self {
+    pub fn new(laggards: Vec<Laggard>, span: Span) -> Self {
         let mut groups = Groups::<Vec<usize>>::default();
         for (place, laggard) in laggards.iter().enumerate() {
             groups.members_of(&laggard.selector).push(place);
@@ -61,7 +62,7 @@ impl Cohort {
         Self {
             laggards,
             groups,
-            newest,
+            span,
         }
     }
 
@@ -71,10 +72,12 @@ impl Cohort {
         let commits = match source {
             Source::Memory(commits) => {
                 let commits: Vec<_> = commits.iter().map(AsRef::as_ref).collect();
-                let last = commits.last().map_or(self.newest, |commit| commit.revision);
+                let last = commits
+                    .last()
+                    .map_or(self.span.newest, |commit| commit.revision);
                 return (self.distribute(&commits, last + 1), None);
             }
-            Source::Store => self.read().await,
+            Source::Store(history) => history.page(&self.span, &self.groups).await,
         };
         match commits {
             Ok(Page::Commits { commits, next }) => {
@@ -83,14 +86,6 @@ impl Cohort {
             }
             Ok(Page::Compacted(oldest)) => (self.all(Outcome::Ready), Some(oldest)),
             Err(error) => (self.all(Outcome::Failed(error)), None),
-        }
-    }
-
-    async fn read(&self) -> Result<Page, Error> {
-        let cursors = self.laggards.iter().map(|laggard| laggard.cursor);
-        match (self.laggards.first(), cursors.min()) {
-            (Some(first), Some(from)) => first.history.page(from, self.newest, &self.groups).await,
-            _ => Ok(Page::empty(self.newest)),
         }
     }
 
@@ -157,6 +152,6 @@ impl Cohort {
     fn delivery(&self, stretch: &[(i64, Vec<Event>)], cursor: i64) -> Arc<Delivery> {
         let missed = stretch.iter().filter(|(revision, _)| *revision >= cursor);
         let events = missed.flat_map(|(_, events)| events).cloned().collect();
-        Arc::new(Delivery::new(self.newest, events))
+        Arc::new(Delivery::new(self.span.newest, events))
     }
 }

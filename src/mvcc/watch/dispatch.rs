@@ -2,8 +2,8 @@
 
 use super::Commit;
 use super::catchup::{Cohort, Laggard, Outcome, Source};
-use super::history::{History, PAGE_REVISIONS};
-use super::hub::{Inbox, Message, Request, StreamId};
+use super::history::{History, Span};
+use super::hub::{Inbox, Limits, Message, Request, StreamId};
 use super::outbox::{Delivery, Outbox};
 use super::selector::{Groups, Selector};
 use crate::error::Error;
@@ -23,19 +23,10 @@ const CATCH_UPS_AT_ONCE: usize = 4;
 /// Watchers that share one reading.
 const COHORT_WATCHERS: usize = 4096;
 
-/// Commits kept at hand, for watchers that are only a little behind.
-const RECENT_COMMITS: usize = 4096;
-
-/// Bytes of events kept at hand.
-const RECENT_BYTES: usize = 8 * 1024 * 1024;
-
-/// A watcher that misses no more commits than this gets them from the dispatcher itself, which
-/// holds up the others for that long; behind more, it takes another step beside it first.
-const ATTACH_COMMITS: usize = 64;
-
 /// Owns all watchers of a hub.
 pub(super) struct Dispatcher {
     inbox: Arc<Inbox>,
+    limits: Limits,
     /// Everything up to its revision was handed to the watchers that are live.
     state: State,
     recent: VecDeque<Arc<Commit>>,
@@ -84,9 +75,10 @@ enum Phase {
 }
 
 impl Dispatcher {
-    pub fn new(inbox: Arc<Inbox>, state: State) -> Self {
+    pub fn new(inbox: Arc<Inbox>, state: State, limits: Limits) -> Self {
         Self {
             inbox,
+            limits,
             state,
             recent: VecDeque::new(),
             recent_bytes: 0,
@@ -103,9 +95,10 @@ impl Dispatcher {
     pub async fn run(mut self) {
         let inbox = self.inbox.clone();
         loop {
-            for message in inbox.take().await {
+            let mut messages = inbox.take().await;
+            while let Some(message) = messages.pop_front() {
                 match message {
-                    Message::Close => return self.close(),
+                    Message::Close => return self.close(messages),
                     Message::Published { state, commits } => self.published(state, commits),
                     Message::Open {
                         stream,
@@ -134,8 +127,8 @@ impl Dispatcher {
         }
     }
 
-    fn close(self) {
-        self.inbox.close();
+    fn close(self, unheard: VecDeque<Message>) {
+        self.inbox.close(unheard);
         for stream in self.streams.values() {
             stream.outbox.end(Error::Stopped);
         }
@@ -211,7 +204,9 @@ impl Dispatcher {
     fn remember(&mut self, commit: Arc<Commit>) {
         self.recent_bytes += commit.size_bytes();
         self.recent.push_back(commit);
-        while self.recent.len() > RECENT_COMMITS || self.recent_bytes > RECENT_BYTES {
+        while self.recent.len() > self.limits.recent_commits
+            || self.recent_bytes > self.limits.recent_bytes
+        {
             let Some(oldest) = self.recent.pop_front() else {
                 break;
             };
@@ -489,7 +484,7 @@ impl Dispatcher {
     /// What a laggard wants of the commits it missed; `None` when these are many, or not at hand.
     fn little_missed(&self, laggard: &Laggard) -> Option<Vec<Event>> {
         let missed = self.recent_since(laggard.cursor)?;
-        if missed.len() > ATTACH_COMMITS {
+        if missed.len() > self.limits.attach_commits {
             return None;
         }
         Some(
@@ -528,11 +523,22 @@ impl Dispatcher {
             };
             let from = *from;
             self.sweep = from + 1;
-            let source = match self.recent_since(from) {
-                Some(commits) => Source::Memory(commits.take(PAGE_REVISIONS).cloned().collect()),
-                None => Source::Store,
+            let laggards = self.cohort(from);
+            let Some(first) = laggards.first() else {
+                return;
             };
-            let cohort = Cohort::new(self.cohort(from), self.state.revision);
+            let span = Span {
+                from,
+                newest: self.state.revision,
+                page_revisions: self.limits.page_revisions,
+            };
+            let source = match self.recent_since(from) {
+                Some(commits) => {
+                    Source::Memory(commits.take(span.page_revisions).cloned().collect())
+                }
+                None => Source::Store(first.history.clone()),
+            };
+            let cohort = Cohort::new(laggards, span);
             let inbox = self.inbox.clone();
             self.catch_ups += 1;
             tokio::spawn(async move {
@@ -548,7 +554,7 @@ impl Dispatcher {
     /// Takes those who wait for the page that begins at `from`.
     fn cohort(&mut self, from: i64) -> Vec<Laggard> {
         let mut cohort = Vec::new();
-        let page = from..from.saturating_add(PAGE_REVISIONS as i64);
+        let page = from..from.saturating_add(self.limits.page_revisions as i64);
         while cohort.len() < COHORT_WATCHERS
             && let Some((cursor, _)) = self.behind.range(page.clone()).next()
         {

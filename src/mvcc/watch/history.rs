@@ -10,9 +10,6 @@ use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::{Consistency, Direction, PageLimit, Store, StoreError, View};
 use futures_util::future::try_join_all;
 
-/// Revisions with wanted events that one page holds; etcd's bound too.
-pub(super) const PAGE_REVISIONS: usize = 1000;
-
 /// A page ends with the revision that reaches this many bytes of wanted keys and values.
 const PAGE_BYTES: usize = 1024 * 1024;
 
@@ -38,6 +35,15 @@ pub(super) struct History {
     pub layout: Layout,
 }
 
+/// The revisions to read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub from: i64,
+    pub newest: i64,
+    /// A page ends with this many revisions in which something wanted happened.
+    pub page_revisions: usize,
+}
+
 /// A stretch of history.
 #[derive(Debug)]
 pub(super) enum Page {
@@ -51,16 +57,6 @@ pub(super) enum Page {
     Compacted(i64),
 }
 
-impl Page {
-    /// Nothing happened up to and including a revision.
-    pub fn empty(newest: i64) -> Self {
-        Self::Commits {
-            commits: Vec::new(),
-            next: newest + 1,
-        }
-    }
-}
-
 struct Found {
     revision: Revision,
     change: Change,
@@ -68,15 +64,15 @@ struct Found {
 }
 
 impl History {
-    /// Reads what the groups want of the revisions from `from` up to `newest`.
-    pub async fn page<M>(&self, from: i64, newest: i64, groups: &Groups<M>) -> Result<Page> {
+    /// Reads what the groups want of a span of revisions, or of as much of it as a page holds.
+    pub async fn page<M>(&self, span: &Span, groups: &Groups<M>) -> Result<Page> {
         let mut consistency = Consistency::Serializable;
         for _ in 0..VIEW_ATTEMPTS {
             let view = self.store.view(consistency).await?;
-            match self.page_of(&view, from, newest, groups).await {
+            match self.page_of(&view, span, groups).await {
                 Err(Error::Store(StoreError::ViewExpired)) => {}
                 // A view that lags behind what the hub has announced is of no use here.
-                Ok(Page::Commits { next, .. }) if next <= from => {
+                Ok(Page::Commits { next, .. }) if next <= span.from => {
                     consistency = Consistency::Linearizable;
                 }
                 outcome => return outcome,
@@ -85,19 +81,16 @@ impl History {
         Err(StoreError::ViewExpired.into())
     }
 
-    async fn page_of<M>(
-        &self,
-        view: &View,
-        from: i64,
-        newest: i64,
-        groups: &Groups<M>,
-    ) -> Result<Page> {
+    async fn page_of<M>(&self, view: &View, span: &Span, groups: &Groups<M>) -> Result<Page> {
         let state = read::state(view, &self.layout).await?;
-        if from < state.compacted {
+        if span.from < state.compacted {
             return Ok(Page::Compacted(state.compacted));
         }
-        let newest = newest.min(state.revision);
-        let (found, next) = self.scan(view, from, newest, groups).await?;
+        let readable = Span {
+            newest: span.newest.min(state.revision),
+            ..*span
+        };
+        let (found, next) = self.scan(view, &readable, groups).await?;
         let mut commits = Vec::<Commit>::new();
         for some in found.chunks(LOADS_AT_ONCE) {
             let load = some.iter().map(|found| self.event(view, &state, found));
@@ -121,23 +114,23 @@ impl History {
     async fn scan<M>(
         &self,
         view: &View,
-        from: i64,
-        newest: i64,
+        span: &Span,
         groups: &Groups<M>,
     ) -> Result<(Vec<Found>, i64)> {
-        let end = self.layout.history(Revision::first_of(newest + 1));
-        let mut start = self.layout.history(Revision::first_of(from));
+        let end = self.layout.history(Revision::first_of(span.newest + 1));
+        let mut start = self.layout.history(Revision::first_of(span.from));
         let mut found = Vec::<Found>::new();
         let (mut revisions, mut bytes, mut records) = (0, 0, 0);
-        let mut last_scanned = from;
+        let mut last_scanned = span.from;
         while start < end {
             let page = view
                 .scan(&start, &end, SCAN_LIMIT, Direction::Forward)
                 .await?;
             for (key, record) in &page.items {
                 let revision = self.layout.history_revision(key)?;
-                let full =
-                    revisions >= PAGE_REVISIONS || bytes >= PAGE_BYTES || records >= PAGE_RECORDS;
+                let full = revisions >= span.page_revisions
+                    || bytes >= PAGE_BYTES
+                    || records >= PAGE_RECORDS;
                 if full && revision.main != last_scanned {
                     return Ok((found, revision.main));
                 }
@@ -161,7 +154,7 @@ impl History {
                 _ => break,
             }
         }
-        Ok((found, newest + 1))
+        Ok((found, span.newest + 1))
     }
 
     async fn event(&self, view: &View, state: &State, found: &Found) -> Result<Event> {

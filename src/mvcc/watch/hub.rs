@@ -9,7 +9,7 @@ use super::Commit;
 use super::catchup::{Laggard, Outcome};
 use super::dispatch::Dispatcher;
 use super::history::History;
-use super::outbox::{Outbox, OutboxLimits};
+use super::outbox::Outbox;
 use super::selector::Selector;
 use crate::error::Error;
 use crate::mvcc::keyspace::State;
@@ -29,6 +29,50 @@ const PENDING_BYTES: usize = 32 * 1024 * 1024;
 /// Requests of clients that may wait for the dispatcher, all streams together.
 const PENDING_REQUESTS: usize = 1024;
 
+/// Deliveries a stream may have waiting before its watchers fall behind.
+const OUTBOX_ITEMS: usize = 1024;
+
+/// Bytes of events a stream may have waiting before its watchers fall behind. One delivery may
+/// go over it: a revision is never split.
+const OUTBOX_BYTES: usize = 1024 * 1024;
+
+/// Commits kept at hand, for watchers that are only a little behind.
+const RECENT_COMMITS: usize = 4096;
+
+/// Bytes of events kept at hand.
+const RECENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// A watcher that misses no more commits than this gets them from the dispatcher itself, which
+/// holds up the others for that long; behind more, it takes another step beside it first.
+const ATTACH_COMMITS: usize = 64;
+
+/// Revisions one response to a watcher that is behind may hold; etcd's bound too.
+const PAGE_REVISIONS: usize = 1000;
+
+/// The bounds that decide who falls behind and how they come back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub outbox_items: usize,
+    pub outbox_bytes: usize,
+    pub recent_commits: usize,
+    pub recent_bytes: usize,
+    pub attach_commits: usize,
+    pub page_revisions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            outbox_items: OUTBOX_ITEMS,
+            outbox_bytes: OUTBOX_BYTES,
+            recent_commits: RECENT_COMMITS,
+            recent_bytes: RECENT_BYTES,
+            attach_commits: ATTACH_COMMITS,
+            page_revisions: PAGE_REVISIONS,
+        }
+    }
+}
+
 pub(super) type StreamId = u64;
 
 /// The meeting point of an instance's commits and its watchers.
@@ -38,19 +82,19 @@ pub struct Hub {
     streams: AtomicUsize,
     next_stream: AtomicU64,
     requests: Arc<Semaphore>,
-    limits: OutboxLimits,
+    limits: Limits,
 }
 
 impl Hub {
     /// A hub whose watchers begin after `state.revision`. Its task runs on the current Tokio
     /// runtime until [`Hub::close`] or until the hub and its streams are gone.
     pub fn new(state: State) -> Self {
-        Self::with_limits(state, OutboxLimits::default())
+        Self::with_limits(state, Limits::default())
     }
 
-    pub(super) fn with_limits(state: State, limits: OutboxLimits) -> Self {
+    pub(super) fn with_limits(state: State, limits: Limits) -> Self {
         let inbox = Arc::new(Inbox::default());
-        tokio::spawn(Dispatcher::new(inbox.clone(), state).run());
+        tokio::spawn(Dispatcher::new(inbox.clone(), state, limits).run());
         Self {
             inbox,
             published: RwLock::new(state),
@@ -90,7 +134,10 @@ impl Hub {
     /// Opens a stream: its name, and the queue of what its client is to see.
     pub(super) fn open_stream(&self, history: History) -> (StreamId, Arc<Outbox>) {
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        let outbox = Arc::new(Outbox::new(self.limits));
+        let outbox = Arc::new(Outbox::new(
+            self.limits.outbox_items,
+            self.limits.outbox_bytes,
+        ));
         self.streams.fetch_add(1, Ordering::AcqRel);
         self.inbox.push(Message::Open {
             stream,
@@ -251,14 +298,14 @@ impl Inbox {
         }
     }
 
-    /// Takes no more messages, and answers those that wait for an answer.
-    pub fn close(&self) {
-        let rest = {
+    /// Takes no more messages. Streams among those that were not heard are ended.
+    pub fn close(&self, unheard: VecDeque<Message>) {
+        let waiting = {
             let mut queue = self.queue.lock();
             queue.closed = true;
             std::mem::take(&mut queue.messages)
         };
-        for message in rest {
+        for message in unheard.into_iter().chain(waiting) {
             self.push(message);
         }
     }

@@ -20,6 +20,9 @@ mod interval;
 mod outbox;
 mod selector;
 mod stream;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 pub use hub::Hub;
 pub use stream::serve;

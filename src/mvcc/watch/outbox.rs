@@ -10,29 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
-/// Deliveries a stream may have waiting before its watchers fall behind.
-pub(super) const OUTBOX_ITEMS: usize = 1024;
-
-/// Bytes of events a stream may have waiting before its watchers fall behind. One delivery may
-/// go over it: a revision is never split.
-pub(super) const OUTBOX_BYTES: usize = 1024 * 1024;
-
-/// How much a stream may have waiting.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OutboxLimits {
-    pub items: usize,
-    pub bytes: usize,
-}
-
-impl Default for OutboxLimits {
-    fn default() -> Self {
-        Self {
-            items: OUTBOX_ITEMS,
-            bytes: OUTBOX_BYTES,
-        }
-    }
-}
-
 /// Events that go out together, shared by all watchers that get just these.
 #[derive(Debug)]
 pub(super) struct Delivery {
@@ -83,7 +60,8 @@ pub(super) enum Popped {
 pub(super) struct Outbox {
     inner: Mutex<Inner>,
     ready: Notify,
-    limits: OutboxLimits,
+    items_max: usize,
+    bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -96,11 +74,12 @@ struct Inner {
 }
 
 impl Outbox {
-    pub fn new(limits: OutboxLimits) -> Self {
+    pub fn new(items_max: usize, bytes_max: usize) -> Self {
         Self {
             inner: Mutex::default(),
             ready: Notify::new(),
-            limits,
+            items_max,
+            bytes_max,
         }
     }
 
@@ -128,7 +107,7 @@ impl Outbox {
         watch_ids: impl FnOnce() -> Arc<Vec<i64>>,
     ) -> bool {
         let mut inner = self.inner.lock();
-        if inner.items.len() >= self.limits.items || inner.bytes >= self.limits.bytes {
+        if inner.items.len() >= self.items_max || inner.bytes >= self.bytes_max {
             inner.refused = true;
             return false;
         }
@@ -158,7 +137,7 @@ impl Outbox {
             ..WatchResponse::default()
         };
         let mut inner = self.inner.lock();
-        if inner.items.len() < self.limits.items {
+        if inner.items.len() < self.items_max {
             self.push(&mut inner, Item::Control { revision, response });
         }
     }
@@ -190,7 +169,7 @@ impl Outbox {
 
     /// Whether there is room for the answer to one more request.
     pub fn has_room(&self) -> bool {
-        self.inner.lock().items.len() < self.limits.items
+        self.inner.lock().items.len() < self.items_max
     }
 
     /// The next entry. Dropping the future loses nothing.
@@ -221,6 +200,6 @@ impl Outbox {
 
     /// Half empty, so that a slow reader does not go back and forth with every entry.
     fn is_low(&self, inner: &Inner) -> bool {
-        inner.items.len() <= self.limits.items / 2 && inner.bytes <= self.limits.bytes / 2
+        inner.items.len() <= self.items_max / 2 && inner.bytes <= self.bytes_max / 2
     }
 }
