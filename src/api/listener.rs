@@ -1,12 +1,13 @@
 //! Client ports: TCP, TLS, and the bound on open connections.
 
+use super::opening::Opening;
 use futures_util::Stream;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +23,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// Connections that are ready and wait for the server to take them.
 const READY_CONNECTIONS_MAX: usize = 64;
+/// How much of the opening of a connection is read at a time.
+const OPENING_CHUNK_BYTES: usize = 4096;
 
 /// One bound port.
 pub struct Listener {
@@ -100,8 +103,13 @@ async fn open(
             Err(_) => return tracing::debug!("TLS handshake timed out"),
         },
     };
+    let connection = Connection {
+        io,
+        opening: Some(Opening::default()),
+        _place: place,
+    };
     // An error when the server is stopping: the connection is then dropped, and so closed.
-    let _ = ready.send(Connection { io, _place: place }).await;
+    let _ = ready.send(connection).await;
 }
 
 /// The connections of all `listeners`, of which at most `connections_max` are open at a time:
@@ -124,6 +132,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 /// An open connection; holds one place of the connection limit.
 pub(crate) struct Connection {
     io: Box<dyn Io>,
+    opening: Option<Opening>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -138,7 +147,28 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        let Self { io, opening, .. } = &mut *self;
+        let Some(start) = opening else {
+            return Pin::new(io).poll_read(context, buffer);
+        };
+        loop {
+            let passed = start.take(buffer.remaining());
+            if !passed.is_empty() {
+                buffer.put_slice(&passed);
+                if start.is_over() {
+                    *opening = None;
+                }
+                return Poll::Ready(Ok(()));
+            }
+            let mut chunk = [0; OPENING_CHUNK_BYTES];
+            let mut chunk = ReadBuf::new(&mut chunk);
+            ready!(Pin::new(&mut *io).poll_read(context, &mut chunk))?;
+            match chunk.filled() {
+                [] if start.is_over() => return Poll::Ready(Ok(())),
+                [] => start.end(),
+                bytes => start.feed(bytes),
+            }
+        }
     }
 }
 

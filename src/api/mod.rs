@@ -2,6 +2,7 @@
 //!
 //! - [`server`]: serves everything below on its listeners until told to stop.
 //! - [`listener`]: client ports, TLS, the connection limit.
+//! - `opening`: lets old clients in that name the server by a URL.
 //! - [`front`]: what is checked or put right for every gRPC call alike.
 //! - [`etcd`]: the etcd v3 services.
 //! - [`ops`]: health and version over plain HTTP.
@@ -11,6 +12,7 @@
 pub mod etcd;
 pub mod front;
 pub mod listener;
+mod opening;
 pub mod ops;
 pub mod server;
 pub mod tls;
