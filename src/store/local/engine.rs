@@ -40,6 +40,8 @@ const STALL_POLL: Duration = Duration::from_millis(1);
 const KEYSPACE: &str = "data";
 /// Counts the openings; byte 0 begins no instance's prefix.
 const TERM_KEY: &[u8] = b"\x00t";
+/// Counts the commits.
+const COMMIT_KEY: &[u8] = b"\x00c";
 
 /// New values of keys; `None` removes.
 pub(super) type ChangeSet = BTreeMap<Bytes, Option<Bytes>>;
@@ -49,9 +51,17 @@ pub(super) struct Engine {
     // In the order of dropping: the home, with its lock, last.
     keyspace: Keyspace,
     database: Database,
+    /// The number of the last commit; held while the next one is made, so that they become
+    /// durable in order.
+    last_commit: Mutex<u64>,
     /// Held from looking at the number of memtables to adding one.
     rotation: Mutex<()>,
     home: Home,
+}
+
+fn entry(key: &'static [u8], number: u64) -> (Bytes, Option<Bytes>) {
+    let value = Bytes::copy_from_slice(&number.to_be_bytes());
+    (Bytes::from_static(key), Some(value))
 }
 
 fn open_database(data: &Path) -> fjall::Result<(Database, Keyspace)> {
@@ -86,24 +96,26 @@ impl Engine {
         let engine = Self {
             keyspace,
             database,
+            last_commit: Mutex::new(0),
             rotation: Mutex::new(()),
             home,
         };
-        let term = engine.begin_term();
-        let term = term.map_err(|error| engine.fault("beginning a term", &error))?;
+        let fault = |error| engine.fault("reading its counters", &error);
+        let last_commit = engine.number(COMMIT_KEY).map_err(fault)?;
+        engine.home.check_complete(last_commit)?;
+        *engine.last_commit.lock() = last_commit;
+        let term = engine.number(TERM_KEY).map_err(fault)? + 1;
+        engine
+            .commit(BTreeMap::from([entry(TERM_KEY, term)]))
+            .map_err(|error| engine.fault("beginning a term", &error))?;
         Ok((engine, term))
     }
 
-    fn begin_term(&self) -> fjall::Result<u64> {
-        let last = self.get(TERM_KEY)?;
-        let last = last.and_then(|term| term.as_ref().try_into().ok());
-        let term = last.map_or(0, u64::from_be_bytes) + 1;
-        let value = Bytes::copy_from_slice(&term.to_be_bytes());
-        self.commit(BTreeMap::from([(
-            Bytes::from_static(TERM_KEY),
-            Some(value),
-        )]))?;
-        Ok(term)
+    /// One of the engine's own numbers; 0 when it was never set.
+    fn number(&self, key: &[u8]) -> fjall::Result<u64> {
+        let value = self.get(key)?;
+        let value = value.and_then(|value| value.as_ref().try_into().ok());
+        Ok(value.map_or(0, u64::from_be_bytes))
     }
 
     pub(super) fn keyspace(&self) -> &Keyspace {
@@ -141,7 +153,10 @@ impl Engine {
     }
 
     /// Makes changes visible and durable, all or none, with one fsync.
-    pub(super) fn commit(&self, changes: ChangeSet) -> fjall::Result<()> {
+    pub(super) fn commit(&self, mut changes: ChangeSet) -> fjall::Result<()> {
+        let mut last_commit = self.last_commit.lock();
+        let number = *last_commit + 1;
+        changes.extend([entry(COMMIT_KEY, number)]);
         let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), changes.len())
             .durability(Some(PersistMode::SyncData));
         // One item per key: the engine gives all items of a batch the same age and could not
@@ -152,7 +167,9 @@ impl Engine {
                 None => batch.remove(&self.keyspace, key),
             }
         }
-        batch.commit()
+        batch.commit()?;
+        *last_commit = number;
+        Ok(self.home.acknowledge(number)?)
     }
 
     /// Begins a new memtable when the current one is full.
@@ -196,9 +213,8 @@ impl Engine {
 
     /// Turns all memtables into tables.
     fn flush(&self) -> fjall::Result<()> {
-        // The engine passes over an empty memtable, so there is always something in this one.
-        let term = self.get(TERM_KEY)?;
-        self.commit(BTreeMap::from([(Bytes::from_static(TERM_KEY), term)]))?;
+        // The engine passes over an empty memtable, and this puts the commit's number into it.
+        self.commit(ChangeSet::new())?;
         self.rotate()?;
         while self.keyspace.tree.sealed_memtable_count() > 0 {
             self.wait()?;

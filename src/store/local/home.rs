@@ -1,11 +1,17 @@
 //! The data directory: whose it is, its lock and its format.
 //!
 //! ```text
-//! LOCK       locked while a process has the store open
-//! FORMAT     "kvtool data format 1"; written once, by rename
-//! data/      the engine's files
-//! data.new/  an engine being made; becomes data/ when it is complete
+//! LOCK          locked while a process has the store open
+//! FORMAT        "kvtool data format 1"; written once, by rename
+//! ACKNOWLEDGED  the number of the last acknowledged commit, 8 bytes, and their CRC, 4 bytes
+//! data/         the engine's files
+//! data.new/     an engine being made; becomes data/ when it is complete
 //! ```
+//!
+//! The engine cannot tell a journal that a crash has torn from one that lost its end to a bad
+//! disk: it opens both with the commits before. So each commit carries a number, which is
+//! written to `ACKNOWLEDGED` when the commit is durable, itself without an fsync. After a crash
+//! it may be old but never too high; an engine that opens with a lower number has lost data.
 //!
 //! `data.new` exists before `FORMAT`, and `FORMAT` before `data`. So a crash while the store is
 //! made leaves a directory that is either finished or begun anew, and a directory that has lost
@@ -13,13 +19,15 @@
 
 use super::fault;
 use crate::store::StoreError;
+use crc32c::crc32c;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const LOCK: &str = "LOCK";
 const FORMAT: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
+const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
 const DATA: &str = "data";
 const DATA_NEW: &str = "data.new";
 
@@ -40,6 +48,7 @@ fn fatal(path: &Path, doing: &str) -> impl Fn(io::Error) -> StoreError {
 pub(super) struct Home {
     path: PathBuf,
     lock: File,
+    acknowledged: File,
 }
 
 impl Home {
@@ -63,9 +72,17 @@ impl Home {
             make_staging(path).map_err(fatal(path, "making the directory"))?;
             write_format(path).map_err(fatal(path, "writing its format"))?;
         }
+        let acknowledged = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path.join(ACKNOWLEDGED))
+            .map_err(fatal(path, "opening its number of commits"))?;
         Ok(Self {
             path: path.to_owned(),
             lock,
+            acknowledged,
         })
     }
 
@@ -90,6 +107,44 @@ impl Home {
         }
         let cause = "its data directory is missing";
         Err(fatal(io::Error::new(ErrorKind::NotFound, cause)))
+    }
+
+    /// Notes that a commit is durable; higher numbers come later.
+    pub(super) fn acknowledge(&self, commit: u64) -> io::Result<()> {
+        let number = commit.to_be_bytes();
+        let record = [number.as_slice(), &crc32c(&number).to_be_bytes()].concat();
+        (&self.acknowledged).seek(SeekFrom::Start(0))?;
+        (&self.acknowledged).write_all(&record)
+    }
+
+    /// Refuses an engine whose last commit is older than the last one acknowledged.
+    pub(super) fn check_complete(&self, last_commit: u64) -> Result<(), StoreError> {
+        let missing = self.acknowledged().saturating_sub(last_commit);
+        if missing == 0 {
+            return Ok(());
+        }
+        let sentence = format!(
+            "the data in {} is damaged ({missing} acknowledged commits are missing): restore it \
+             from a backup, or delete the file {ACKNOWLEDGED} there to go on without them",
+            self.path.display()
+        );
+        Err(StoreError::Fatal(sentence.into()))
+    }
+
+    /// The last commit known to be acknowledged; 0 when the file does not tell, since it is
+    /// nothing that an acknowledged commit depends on.
+    fn acknowledged(&self) -> u64 {
+        let (mut number, mut check) = ([0; 8], [0; 4]);
+        let mut file = &self.acknowledged;
+        let read = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.read_exact(&mut number))
+            .and_then(|()| file.read_exact(&mut check));
+        if read.is_ok() && check == crc32c(&number).to_be_bytes() {
+            u64::from_be_bytes(number)
+        } else {
+            0
+        }
     }
 
     /// Makes the engine: complete or not at all.

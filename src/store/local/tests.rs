@@ -70,6 +70,9 @@ fn refusal(path: &Path) -> String {
     }
 }
 
+/// What the directory of a store holds.
+const ALL_NAMES: [&str; 4] = ["ACKNOWLEDGED", "FORMAT", "LOCK", "data"];
+
 fn names(path: &Path) -> Vec<String> {
     let entries = fs::read_dir(path).unwrap();
     let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
@@ -87,7 +90,7 @@ async fn reopening_keeps_everything_and_begins_a_term() {
         assert_eq!(store.leadership().borrow().term, u64::from(opening) + 1);
         store.close().await.unwrap();
     }
-    assert_eq!(names(directory.path()), ["FORMAT", "LOCK", "data"]);
+    assert_eq!(names(directory.path()), ALL_NAMES);
 }
 
 #[tokio::test]
@@ -135,7 +138,7 @@ async fn a_newer_format_is_left_alone() {
     fs::remove_file(directory.path().join("LOCK")).unwrap();
     let sentence = refusal(directory.path());
     assert!(sentence.contains("use a newer kvtool"), "{sentence}");
-    assert_eq!(names(directory.path()), ["FORMAT", "data"]);
+    assert_eq!(names(directory.path()), ["ACKNOWLEDGED", "FORMAT", "data"]);
     for garbage in [
         "",
         "kvtool data format 0\n",
@@ -188,7 +191,7 @@ fn an_unfinished_first_start_is_begun_anew() {
     junk(directory.path());
     fs::write(directory.path().join("FORMAT"), "kvtool data format 1\n").unwrap();
     Local::open(directory.path()).unwrap();
-    assert_eq!(names(directory.path()), ["FORMAT", "LOCK", "data"]);
+    assert_eq!(names(directory.path()), ALL_NAMES);
 
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("FORMAT"), "kvtool data format 1\n").unwrap();
