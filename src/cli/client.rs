@@ -7,7 +7,7 @@ use crate::pb::etcdserverpb::{
     watch_client::WatchClient,
 };
 use anyhow::{Context, Result};
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -144,7 +144,11 @@ impl Dialer {
         let url = endpoint.url();
         match tokio::time::timeout(self.dial_timeout, endpoint.transport.connect()).await {
             Ok(Ok(channel)) => Ok(channel),
-            Ok(Err(error)) => Err(ConnectError(refusal(url, &chain(&error))).into()),
+            Ok(Err(error)) => {
+                // The outermost error only says that the transport failed.
+                let cause = error.source().map_or_else(|| error.to_string(), chain);
+                Err(ConnectError(refusal(url, &cause)).into())
+            }
             Err(_) => Err(ConnectError(format!(
                 "{url} does not answer within {}: check the address and the network",
                 humantime::format_duration(self.dial_timeout)

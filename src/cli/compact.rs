@@ -3,7 +3,7 @@
 use super::{
     client::{Client, Dialer},
     endpoint::ClientArgs,
-    output::{OutputArgs, bytes, table},
+    output::{OutputArgs, Table, bytes},
     progress,
     samples::{Samples, default_file},
 };
@@ -247,12 +247,11 @@ fn draw(report: &Report) -> String {
             format!("would compact to revision {target} of {revision}; nothing was changed")
         }
     };
-    let mut sizes = table(
-        &["STEP", "ENDPOINT", "DB SIZE", "AFTER", "IN USE", "AFTER"],
-        &["DB SIZE", "AFTER", "IN USE"],
-    );
+    let mut sizes = Table::new()
+        .words(&["STEP", "ENDPOINT"])
+        .numbers(&["DB SIZE", "AFTER", "IN USE", "AFTER"]);
     let mut row = |step: &str, endpoint: &str, before: Size, after: Size| {
-        sizes.add_row([
+        sizes.row([
             step.to_owned(),
             endpoint.to_owned(),
             bytes(before.db_size_bytes),
@@ -265,7 +264,7 @@ fn draw(report: &Report) -> String {
         row("defragment", &done.endpoint, done.before, done.after);
     }
     row("all", &report.endpoint, report.before, report.after);
-    format!("{headline}\n{}", sizes.trim_fmt())
+    format!("{headline}\n{}", sizes.draw())
 }
 
 #[cfg(test)]

@@ -102,6 +102,12 @@ pub fn status_sentence(status: &Status) -> String {
             "no answer in time: the server is busy or stuck, see --command-timeout".to_owned()
         }
         Code::Unimplemented => format!("the server does not offer this: {}", status.message()),
+        _ if status.message().ends_with("user name is empty") => {
+            format!(
+                "the server wants a login, see --user ({})",
+                status.message()
+            )
+        }
         code if status.message().is_empty() => format!("the server answered {code}"),
         _ => status.message().to_owned(),
     }

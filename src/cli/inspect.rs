@@ -6,7 +6,7 @@ use super::{
     endpoint::ClientArgs,
     follow::{Follow, Step},
     groups::{Group, Groups, Largest, Naming},
-    output::{OutputArgs, bytes, table},
+    output::{OutputArgs, Table, bytes},
     progress,
     scan::{KeyRange, Scan, ScanRequest},
 };
@@ -300,31 +300,30 @@ fn sort(rows: &mut [Row], by: Sort) {
 }
 
 fn draw(report: &Report) -> String {
-    let mut columns = vec![
-        "PREFIX", "KEYS", "BYTES", "SHARE", "AVERAGE", "WRITES", "LEASED",
-    ];
+    let mut drawn = Table::new()
+        .words(&["PREFIX"])
+        .numbers(&["KEYS", "BYTES", "SHARE", "AVERAGE", "WRITES", "LEASED"]);
     if report.history_from.is_some() {
-        columns.push("VERSIONS");
+        drawn = drawn.numbers(&["VERSIONS"]);
     }
     if report.seconds_watched.is_some() {
-        columns.extend(["PUTS/S", "DELETES/S", "KEYS/S", "WRITTEN/S", "GROWTH/S"]);
+        drawn = drawn.numbers(&["PUTS/S", "DELETES/S", "KEYS/S", "WRITTEN/S", "GROWTH/S"]);
     }
-    let mut drawn = table(&columns, &columns[1..]);
     for row in &report.groups {
-        drawn.add_row(cells(name(&row.prefix), &row.sums, report));
+        drawn.row(cells(name(&row.prefix), &row.sums, report));
     }
     if report.other_groups > 0 {
         let name = format!("({} others)", report.other_groups);
-        drawn.add_row(cells(name, &report.other, report));
+        drawn.row(cells(name, &report.other, report));
     }
-    drawn.add_row(cells("(all)".to_owned(), &report.total, report));
-    let mut text = format!("{}\n", drawn.trim_fmt());
+    drawn.row(cells("(all)".to_owned(), &report.total, report));
+    let mut text = format!("{}\n", drawn.draw().trim_end());
     if !report.largest.is_empty() {
-        let mut largest = table(&["BYTES", "LARGEST KEYS"], &["BYTES"]);
+        let mut largest = Table::new().numbers(&["BYTES"]).words(&["LARGEST KEYS"]);
         for key in &report.largest {
-            largest.add_row([bytes(key.bytes), name(&key.key)]);
+            largest.row([bytes(key.bytes), name(&key.key)]);
         }
-        text += &format!("\n{}\n", largest.trim_fmt());
+        text += &format!("\n{}\n", largest.draw().trim_end());
     }
     text += &format!("\nread at revision {}", report.revision);
     if let Some(from) = report.history_from {

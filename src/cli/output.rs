@@ -1,9 +1,9 @@
 //! How answers are printed: as a table for people, as JSON or YAML for programs.
 
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, presets};
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 /// The shape of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,24 +44,95 @@ impl OutputArgs {
     }
 }
 
-/// An empty table with these columns; the named ones hold numbers and are aligned right.
+/// Rows of cells under columns.
 ///
-/// It has no borders, so that `awk` and `cut` can read it too; on a terminal it fits the width.
-pub fn table(columns: &[&str], numbers: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(columns);
-    if io::stdout().is_terminal() {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
-    for (index, name) in columns.iter().enumerate() {
-        if let Some(column) = table.column_mut(index) {
-            column.set_padding((0, 2));
-            if numbers.contains(name) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+/// Drawn without borders, so that `awk` and `cut` can read it too. On a terminal that is too
+/// narrow, each row becomes a block with one line per cell.
+#[derive(Debug)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: &'static str,
+    number: bool,
+}
+
+impl Table {
+    /// No rows yet.
+    pub fn new() -> Self {
+        Self {
+            columns: Vec::new(),
+            rows: Vec::new(),
         }
     }
-    table
+
+    /// Adds columns of words.
+    pub fn words(self, names: &[&'static str]) -> Self {
+        self.with(names, false)
+    }
+
+    /// Adds columns of numbers, which are aligned right.
+    pub fn numbers(self, names: &[&'static str]) -> Self {
+        self.with(names, true)
+    }
+
+    fn with(mut self, names: &[&'static str], number: bool) -> Self {
+        let columns = names.iter().map(|name| Column { name, number });
+        self.columns.extend(columns);
+        self
+    }
+
+    /// Adds a row: one cell per column.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Draws it for the terminal, or for a file.
+    pub fn draw(&self) -> String {
+        let terminal = console::Term::stdout();
+        let width = terminal.size_checked().map(|(_, columns)| columns.into());
+        self.draw_within(width)
+    }
+
+    fn draw_within(&self, width: Option<usize>) -> String {
+        let lines = self.lines();
+        let widest = lines.lines().map(|line| line.chars().count()).max();
+        match width {
+            Some(width) if widest > Some(width) => self.blocks(),
+            _ => lines,
+        }
+    }
+
+    fn lines(&self) -> String {
+        let mut table = comfy_table::Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_header(self.columns.iter().map(|column| column.name))
+            .add_rows(&self.rows);
+        for (drawn, column) in table.column_iter_mut().zip(&self.columns) {
+            drawn.set_padding((0, 2));
+            if column.number {
+                drawn.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.trim_fmt()
+    }
+
+    fn blocks(&self) -> String {
+        let widest = self.columns.iter().map(|column| column.name.len()).max();
+        let width = widest.unwrap_or_default();
+        let block = |row: &Vec<String>| {
+            let cells = self.columns.iter().zip(row);
+            cells
+                .map(|(column, cell)| format!("{:width$}  {cell}\n", column.name))
+                .collect::<String>()
+        };
+        let blocks: Vec<String> = self.rows.iter().map(block).collect();
+        blocks.join("\n")
+    }
 }
 
 /// A number of bytes with a binary unit: `1.5 MiB`.
@@ -78,11 +149,6 @@ pub fn bytes(count: u64) -> String {
         unit += 1;
     }
     format!("{scaled:.1} {}", UNITS[unit])
-}
-
-/// `some`, or the word that stands for nothing in a table.
-pub fn or_dash(some: Option<String>) -> String {
-    some.unwrap_or_else(|| "-".to_owned())
 }
 
 #[cfg(test)]
@@ -106,8 +172,28 @@ mod tests {
 
     #[test]
     fn numbers_are_aligned_right() {
-        let mut table = table(&["NAME", "KEYS"], &["KEYS"]);
-        table.add_row(["a", "7"]).add_row(["b", "1234"]);
-        assert_eq!(table.trim_fmt(), "NAME  KEYS\na        7\nb     1234");
+        assert_eq!(
+            sample().draw_within(None),
+            "NAME  KEYS  NOTE\na        7  -\nb     1234  long"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_one_line_per_cell() {
+        assert!(sample().draw_within(Some(16)).starts_with("NAME  KEYS"));
+        assert_eq!(
+            sample().draw_within(Some(15)),
+            "NAME  a\nKEYS  7\nNOTE  -\n\nNAME  b\nKEYS  1234\nNOTE  long\n"
+        );
+    }
+
+    fn sample() -> Table {
+        let mut table = Table::new()
+            .words(&["NAME"])
+            .numbers(&["KEYS"])
+            .words(&["NOTE"]);
+        table.row(["a", "7", "-"].map(str::to_owned));
+        table.row(["b", "1234", "long"].map(str::to_owned));
+        table
     }
 }

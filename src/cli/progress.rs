@@ -13,7 +13,7 @@ pub fn keys() -> ProgressBar {
     if std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    bar("{bar:30} {human_pos}/{human_len} keys  {per_sec}  {eta} left")
+    bar("{bar:30} {human_pos}/{human_len} keys  {eta} left")
 }
 
 /// Waits for `work`; meanwhile a line says what is waited for and how much the database holds.

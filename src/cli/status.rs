@@ -4,7 +4,7 @@ use super::{
     client::{ConnectError, Dialer},
     endpoint::{ClientArgs, Endpoint},
     exit::status_sentence,
-    output::{OutputArgs, bytes, or_dash, table},
+    output::{OutputArgs, Table, bytes},
 };
 use crate::pb::etcdserverpb::{AlarmRequest, AlarmType, StatusRequest};
 use anyhow::Result;
@@ -140,16 +140,18 @@ fn alarm_name(alarm: i32) -> String {
 }
 
 fn draw(rows: &[Row]) -> String {
-    let mut drawn = table(
-        &[
-            "ENDPOINT", "ID", "VERSION", "DB SIZE", "IN USE", "LEADER", "TERM", "REVISION",
-            "INDEX", "ALARMS", "LATENCY", "ERRORS",
-        ],
-        &["DB SIZE", "IN USE", "TERM", "REVISION", "INDEX", "LATENCY"],
-    );
+    let mut table = Table::new()
+        .words(&["ENDPOINT", "ID", "VERSION"])
+        .numbers(&["DB SIZE", "IN USE"])
+        .words(&["LEADER"])
+        .numbers(&["TERM", "REVISION", "INDEX"])
+        .words(&["ALARMS"])
+        .numbers(&["LATENCY"]);
+    let mut errors = String::new();
     for row in rows {
-        let of = |cell: fn(&Answer) -> String| or_dash(row.answer.as_ref().map(cell));
-        drawn.add_row([
+        let of =
+            |cell: fn(&Answer) -> String| row.answer.as_ref().map_or_else(|| "-".to_owned(), cell);
+        table.row([
             row.endpoint.clone(),
             of(|a| a.member_id.clone()),
             of(|a| a.version.clone()),
@@ -161,12 +163,17 @@ fn draw(rows: &[Row]) -> String {
             of(|a| a.raft_index.to_string()),
             of(|a| words(&a.alarms)),
             of(|a| format!("{:.1} ms", a.latency_ms)),
-            row.error
-                .clone()
-                .unwrap_or_else(|| of(|a| words(&a.errors))),
         ]);
+        // Sentences do not fit into a column.
+        let own = row.answer.iter().flat_map(|answer| &answer.errors);
+        for error in row.error.iter().chain(own) {
+            errors += &match error.contains(&row.endpoint) {
+                true => format!("\n{error}"),
+                false => format!("\n{}: {error}", row.endpoint),
+            };
+        }
     }
-    drawn.trim_fmt()
+    format!("{}\n{errors}", table.draw().trim_end())
 }
 
 fn role(answer: &Answer) -> &'static str {
