@@ -3,7 +3,7 @@
 use super::{
     client::{Client, Dialer},
     endpoint::ClientArgs,
-    output::{OutputArgs, Table, bytes},
+    output::{OutputArgs, bytes, table},
     progress,
     samples::{Samples, default_file},
 };
@@ -247,11 +247,12 @@ fn draw(report: &Report) -> String {
             format!("would compact to revision {target} of {revision}; nothing was changed")
         }
     };
-    let mut sizes = Table::new()
-        .words(&["STEP", "ENDPOINT"])
-        .numbers(&["DB SIZE", "AFTER", "IN USE", "AFTER"]);
+    let mut sizes = table(
+        &["STEP", "ENDPOINT", "DB SIZE", "AFTER", "IN USE", "AFTER"],
+        &["DB SIZE", "AFTER", "IN USE"],
+    );
     let mut row = |step: &str, endpoint: &str, before: Size, after: Size| {
-        sizes.row([
+        sizes.add_row([
             step.to_owned(),
             endpoint.to_owned(),
             bytes(before.db_size_bytes),

@@ -3,7 +3,7 @@
 use super::{client::ConnectError, endpoint::chain};
 use crate::error::{self, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE};
 use std::{error::Error as StdError, io, process::ExitCode};
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 
 /// The exit codes, for the help of every verb.
 pub const EXIT_CODES_HELP: &str = "\
@@ -56,7 +56,7 @@ fn code_of(cause: &(dyn StdError + 'static)) -> Option<u8> {
         return (error.kind() == io::ErrorKind::BrokenPipe).then_some(0);
     }
     if let Some(status) = cause.downcast_ref::<Status>() {
-        return Some(if broken_connection(status) {
+        return Some(if broken_connection(status) || timed_out(status) {
             EXIT_UNAVAILABLE
         } else {
             error::exit_code(status.code())
@@ -97,10 +97,10 @@ pub fn status_sentence(status: &Status) -> String {
             "the connection broke ({cause}): check that the server runs, and whether it expects https"
         );
     }
+    if timed_out(status) {
+        return "no answer in time: the server is busy or stuck, see --command-timeout".to_owned();
+    }
     match status.code() {
-        Code::DeadlineExceeded => {
-            "no answer in time: the server is busy or stuck, see --command-timeout".to_owned()
-        }
         Code::Unimplemented => format!("the server does not offer this: {}", status.message()),
         _ if status.message().ends_with("user name is empty") => {
             format!(
@@ -113,10 +113,22 @@ pub fn status_sentence(status: &Status) -> String {
     }
 }
 
-fn broken_connection(status: &Status) -> bool {
-    status
-        .source()
-        .is_some_and(|cause| cause.is::<tonic::transport::Error>())
+/// Whether the transport failed, and not the server's work.
+pub fn broken_connection(status: &Status) -> bool {
+    // What a server answers comes without a cause.
+    status.source().is_some() && !timed_out(status)
+}
+
+/// Whether nobody answered in time. A deadline that passes on this side is reported as Cancelled.
+fn timed_out(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<TimeoutExpired>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    status.code() == Code::DeadlineExceeded
 }
 
 #[cfg(test)]

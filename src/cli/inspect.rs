@@ -6,7 +6,7 @@ use super::{
     endpoint::ClientArgs,
     follow::{Follow, Step},
     groups::{Group, Groups, Largest, Naming},
-    output::{OutputArgs, Table, bytes},
+    output::{OutputArgs, bytes, table},
     progress,
     scan::{KeyRange, Scan, ScanRequest},
 };
@@ -300,28 +300,29 @@ fn sort(rows: &mut [Row], by: Sort) {
 }
 
 fn draw(report: &Report) -> String {
-    let mut drawn = Table::new()
-        .words(&["PREFIX"])
-        .numbers(&["KEYS", "BYTES", "SHARE", "AVERAGE", "WRITES", "LEASED"]);
+    let mut columns = vec![
+        "PREFIX", "KEYS", "BYTES", "SHARE", "AVERAGE", "WRITES", "LEASED",
+    ];
     if report.history_from.is_some() {
-        drawn = drawn.numbers(&["VERSIONS"]);
+        columns.push("VERSIONS");
     }
     if report.seconds_watched.is_some() {
-        drawn = drawn.numbers(&["PUTS/S", "DELETES/S", "KEYS/S", "WRITTEN/S", "GROWTH/S"]);
+        columns.extend(["PUTS/S", "DELETES/S", "KEYS/S", "WRITTEN/S", "GROWTH/S"]);
     }
+    let mut drawn = table(&columns, &columns[1..]);
     for row in &report.groups {
-        drawn.row(cells(name(&row.prefix), &row.sums, report));
+        drawn.add_row(cells(name(&row.prefix), &row.sums, report));
     }
     if report.other_groups > 0 {
         let name = format!("({} others)", report.other_groups);
-        drawn.row(cells(name, &report.other, report));
+        drawn.add_row(cells(name, &report.other, report));
     }
-    drawn.row(cells("(all)".to_owned(), &report.total, report));
+    drawn.add_row(cells("(all)".to_owned(), &report.total, report));
     let mut text = format!("{}\n", drawn.draw().trim_end());
     if !report.largest.is_empty() {
-        let mut largest = Table::new().numbers(&["BYTES"]).words(&["LARGEST KEYS"]);
+        let mut largest = table(&["BYTES", "LARGEST KEYS"], &["BYTES"]);
         for key in &report.largest {
-            largest.row([bytes(key.bytes), name(&key.key)]);
+            largest.add_row([bytes(key.bytes), name(&key.key)]);
         }
         text += &format!("\n{}\n", largest.draw().trim_end());
     }

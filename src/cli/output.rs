@@ -56,38 +56,27 @@ pub struct Table {
 
 #[derive(Debug)]
 struct Column {
-    name: &'static str,
+    name: String,
     number: bool,
 }
 
+/// An empty table; the columns that are also in `numbers` are aligned right.
+pub fn table(columns: &[&str], numbers: &[&str]) -> Table {
+    let column = |name: &&str| Column {
+        name: (*name).to_owned(),
+        number: numbers.contains(name),
+    };
+    Table {
+        columns: columns.iter().map(column).collect(),
+        rows: Vec::new(),
+    }
+}
+
 impl Table {
-    /// No rows yet.
-    pub fn new() -> Self {
-        Self {
-            columns: Vec::new(),
-            rows: Vec::new(),
-        }
-    }
-
-    /// Adds columns of words.
-    pub fn words(self, names: &[&'static str]) -> Self {
-        self.with(names, false)
-    }
-
-    /// Adds columns of numbers, which are aligned right.
-    pub fn numbers(self, names: &[&'static str]) -> Self {
-        self.with(names, true)
-    }
-
-    fn with(mut self, names: &[&'static str], number: bool) -> Self {
-        let columns = names.iter().map(|name| Column { name, number });
-        self.columns.extend(columns);
-        self
-    }
-
     /// Adds a row: one cell per column.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+    pub fn add_row<C: Into<String>>(&mut self, cells: impl IntoIterator<Item = C>) -> &mut Self {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+        self
     }
 
     /// Draws it for the terminal, or for a file.
@@ -110,7 +99,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table
             .load_style(presets::NOTHING)
-            .set_header(self.columns.iter().map(|column| column.name))
+            .set_header(self.columns.iter().map(|column| &column.name))
             .add_rows(&self.rows);
         for (drawn, column) in table.column_iter_mut().zip(&self.columns) {
             drawn.set_padding((0, 2));
@@ -151,6 +140,11 @@ pub fn bytes(count: u64) -> String {
     format!("{scaled:.1} {}", UNITS[unit])
 }
 
+/// The text, or the dash that stands for nothing in a table.
+pub fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,12 +182,10 @@ mod tests {
     }
 
     fn sample() -> Table {
-        let mut table = Table::new()
-            .words(&["NAME"])
-            .numbers(&["KEYS"])
-            .words(&["NOTE"]);
-        table.row(["a", "7", "-"].map(str::to_owned));
-        table.row(["b", "1234", "long"].map(str::to_owned));
+        let mut table = table(&["NAME", "KEYS", "NOTE"], &["KEYS"]);
+        table
+            .add_row(["a", "7", "-"])
+            .add_row(["b", "1234", "long"]);
         table
     }
 }

@@ -1,8 +1,8 @@
 //! Walks a key range at one revision, in flat memory, however long it takes.
 
 use super::{
-    client::{Client, Dialer},
-    exit::status_sentence,
+    client::{Client, ConnectError, Dialer},
+    exit::{broken_connection, status_sentence},
 };
 use crate::pb::{
     etcdserverpb::{RangeRequest, RangeStreamResponse},
@@ -10,14 +10,16 @@ use crate::pb::{
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use std::time::Duration;
 use tonic::{Code, Status, Streaming};
 
 /// A page is asked for so that about this much comes back.
 const PAGE_TARGET_BYTES: usize = 8 << 20;
 /// The first page is small: nothing is known yet about how large the values are.
 const FIRST_PAGE_KEYS: usize = 16;
-/// Broken connections in a row, without one key in between, before the walk gives up.
-const RECONNECTS_MAX: usize = 3;
+/// Failures in a row, without one key in between, before the walk gives up: time to elect a leader.
+const RECONNECTS_MAX: usize = 6;
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// A half-open range of keys as etcd spells it: `end` of one zero byte is the end of all keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,11 +147,10 @@ impl<'a> Scan<'a> {
                 Err(status) if self.streams() && status.code() == Code::Unimplemented => {
                     self.source = Source::Pages(FIRST_PAGE_KEYS.min(self.request.page_keys));
                 }
-                Err(status)
-                    if status.code() == Code::Unavailable && reconnects < RECONNECTS_MAX =>
-                {
+                Err(status) if is_passing(&status) && reconnects < RECONNECTS_MAX => {
                     reconnects += 1;
-                    eprintln!("kvtool: {}; connecting again", status_sentence(&status));
+                    eprintln!("kvtool: {}; trying again", status_sentence(&status));
+                    tokio::time::sleep(RECONNECT_PAUSE).await;
                     self.reconnect().await?;
                 }
                 Err(status) => {
@@ -168,8 +169,14 @@ impl<'a> Scan<'a> {
         matches!(self.source, Source::Stream(_))
     }
 
+    /// Goes on at the first key not seen yet, on whichever endpoint answers now.
     async fn reconnect(&mut self) -> Result<()> {
-        self.client = self.dialer.connect().await?;
+        match self.dialer.connect().await {
+            Ok(client) => self.client = client,
+            // The next read fails and counts.
+            Err(error) if error.is::<ConnectError>() => {}
+            Err(error) => return Err(error),
+        }
         if self.streams() {
             self.source = Source::Stream(None);
         }
@@ -227,6 +234,11 @@ impl<'a> Scan<'a> {
             ..Default::default()
         }
     }
+}
+
+/// Another server, or the same one a little later, may answer.
+fn is_passing(status: &Status) -> bool {
+    status.code() == Code::Unavailable || broken_connection(status)
 }
 
 async fn current_revision(client: &mut Client, key: &Bytes) -> Result<i64> {

@@ -4,7 +4,7 @@ use super::{
     client::{ConnectError, Dialer},
     endpoint::{ClientArgs, Endpoint},
     exit::status_sentence,
-    output::{OutputArgs, Table, bytes},
+    output::{OutputArgs, bytes, or_dash, table},
 };
 use crate::pb::etcdserverpb::{AlarmRequest, AlarmType, StatusRequest};
 use anyhow::Result;
@@ -140,18 +140,17 @@ fn alarm_name(alarm: i32) -> String {
 }
 
 fn draw(rows: &[Row]) -> String {
-    let mut table = Table::new()
-        .words(&["ENDPOINT", "ID", "VERSION"])
-        .numbers(&["DB SIZE", "IN USE"])
-        .words(&["LEADER"])
-        .numbers(&["TERM", "REVISION", "INDEX"])
-        .words(&["ALARMS"])
-        .numbers(&["LATENCY"]);
+    let mut table = table(
+        &[
+            "ENDPOINT", "ID", "VERSION", "DB SIZE", "IN USE", "LEADER", "TERM", "REVISION",
+            "INDEX", "ALARMS", "LATENCY",
+        ],
+        &["DB SIZE", "IN USE", "TERM", "REVISION", "INDEX", "LATENCY"],
+    );
     let mut errors = String::new();
     for row in rows {
-        let of =
-            |cell: fn(&Answer) -> String| row.answer.as_ref().map_or_else(|| "-".to_owned(), cell);
-        table.row([
+        let of = |cell: fn(&Answer) -> String| or_dash(row.answer.as_ref().map(cell));
+        table.add_row([
             row.endpoint.clone(),
             of(|a| a.member_id.clone()),
             of(|a| a.version.clone()),

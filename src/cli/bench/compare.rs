@@ -143,7 +143,7 @@ impl Comparison {
                 cell(ratio.p99),
             ]);
         }
-        let mut text = format!("{}\n\n{}\n", summary.trim_fmt(), ratios.trim_fmt());
+        let mut text = format!("{}\n\n{}\n", summary.draw(), ratios.draw());
         text.push_str(&self.errors_text());
         text
     }

@@ -219,7 +219,7 @@ impl Report {
         for kind in self.kinds.iter().filter(shown) {
             latencies.add_row(latency_row(kind));
         }
-        writeln!(text, "{}", latencies.trim_fmt())?;
+        writeln!(text, "{}", latencies.draw())?;
         if self.unfinished > 0 {
             writeln!(
                 text,
@@ -257,7 +257,7 @@ impl Report {
                 "#".repeat(bar as usize),
             ]);
         }
-        table.trim_fmt()
+        table.draw()
     }
 }
 
