@@ -16,12 +16,22 @@ const PAGE: PageLimit = PageLimit {
 };
 
 /// etcd's hash of the keyspace at `revision`, compacted at `compacted`: over the changes up to it,
-/// but for those a compaction deletes, in the form etcd stores them in.
-pub async fn history(view: &View, layout: &Layout, revision: i64, compacted: i64) -> Result<u32> {
-    let superseded = superseded(view, layout, compacted).await?;
+/// in the form etcd stores them in. Of the changes up to `compacted` only those count that still
+/// hold at `revision`; but when no key is left there (`is_empty`), etcd counts all that the
+/// compaction has kept.
+pub async fn history(
+    view: &View,
+    layout: &Layout,
+    revision: i64,
+    compacted: i64,
+    is_empty: bool,
+) -> Result<u32> {
+    let until = if is_empty { compacted } else { revision };
+    let superseded = superseded(view, layout, compacted, until).await?;
     let mut hash = crc32c::crc32c(b"key");
     let mut from = layout.history(Revision::first_of(0));
-    let end = layout.history(Revision::first_of(revision + 1));
+    // Nothing is as old as a negative revision.
+    let end = layout.history(Revision::first_of(revision.max(-1) + 1));
     loop {
         let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
         for (store_key, record) in &page.items {
@@ -60,17 +70,23 @@ pub async fn history(view: &View, layout: &Layout, revision: i64, compacted: i64
     }
 }
 
-/// The changes a compaction to `compacted` has still to delete because later ones replaced them.
-async fn superseded(view: &View, layout: &Layout, compacted: i64) -> Result<HashSet<Revision>> {
+/// The changes up to `compacted` that others up to `until` have replaced.
+async fn superseded(
+    view: &View,
+    layout: &Layout,
+    compacted: i64,
+    until: i64,
+) -> Result<HashSet<Revision>> {
     let mut superseded = HashSet::new();
     let mut from = layout.history(compact::next(view, layout).await?);
-    let end = layout.history(Revision::first_of(compacted.max(0) + 1));
+    let end = layout.history(Revision::first_of(until.max(0) + 1));
     while from < end {
         let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
         for (store_key, record) in &page.items {
             let at = layout.history_revision(store_key)?;
             let change = Change::decode(at, record.clone())?;
-            superseded.extend(change.replaced.map(|replaced| replaced.revision));
+            let replaced = change.replaced.map(|replaced| replaced.revision);
+            superseded.extend(replaced.filter(|replaced| replaced.main <= compacted));
         }
         match page.items.last() {
             Some((key, _)) if page.more => from = successor(key),

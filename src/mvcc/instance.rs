@@ -479,10 +479,19 @@ impl Instance {
         if revision > state.revision {
             return Err(Error::FutureRevision);
         }
+        let everything = RangeRequest {
+            key: Bytes::from_static(&[0]),
+            range_end: Bytes::from_static(&[0]),
+            revision,
+            count_only: true,
+            ..Default::default()
+        };
+        let is_empty = self.range(everything).await?.count == 0;
         let layout = &self.inner.layout;
+        let hash = hash::history(&view, layout, revision, state.compacted, is_empty);
         Ok(HashKvResponse {
             header: Some(self.header_at(state.revision)),
-            hash: hash::history(&view, layout, revision, state.compacted).await?,
+            hash: hash.await?,
             compact_revision: state.compacted,
             hash_revision: revision,
         })

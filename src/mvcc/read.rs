@@ -444,10 +444,11 @@ pub async fn range(
         }
     }
     if order != SortOrder::None {
-        kept.sort_by(|a, b| compare(target, a, b));
-        if order == SortOrder::Descend {
-            kept.reverse();
-        }
+        // Keys that sort alike stay in key order, either way, as in short answers of etcd.
+        kept.sort_by(|a, b| match order {
+            SortOrder::Descend => compare(target, b, a),
+            _ => compare(target, a, b),
+        });
     }
     if limit > 0 && kept.len() > limit {
         kept.truncate(limit);

@@ -171,9 +171,13 @@ pub fn is_serializable(request: &TxnRequest) -> bool {
     ops.all(serializable)
 }
 
-/// Whether the NOSPACE alarm forbids a transaction: one that puts, in a branch of its own.
+/// Whether the NOSPACE alarm forbids a transaction: one that puts, in whatever branch.
 pub fn needs_space(request: &TxnRequest) -> bool {
-    let puts = |op: &RequestOp| matches!(op.request, Some(Request::RequestPut(_)));
+    let puts = |op: &RequestOp| match &op.request {
+        Some(Request::RequestPut(_)) => true,
+        Some(Request::RequestTxn(txn)) => needs_space(txn),
+        _ => false,
+    };
     request.success.iter().chain(&request.failure).any(puts)
 }
 
