@@ -1,0 +1,176 @@
+//! `kill -9` under load at random moments: nothing acknowledged is lost, nothing is half done.
+//!
+//! - `KVTOOL_CRASH_ROUNDS`: how often the server is killed.
+//! - `KVTOOL_CRASH_SEED`: the choices; not the timing, which no seed can repeat.
+//! - `KVTOOL_TEST_SUBJECT`: an etcd to put in kvtool's place, to test this test.
+
+mod checker;
+mod disk;
+mod lease;
+mod load;
+#[path = "../support/mod.rs"]
+mod support;
+
+use kvtool::pb::etcdserverpb::watch_request::RequestUnion;
+use kvtool::pb::etcdserverpb::*;
+use kvtool::pb::mvccpb::Event;
+use load::{Follower, Progress, Writer};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use support::client::Client;
+use support::history::{Model, Report, mod_revision};
+use support::random::Random;
+use support::server::{Program, Server, free_port};
+
+/// Kills of a run nobody asked more of.
+const DEFAULT_ROUNDS: u64 = 5;
+
+/// Requests of all writers before a kill: from these to these.
+const REQUESTS: (i64, i64) = (20, 600);
+
+const WRITERS: u64 = 8;
+
+/// How long a round may take to do its requests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_by_kill_9() {
+    let rounds = support::env_number("KVTOOL_CRASH_ROUNDS", DEFAULT_ROUNDS);
+    let seed = support::env_number("KVTOOL_CRASH_SEED", Random::fresh_seed());
+    let mut random = Random::new(seed);
+    let program = Program::subject();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let port = free_port();
+    let begin = Instant::now();
+    let mut restarts = Duration::ZERO;
+    let mut model = Model::default();
+    let mut total = Report::default();
+    let mut recorded = Vec::new();
+    let mut followers = vec![
+        Follower::new("key/", "key0"),
+        Follower::new("key/05", "key/15"),
+        Follower::new("key/07", ""),
+    ];
+    for round in 0..=rounds {
+        let context = |error: String| -> ! {
+            panic!("KVTOOL_CRASH_SEED={seed}, after {round} kills: {error}")
+        };
+        if random.one_in(4) {
+            // Killed while it starts. How far it gets differs from run to run.
+            let mut server = Server::spawn(&program, directory.path(), port, &[]);
+            tokio::time::sleep(Duration::from_micros(random.below(40_000))).await;
+            server.kill();
+        }
+        let start = Instant::now();
+        let mut server = Server::start_at(&program, directory.path(), port, &[]);
+        restarts += start.elapsed();
+        let client = Client::connect(&server.endpoint()).await.expect("connects");
+        let revision = revision(&client).await;
+        let events = history(&client, model.revision() + 1, revision).await;
+        for follower in &mut followers {
+            let caught_up = follower.catch_up(&client, revision).await;
+            let checked = caught_up.and_then(|()| follower.check(&events, revision));
+            checked.unwrap_or_else(|error| context(error));
+        }
+        let report = model.check(&events, revision, &recorded);
+        total += report.unwrap_or_else(|error| context(error));
+        let live = everything(&client, revision).await;
+        if live != model.live() {
+            context(format!("the keys are {live:#?}, not {:#?}", model.live()));
+        }
+        if round == rounds {
+            break;
+        }
+        let progress = Arc::<Progress>::default();
+        progress.compactable.store(revision, Ordering::Relaxed);
+        let mut writers = Vec::new();
+        for number in 0..WRITERS {
+            let writer = Writer::new(format!("{round}/{number}"), random.next());
+            let client = Client::connect(&server.endpoint()).await.expect("connects");
+            writers.push(tokio::spawn(writer.run(client, Arc::clone(&progress))));
+        }
+        let following = followers.into_iter().map(Follower::follow);
+        let following = Vec::from_iter(following.map(tokio::spawn));
+        let requests = random.between(REQUESTS.0, REQUESTS.1) as u64;
+        let enough = async {
+            while progress.answered.load(Ordering::Relaxed) < requests {
+                progress.changed.notified().await;
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, enough).await;
+        done.expect("the writers do their requests in time");
+        server.kill();
+        recorded = Vec::new();
+        for writer in writers {
+            recorded.extend(writer.await.expect("writers do not panic"));
+        }
+        followers = Vec::new();
+        for follower in following {
+            let follower = follower.await.expect("watchers do not panic");
+            followers.push(follower.unwrap_or_else(|error| context(error)));
+        }
+    }
+    support::note(
+        "crash",
+        &format!(
+            "seed {seed}: {rounds} kills, {total:?}, {:.1} s, {:.0} ms to restart",
+            begin.elapsed().as_secs_f64(),
+            restarts.as_secs_f64() * 1000.0 / (rounds + 1) as f64,
+        ),
+    );
+    assert!(total.revisions > 0, "the writers wrote nothing");
+}
+
+/// The revision a linearizable read is answered at.
+async fn revision(client: &Client) -> i64 {
+    let request = RangeRequest {
+        key: "key".into(),
+        ..RangeRequest::default()
+    };
+    let answer = client.clone().kv.range(request).await.expect("reads");
+    answer.into_inner().header.expect("a header").revision
+}
+
+/// All keys at a revision.
+async fn everything(client: &Client, revision: i64) -> Vec<kvtool::pb::mvccpb::KeyValue> {
+    let request = RangeRequest {
+        key: vec![0].into(),
+        range_end: vec![0].into(),
+        revision,
+        ..RangeRequest::default()
+    };
+    let answer = client.clone().kv.range(request).await.expect("reads");
+    answer.into_inner().kvs
+}
+
+/// All events from `start` to `revision`, read by a new watcher.
+async fn history(client: &Client, start: i64, revision: i64) -> Vec<Event> {
+    let mut events = Vec::new();
+    if start > revision {
+        return events;
+    }
+    let create = WatchCreateRequest {
+        key: vec![0].into(),
+        range_end: vec![0].into(),
+        start_revision: start,
+        prev_kv: true,
+        ..WatchCreateRequest::default()
+    };
+    let request = WatchRequest {
+        request_union: Some(RequestUnion::CreateRequest(create)),
+    };
+    let (requests, receiver) = tokio::sync::mpsc::channel(1);
+    requests.send(request).await.expect("the receiver is here");
+    let receiver = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    let answers = client.watch.clone().watch(receiver).await;
+    let mut answers = answers.expect("watches").into_inner();
+    while events.last().map_or(0, mod_revision) < revision {
+        let answer = tokio::time::timeout(PATIENCE, answers.message()).await;
+        let answer = answer.unwrap_or_else(|_| panic!("no events from {start} to {revision}"));
+        let answer = answer.expect("watches").expect("watches");
+        assert!(!answer.canceled, "{answer:?}");
+        events.extend(answer.events);
+    }
+    events
+}
