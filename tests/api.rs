@@ -237,6 +237,43 @@ async fn status_and_members_describe_the_server() {
     assert_eq!(answer.status(), ServingStatus::Serving);
 }
 
+/// The numbers are those of etcd 3.7.1 after the same requests.
+#[tokio::test]
+async fn hashes_are_etcds() {
+    let server = Server::start().await;
+    let mut kv = KvClient::new(server.channel().await);
+    let mut maintenance = MaintenanceClient::new(server.channel().await);
+    let mut hash = async |revision| {
+        let request = HashKvRequest { revision };
+        let answer = maintenance.hash_kv(request).await.unwrap().into_inner();
+        (answer.hash_revision, answer.hash)
+    };
+    let request = |key: &'static str, value: &'static str| PutRequest {
+        key: key.into(),
+        value: value.into(),
+        ..PutRequest::default()
+    };
+    assert_eq!(hash(0).await, (1, 1_084_519_789));
+    kv.put(request("a", "1")).await.unwrap();
+    assert_eq!(hash(0).await, (2, 2_587_454_935));
+    kv.put(request("b", "2")).await.unwrap();
+    assert_eq!(hash(0).await, (3, 1_827_592_406));
+    let delete = DeleteRangeRequest {
+        key: "a".into(),
+        ..DeleteRangeRequest::default()
+    };
+    kv.delete_range(delete).await.unwrap();
+    assert_eq!(hash(0).await, (4, 1_562_576_432));
+    assert_eq!(hash(2).await, (2, 2_587_454_935));
+    let compaction = CompactionRequest {
+        revision: 3,
+        physical: true,
+    };
+    kv.compact(compaction).await.unwrap();
+    // What was deleted after the compaction counts no more, though it is still there.
+    assert_eq!(hash(0).await, (4, 776_148_148));
+}
+
 fn put(value_bytes: usize) -> PutRequest {
     PutRequest {
         key: Bytes::from_static(b"k"),
