@@ -140,6 +140,28 @@ fn the_table_and_yaml_say_the_same() {
 }
 
 #[test]
+fn the_suite_judges_every_row_it_ran() {
+    let report = json(
+        "all --target noop --name ours --compare noop --duration 50ms --rounds 1 \
+         --only put-64,list-fresh",
+    );
+    let rows = report["rows"].as_array().unwrap();
+    let names: Vec<_> = rows
+        .iter()
+        .map(|row| row["row"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["list-fresh", "put-64"]);
+    let goal = &rows[1]["goals"][0];
+    assert_eq!(
+        (&goal["against"], &goal["goal"]),
+        (&"noop".into(), &">= 0.75x".into())
+    );
+    assert_eq!(goal["met"], goal["ratio"].as_f64().unwrap() >= 0.75);
+    // The other goal of a list is one against etcd, which did not run.
+    assert_eq!(rows[0]["goals"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn bad_flags_get_a_sentence_and_exit_code_2() {
     for (flags, part) in [
         ("put --clients 0", "--clients must be from 1"),
@@ -177,6 +199,7 @@ fn bad_flags_get_a_sentence_and_exit_code_2() {
         ),
         ("mixed --reads-per-write -1", "unexpected argument"),
         ("lease --ttl 0", "--ttl must be at least 1"),
+        ("all --only fly", "no row is called fly"),
         ("fly", "unrecognized subcommand"),
     ] {
         let output = bench(flags);

@@ -24,6 +24,7 @@ mod session;
 mod side;
 mod stats;
 mod stop;
+mod suite;
 mod watch;
 
 use super::exit::Interrupted;
@@ -66,6 +67,20 @@ pub struct BenchArgs {
 enum Choice {
     #[command(flatten)]
     Workload(WorkloadArgs),
+    /// Run every row of the project's table of goals and say which goals are met
+    ///
+    /// The rows need servers they may fill: a million keys are written, and overwritten as often.
+    /// Start a real etcd with --quota-backend-bytes=17179869184.
+    #[command(after_help = "\
+Examples:
+  kvtool bench all --name kvtool --compare 127.0.0.1:12379,etcd --compare noop
+  kvtool bench all --only put-64,get-64 --compare noop --duration 10s --rounds 5
+  kvtool bench all --name kvtool --pid kvtool=4242 --compare noop -o json
+
+Fields of -o json and yaml:
+  machine (processors, model, kernel), interrupted, rows (row, title, metric, sides and
+  ratios as in a comparison, goals with against, goal, ratio and met)")]
+    All(Box<suite::AllArgs>),
     /// The empty server, as another process of this program starts it
     #[command(hide = true)]
     NoopServer(noop::NoopArgs),
@@ -204,12 +219,21 @@ Examples:
 pub async fn run(args: BenchArgs) -> Result<()> {
     let (workload, common) = match args.choice {
         Choice::Workload(args) => args.split(),
+        Choice::All(args) => {
+            let stop = stop_on_ctrl_c();
+            suite::run(&args, &stop).await?;
+            return ended(&stop);
+        }
         Choice::NoopServer(args) => return noop::serve(args).await,
     };
     let plan = Arc::new(Plan::new(workload, &common.load, &common.data)?);
     let sides = Sides::new(&common.sides, &common.client)?;
     let stop = stop_on_ctrl_c();
     measure(&common, &plan, &sides, &stop).await?;
+    ended(&stop)
+}
+
+fn ended(stop: &Stop) -> Result<()> {
     if stop.is_set() {
         return Err(Interrupted.into());
     }
