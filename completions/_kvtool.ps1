@@ -179,6 +179,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
+            [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
             [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -510,6 +511,36 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'kvtool;bench;all' {
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Run these rows only')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Time of each run')
+            [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'Keys of the row that reads a page out of many')
+            [CompletionResult]::new('--overwrites', '--overwrites', [CompletionResultType]::ParameterName, 'Overwrites before the row that lists overwritten keys')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with; every row adds a name of its own')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'kvtool;bench;noop-server' {
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
             [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key')
@@ -530,6 +561,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
+            [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
             [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -556,6 +588,9 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;bench;help;lease' {
+            break
+        }
+        'kvtool;bench;help;all' {
             break
         }
         'kvtool;bench;help;noop-server' {
@@ -606,6 +641,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
+            [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
             [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
             break
         }
@@ -631,6 +667,9 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;help;bench;lease' {
+            break
+        }
+        'kvtool;help;bench;all' {
             break
         }
         'kvtool;help;bench;noop-server' {

@@ -40,6 +40,9 @@ _kvtool() {
             kvtool,status)
                 cmd="kvtool__subcmd__status"
                 ;;
+            kvtool__subcmd__bench,all)
+                cmd="kvtool__subcmd__bench__subcmd__all"
+                ;;
             kvtool__subcmd__bench,get)
                 cmd="kvtool__subcmd__bench__subcmd__get"
                 ;;
@@ -69,6 +72,9 @@ _kvtool() {
                 ;;
             kvtool__subcmd__bench,watch)
                 cmd="kvtool__subcmd__bench__subcmd__watch"
+                ;;
+            kvtool__subcmd__bench__subcmd__help,all)
+                cmd="kvtool__subcmd__bench__subcmd__help__subcmd__all"
                 ;;
             kvtool__subcmd__bench__subcmd__help,get)
                 cmd="kvtool__subcmd__bench__subcmd__help__subcmd__get"
@@ -124,6 +130,9 @@ _kvtool() {
             kvtool__subcmd__help,status)
                 cmd="kvtool__subcmd__help__subcmd__status"
                 ;;
+            kvtool__subcmd__help__subcmd__bench,all)
+                cmd="kvtool__subcmd__help__subcmd__bench__subcmd__all"
+                ;;
             kvtool__subcmd__help__subcmd__bench,get)
                 cmd="kvtool__subcmd__help__subcmd__bench__subcmd__get"
                 ;;
@@ -172,12 +181,118 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench)
-            opts="-h -V --help --version put txn-put get range page watch mixed lease noop-server help"
+            opts="-h -V --help --version put txn-put get range page watch mixed lease all noop-server help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__bench__subcmd__all)
+            opts="-o -h -V --only --duration --keys --overwrites --prefix --output --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keys)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --overwrites)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compare)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-below)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoints)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dial-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -320,8 +435,22 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__help)
-            opts="put txn-put get range page watch mixed lease noop-server help"
+            opts="put txn-put get range page watch mixed lease all noop-server help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__bench__subcmd__help__subcmd__all)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1666,8 +1795,22 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__help__subcmd__bench)
-            opts="put txn-put get range page watch mixed lease noop-server"
+            opts="put txn-put get range page watch mixed lease all noop-server"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__bench__subcmd__all)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

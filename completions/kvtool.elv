@@ -170,6 +170,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand watch 'Measure how long until watchers have seen a put'
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
+            cand all 'Run every row of the project''s table of goals and say which goals are met'
             cand noop-server 'The empty server, as another process of this program starts it'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -492,6 +493,35 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'kvtool;bench;all'= {
+            cand --only 'Run these rows only'
+            cand --duration 'Time of each run'
+            cand --keys 'Keys of the row that reads a page out of many'
+            cand --overwrites 'Overwrites before the row that lists overwritten keys'
+            cand --prefix 'What all keys start with; every row adds a name of its own'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --target 'Measure this instead of --endpoints'
+            cand --name 'Name of the measured server in the answer [default: its address]'
+            cand --compare 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated'
+            cand --rounds 'How often each server has its turn'
+            cand --fail-below 'Fail when the first server''s throughput is less than this many times another''s'
+            cand --pid 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'kvtool;bench;noop-server'= {
             cand --prefix 'What all keys start with'
             cand --key-size 'Length of a key'
@@ -511,6 +541,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand watch 'Measure how long until watchers have seen a put'
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
+            cand all 'Run every row of the project''s table of goals and say which goals are met'
             cand noop-server 'The empty server, as another process of this program starts it'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -529,6 +560,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;bench;help;mixed'= {
         }
         &'kvtool;bench;help;lease'= {
+        }
+        &'kvtool;bench;help;all'= {
         }
         &'kvtool;bench;help;noop-server'= {
         }
@@ -569,6 +602,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand watch 'Measure how long until watchers have seen a put'
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
+            cand all 'Run every row of the project''s table of goals and say which goals are met'
             cand noop-server 'The empty server, as another process of this program starts it'
         }
         &'kvtool;help;bench;put'= {
@@ -586,6 +620,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;help;bench;mixed'= {
         }
         &'kvtool;help;bench;lease'= {
+        }
+        &'kvtool;help;bench;all'= {
         }
         &'kvtool;help;bench;noop-server'= {
         }

@@ -158,18 +158,19 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l keepa
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l versions -d 'Count the versions and deletions the server still keeps'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "put" -d 'Put values under keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "get" -d 'Read single keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "range" -d 'List all keys of the key space in one request'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "mixed" -d 'Read and write single keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease noop-server help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "put" -d 'Put values under keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "get" -d 'Read single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "range" -d 'List all keys of the key space in one request'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "mixed" -d 'Read and write single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
 json\t'One JSON document'
 yaml\t'One YAML document'"
@@ -465,6 +466,32 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l prefill -d 'Write every key of the key space before the measuring'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l only -d 'Run these rows only' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l duration -d 'Time of each run' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l keys -d 'Keys of the row that reads a page out of many' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l overwrites -d 'Overwrites before the row that lists overwritten keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l prefix -d 'What all keys start with; every row adds a name of its own' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l prefix -d 'What all keys start with' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-size -d 'Length of a key' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-space -d 'Number of keys it pretends to hold' -r
@@ -479,6 +506,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "mixed" -d 'Read and write single keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s h -l help -d 'Print help'
@@ -499,4 +527,5 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subc
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "watch" -d 'Measure how long until watchers have seen a put'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "mixed" -d 'Read and write single keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'

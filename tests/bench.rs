@@ -2,10 +2,16 @@
 //! comparison, and what bad flags get. No speed is asserted.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use serde_json::Value;
 use std::{
     process::{Command, Output},
     time::{Duration, Instant},
+};
+use support::{
+    server::{Etcd, Program, Server},
+    skip,
 };
 
 /// Every workload, with flags that make it small.
@@ -51,10 +57,10 @@ fn sum(list: &Value, field: &str) -> u64 {
     counts.map(|it| it[field].as_u64().unwrap()).sum()
 }
 
-#[test]
-fn every_workload_runs_and_its_numbers_add_up() {
+/// Runs every workload and checks that its numbers add up.
+fn check_workloads(server: &str) {
     for workload in WORKLOADS {
-        let report = json(&format!("{workload} {SMALL} --target noop"));
+        let report = json(&format!("{workload} {SMALL} {server}"));
         let operations = report["operations"].as_u64().unwrap();
         assert_eq!(operations, 60, "{workload}");
         assert_eq!(report["error_count"], 0, "{workload}: {}", report["errors"]);
@@ -76,11 +82,49 @@ fn every_workload_runs_and_its_numbers_add_up() {
         assert!(latency("min_us") > 0.0, "{workload}");
         assert!(latency("p50_us") <= latency("p99_us"), "{workload}");
         assert!(latency("p99_us") <= latency("max_us"), "{workload}");
-        assert!(
-            report["process"]["resident_bytes"].as_u64().unwrap() > 0,
-            "{workload}"
+    }
+}
+
+#[test]
+fn every_workload_runs_against_the_empty_server() {
+    check_workloads("--target noop");
+}
+
+#[test]
+fn every_workload_runs_against_kvtool() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&Program::Kvtool, data.path(), &[]);
+    let endpoint = format!("--endpoints 127.0.0.1:{}", server.port());
+    let unfilled = bench(&format!("get {SMALL} {endpoint}"));
+    assert_eq!(unfilled.status.code(), Some(2));
+    assert!(text(&unfilled.stderr).contains("holds 0 of the 50 keys"));
+    check_workloads(&format!("{endpoint} --prefill"));
+}
+
+#[test]
+fn every_workload_runs_against_etcd() {
+    let Some(etcd) = Etcd::find() else {
+        return skip("every_workload_runs_against_etcd", "no etcd here");
+    };
+    // RangeStream came with 3.7.
+    if etcd.version < (3, 7) {
+        return skip(
+            "every_workload_runs_against_etcd",
+            "this etcd is older than 3.7",
         );
     }
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&Program::Etcd(etcd), data.path(), &[]);
+    check_workloads(&format!(
+        "--endpoints 127.0.0.1:{} --prefill",
+        server.port()
+    ));
+}
+
+#[test]
+fn the_process_of_a_server_is_measured() {
+    let report = json(&format!("put {SMALL} --target noop"));
+    assert!(report["process"]["resident_bytes"].as_u64().unwrap() > 0);
 }
 
 #[test]

@@ -209,19 +209,33 @@ impl SuiteReport {
         for row in &self.rows {
             table.add_row(row.cells());
         }
-        format!("{table}\n\n{}", self.memory_text())
+        format!("{table}\n\n{}", self.cost_table())
     }
 
-    fn memory_text(&self) -> String {
-        let sides = self.rows.last().map_or(&[][..], |row| &row.sides);
-        let known = sides.iter().filter_map(|side| {
-            let resident = bytes(side.resident_bytes?);
-            Some(format!(
-                "{} has {resident} resident after the last row\n",
-                side.server
-            ))
-        });
-        known.collect()
+    /// How far the runs of a row lie apart, and what an operation costs the server's process.
+    fn cost_table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::ASCII_MARKDOWN);
+        let sides = self.rows.first().map_or(&[][..], |row| &row.sides);
+        let mut header = vec!["row".to_owned()];
+        for what in ["spread", "CPU/op", "memory"] {
+            header.extend(sides.iter().map(|side| format!("{} {what}", side.server)));
+        }
+        table.set_header(header);
+        for row in &self.rows {
+            let spread = |side: &SideSummary| {
+                format!("{:.0} %", side.operations_per_second.spread_percent())
+            };
+            let cpu =
+                |side: &SideSummary| or_dash(side.cpu_ms_per_operation.map(|ms| time(ms * 1000.0)));
+            let memory = |side: &SideSummary| or_dash(side.resident_bytes.map(bytes));
+            let mut cells = vec![row.row.to_owned()];
+            cells.extend(row.sides.iter().map(spread));
+            cells.extend(row.sides.iter().map(cpu));
+            cells.extend(row.sides.iter().map(memory));
+            table.add_row(cells);
+        }
+        table
     }
 }
 
