@@ -38,11 +38,15 @@ pub fn files() -> io::Result<Vec<(String, Vec<u8>)>> {
     }
     let mut tree = Cli::command().disable_help_subcommand(true);
     tree.build();
-    for command in tree.get_subcommands().chain([&tree]) {
-        let (name, page) = man_page(command.clone())?;
-        files.push((format!("man/{name}"), page));
-    }
+    man_pages(&tree, &mut files)?;
     Ok(files)
+}
+
+fn man_pages(command: &Command, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let (name, page) = man_page(command.clone())?;
+    files.push((format!("man/{name}"), page));
+    let mut verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    verbs.try_for_each(|verb| man_pages(verb, files))
 }
 
 fn completions(shell: Shell) -> Vec<u8> {
