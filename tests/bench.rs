@@ -128,6 +128,16 @@ fn the_process_of_a_server_is_measured() {
 }
 
 #[test]
+fn a_rate_nobody_can_reach_is_reported() {
+    let report = json(
+        "put --clients 1 --rate 1000000 --duration 100ms --threads 1 --key-space 50 --target noop",
+    );
+    let sent = report["operations"].as_u64().unwrap() + report["unfinished"].as_u64().unwrap();
+    assert_eq!(sent + report["unsent"].as_u64().unwrap(), 100_000);
+    assert!(sent > 0 && sent < 100_000);
+}
+
+#[test]
 fn kinds_split_the_operations() {
     let report = json(&format!("lease {SMALL} --target noop"));
     assert_eq!(sum(&report["kinds"], "operations"), 60);

@@ -94,6 +94,22 @@ impl Gate {
         Some(Ticket { index, due })
     }
 
+    /// Measured requests that were due before the end and for which no client was free. Leaving
+    /// them out would flatter a server that is too slow for the rate.
+    pub fn unsent(&self) -> u64 {
+        match (&self.paced, self.deadline) {
+            (Some((schedule, _)), Some(deadline)) if !self.stop.is_set() => {
+                let due_before = |end: Instant| {
+                    let elapsed = end.duration_since(self.start);
+                    schedule.due_by(elapsed.saturating_sub(Duration::from_nanos(1)))
+                };
+                let sent = self.next.get().max(due_before(self.measured_from));
+                due_before(deadline).saturating_sub(sent)
+            }
+            _ => 0,
+        }
+    }
+
     /// Completes `grace` after the run is over, for requests that never get an answer.
     pub async fn overdue(&self, grace: Duration) {
         self.over().await;
@@ -157,6 +173,19 @@ mod tests {
         gate.stop.set();
         assert_eq!(gate.ticket(start).await, None);
         gate.overdue(Duration::ZERO).await;
+    }
+
+    #[tokio::test]
+    async fn requests_that_were_due_and_not_sent_are_counted() {
+        let start = Instant::now();
+        let (warmup, time) = (Duration::from_secs(1), Duration::from_secs(2));
+        let gate = Gate::new(start, warmup, Limit::Time(time), Some(10.0), Arc::default());
+        // 10 are due in the warm-up, 20 after it.
+        assert_eq!(gate.unsent(), 20);
+        gate.next.set(25);
+        assert_eq!(gate.unsent(), 5);
+        gate.next.set(30);
+        assert_eq!(gate.unsent(), 0);
     }
 
     #[tokio::test]

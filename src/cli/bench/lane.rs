@@ -182,7 +182,8 @@ impl Lane {
             }
             time => time,
         };
-        let rate = load.rate.map(|rate| rate / senders as f64);
+        let rate = load.rate.filter(|_| self.number < senders);
+        let rate = rate.map(|rate| rate / senders as f64);
         let gate = Gate::new(start, load.warmup, limit, rate, self.stop.clone());
         let workload = &self.plan.workload;
         let record = Record::new(
@@ -259,7 +260,7 @@ impl Run {
     /// Closes the record.
     pub fn finish(&self) -> Record {
         let mut record = self.record.borrow().clone();
-        record.abandoned(self.in_flight.get());
+        record.abandoned(self.in_flight.get(), self.gate.unsent());
         record
     }
 }

@@ -52,7 +52,7 @@ Examples:
 
 Fields of -o json and yaml, for one server:
   server, workload, settings, interrupted, seconds, operations, operations_per_second,
-  error_count, unfinished, latency (mean_us, stddev_us, min_us, p50_us, p90_us, p95_us,
+  error_count, unfinished, unsent, latency (mean_us, stddev_us, min_us, p50_us, p90_us, p95_us,
   p99_us, p999_us, max_us), kinds, histogram, percentiles, series, errors, process
 With --compare:
   sides (server, operations_per_second, p50_us and p99_us, each with median, min and max;
@@ -256,7 +256,8 @@ async fn measure(
     common
         .output
         .print(&comparison, compare::Comparison::text)?;
-    match sides.fail_below.and_then(|least| comparison.below(least)) {
+    let below = sides.fail_below.and_then(|least| comparison.below(least));
+    match below.filter(|_| !stop.is_set()) {
         Some(ratio) => bail!(
             "{} reaches {} of {}'s throughput: less than --fail-below asks for",
             ratio.server,

@@ -41,6 +41,7 @@ pub struct Record {
     errors: BTreeMap<String, u64>,
     series: Vec<Second>,
     unfinished: u64,
+    unsent: u64,
 }
 
 impl Record {
@@ -55,6 +56,7 @@ impl Record {
             errors: BTreeMap::new(),
             series: Vec::new(),
             unfinished: 0,
+            unsent: 0,
         }
     }
 
@@ -87,15 +89,18 @@ impl Record {
         self.count_errors(text, 1);
     }
 
-    /// `count` operations had no answer when the run was over.
-    pub fn abandoned(&mut self, count: u64) {
-        self.unfinished += count;
+    /// When the run was over, `unfinished` requests had no answer, and `unsent` were due and had
+    /// not even been sent.
+    pub fn abandoned(&mut self, unfinished: u64, unsent: u64) {
+        self.unfinished += unfinished;
+        self.unsent += unsent;
     }
 
     /// Adds what another thread of the same run saw.
     pub fn merge(&mut self, other: Self) {
         self.end = self.end.max(other.end);
         self.unfinished += other.unfinished;
+        self.unsent += other.unsent;
         for (mine, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
             add(mine, theirs);
         }
@@ -140,6 +145,11 @@ impl Record {
     /// Operations without an answer when the run was over.
     pub fn unfinished(&self) -> u64 {
         self.unfinished
+    }
+
+    /// Requests that were due and never sent.
+    pub fn unsent(&self) -> u64 {
+        self.unsent
     }
 
     /// Second by second from the start of the measuring.
@@ -200,7 +210,7 @@ mod tests {
         left.done(1, start, start + 2 * MS);
         right.done(1, start + 1000 * MS, start + 1004 * MS);
         right.failed(start, start + MS, "busy".into());
-        right.abandoned(3);
+        right.abandoned(3, 2);
         left.merge(right);
         assert_eq!(
             (
@@ -220,7 +230,8 @@ mod tests {
         assert_eq!(left.series()[0].errors, 1);
         assert_eq!(left.series()[1].latency_max_ns, 4_000_000);
         assert_eq!(left.errors().get("busy"), Some(&1));
-        assert_eq!((left.unfinished(), left.elapsed()), (3, 1004 * MS));
+        assert_eq!((left.unfinished(), left.unsent()), (3, 2));
+        assert_eq!(left.elapsed(), 1004 * MS);
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Report {
     pub error_count: u64,
     /// Requests without an answer five seconds after the end.
     pub unfinished: u64,
+    /// With a rate: requests that were due and never sent, because all clients were waiting.
+    pub unsent: u64,
     /// Latency of the operations.
     pub latency: Latency,
     /// Each kind of operation of the workload.
@@ -177,6 +179,7 @@ impl Report {
             operations_per_second: per_second(all.len(), seconds),
             error_count: record.errors().values().sum(),
             unfinished: record.unfinished(),
+            unsent: record.unsent(),
             latency: Latency::of(&all),
             kinds: plan.workload.kinds().iter().enumerate().map(kind).collect(),
             histogram: buckets(&all),
@@ -225,6 +228,14 @@ impl Report {
                 text,
                 "\n{} requests had no answer at the end",
                 self.unfinished
+            )?;
+        }
+        if self.unsent > 0 {
+            writeln!(
+                text,
+                "\n{} requests were due and never sent: the rate is too high for the server, \
+                 or the clients are too few",
+                self.unsent
             )?;
         }
         if let Some(process) = &self.process {
