@@ -1,4 +1,5 @@
 //! The client verbs as processes, against `kvtool serve` and, where there is one, a real etcd.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
