@@ -8,6 +8,7 @@
 //! - `KVTOOL_DIFF_SEED`: which ones; a failure prints its seed.
 //! - `KVTOOL_TEST_SUBJECT`: an etcd to put in kvtool's place, to test this test.
 
+mod edges;
 mod generate;
 mod operation;
 #[path = "../support/mod.rs"]
