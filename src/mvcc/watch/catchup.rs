@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// Watchers that share one reading.
+const COHORT_WATCHERS: usize = 4096;
+
 /// A watcher that is behind. It remembers where it is, not what it missed.
 pub(super) struct Laggard {
     pub stream: StreamId,
@@ -33,6 +36,49 @@ pub(super) enum Outcome {
     Refused,
     /// The store cannot be read.
     Failed(Error),
+}
+
+/// Watchers that wait for a reading, by their cursors.
+#[derive(Default)]
+pub(super) struct Behind {
+    waiting: BTreeMap<i64, Vec<Laggard>>,
+    /// Where the next cohort begins at the earliest, if anybody is there.
+    sweep: i64,
+}
+
+impl Behind {
+    pub fn push(&mut self, laggard: Laggard) {
+        self.waiting
+            .entry(laggard.cursor)
+            .or_default()
+            .push(laggard);
+    }
+
+    /// The watchers to be served next: those who stand within a page from the first of them.
+    /// They are taken in sweeps over the history, as a lift serves its floors: nobody is passed
+    /// over twice, and watchers gather on the way.
+    pub fn take_cohort(&mut self, page_revisions: usize) -> Vec<Laggard> {
+        let mut cohort = Vec::new();
+        let ahead = self.waiting.range(self.sweep..).next();
+        let Some((from, _)) = ahead.or_else(|| self.waiting.iter().next()) else {
+            return cohort;
+        };
+        let page = *from..from.saturating_add(page_revisions as i64);
+        self.sweep = from + 1;
+        while cohort.len() < COHORT_WATCHERS
+            && let Some((cursor, _)) = self.waiting.range(page.clone()).next()
+        {
+            let cursor = *cursor;
+            let mut here = self.waiting.remove(&cursor).unwrap_or_default();
+            let room = COHORT_WATCHERS - cohort.len();
+            let rest = here.split_off(room.min(here.len()));
+            if !rest.is_empty() {
+                self.waiting.insert(cursor, rest);
+            }
+            cohort.append(&mut here);
+        }
+        cohort
+    }
 }
 
 /// Where the next events come from.

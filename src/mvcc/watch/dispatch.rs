@@ -1,7 +1,7 @@
 //! The task that hands commits to watchers, and knows where each of them stands.
 
 use super::Commit;
-use super::catchup::{Cohort, Laggard, Outcome, Source};
+use super::catchup::{Behind, Cohort, Laggard, Outcome, Source};
 use super::history::{History, Span};
 use super::hub::{Inbox, Limits, Message, Request, StreamId};
 use super::outbox::{Delivery, Outbox};
@@ -20,9 +20,6 @@ pub(super) const NO_WATCHER: i64 = -1;
 /// Readings of missed events that run at the same time.
 const CATCH_UPS_AT_ONCE: usize = 4;
 
-/// Watchers that share one reading.
-const COHORT_WATCHERS: usize = 4096;
-
 /// Owns all watchers of a hub.
 pub(super) struct Dispatcher {
     inbox: Arc<Inbox>,
@@ -35,10 +32,8 @@ pub(super) struct Dispatcher {
     streams: HashMap<StreamId, Stream>,
     /// Watchers of revisions to come, by the first they want.
     future: BTreeMap<i64, Vec<(StreamId, i64)>>,
-    /// Watchers that are behind and whose streams have room, by their cursors.
-    behind: BTreeMap<i64, Vec<Laggard>>,
-    /// Where the next reading of `behind` begins at the earliest, if anybody is there.
-    sweep: i64,
+    /// Watchers that are behind and whose streams have room.
+    behind: Behind,
     catch_ups: usize,
 }
 
@@ -85,8 +80,7 @@ impl Dispatcher {
             live: Groups::default(),
             streams: HashMap::new(),
             future: BTreeMap::new(),
-            behind: BTreeMap::new(),
-            sweep: 0,
+            behind: Behind::default(),
             catch_ups: 0,
         }
     }
@@ -469,7 +463,7 @@ impl Dispatcher {
             return self.outlived(&laggard);
         }
         let Some(events) = self.little_missed(&laggard) else {
-            return self.behind.entry(laggard.cursor).or_default().push(laggard);
+            return self.behind.push(laggard);
         };
         if !events.is_empty() {
             let watch_ids = Arc::new(vec![laggard.watch_id]);
@@ -513,26 +507,19 @@ impl Dispatcher {
         );
     }
 
-    /// Starts readings for those who wait. They are taken in sweeps over the history, as a lift
-    /// serves its floors: nobody is passed over twice, and watchers gather on the way.
+    /// Starts readings for those who wait.
     fn catch_up(&mut self) {
         while self.catch_ups < CATCH_UPS_AT_ONCE {
-            let ahead = self.behind.range(self.sweep..).next();
-            let Some((from, _)) = ahead.or_else(|| self.behind.iter().next()) else {
-                return;
-            };
-            let from = *from;
-            self.sweep = from + 1;
-            let laggards = self.cohort(from);
+            let laggards = self.behind.take_cohort(self.limits.page_revisions);
             let Some(first) = laggards.first() else {
                 return;
             };
             let span = Span {
-                from,
+                from: first.cursor,
                 newest: self.state.revision,
                 page_revisions: self.limits.page_revisions,
             };
-            let source = match self.recent_since(from) {
+            let source = match self.recent_since(span.from) {
                 Some(commits) => {
                     Source::Memory(commits.take(span.page_revisions).cloned().collect())
                 }
@@ -549,25 +536,6 @@ impl Dispatcher {
                 });
             });
         }
-    }
-
-    /// Takes those who wait for the page that begins at `from`.
-    fn cohort(&mut self, from: i64) -> Vec<Laggard> {
-        let mut cohort = Vec::new();
-        let page = from..from.saturating_add(self.limits.page_revisions as i64);
-        while cohort.len() < COHORT_WATCHERS
-            && let Some((cursor, _)) = self.behind.range(page.clone()).next()
-        {
-            let cursor = *cursor;
-            let mut here = self.behind.remove(&cursor).unwrap_or_default();
-            let room = COHORT_WATCHERS - cohort.len();
-            let rest = here.split_off(room.min(here.len()));
-            if !rest.is_empty() {
-                self.behind.insert(cursor, rest);
-            }
-            cohort.append(&mut here);
-        }
-        cohort
     }
 }
 

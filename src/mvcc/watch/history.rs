@@ -3,7 +3,7 @@
 use super::Commit;
 use super::selector::{Groups, Wanted};
 use crate::error::{Error, Result};
-use crate::mvcc::keyspace::{Change, Layout, Revision, State, successor};
+use crate::mvcc::keyspace::{Change, Layout, Revision, State, Value, successor};
 use crate::mvcc::read;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
@@ -11,7 +11,7 @@ use crate::store::{Consistency, Direction, PageLimit, Store, StoreError, View};
 use futures_util::future::try_join_all;
 
 /// A page ends with the revision that reaches this many bytes of wanted keys and values.
-const PAGE_BYTES: usize = 1024 * 1024;
+const PAGE_BYTES: u64 = 1024 * 1024;
 
 /// A page ends with the revision that reaches this many records, wanted or not.
 const PAGE_RECORDS: usize = 16 * 1024;
@@ -55,6 +55,14 @@ pub(super) enum Page {
     },
     /// The first revision asked for is gone; this is the oldest one left.
     Compacted(i64),
+}
+
+/// What a change's value takes beside its record.
+fn blob_bytes(change: &Change) -> u64 {
+    match change.put.as_ref().map(|put| &put.value) {
+        Some(Value::Blob(blob)) => blob.len_bytes,
+        _ => 0,
+    }
 }
 
 struct Found {
@@ -120,7 +128,7 @@ impl History {
         let end = self.layout.history(Revision::first_of(span.newest + 1));
         let mut start = self.layout.history(Revision::first_of(span.from));
         let mut found = Vec::<Found>::new();
-        let (mut revisions, mut bytes, mut records) = (0, 0, 0);
+        let (mut revisions, mut records, mut bytes) = (0, 0, 0u64);
         let mut last_scanned = span.from;
         while start < end {
             let page = view
@@ -136,10 +144,10 @@ impl History {
                 }
                 last_scanned = revision.main;
                 records += 1;
-                let record_bytes = record.len();
                 let change = Change::decode(revision, record.clone())?;
                 if let Some(wanted) = groups.wanted(&change.key, change.put.is_some()) {
-                    bytes += record_bytes;
+                    bytes += record.len() as u64;
+                    bytes = bytes.saturating_add(blob_bytes(&change));
                     let same = |found: &Found| found.revision.main == revision.main;
                     revisions += usize::from(!found.last().is_some_and(same));
                     found.push(Found {
