@@ -322,7 +322,9 @@ impl Follower {
             messages += 1;
             if messages.is_multiple_of(20) {
                 let progress = RequestUnion::ProgressRequest(WatchProgressRequest {});
-                ask(&requests, progress).await?;
+                if ask(&requests, progress).await.is_err() {
+                    break;
+                }
             }
         }
         Ok(self)
