@@ -230,7 +230,8 @@ async fn a_million_keys() {
     let ours = directories.path().join("kvtool");
     let mut lines = measure(&Program::subject(), "kvtool", &ours, keys).await;
     match Etcd::find() {
-        Some(etcd) => {
+        Some(mut etcd) => {
+            etcd.durable = true;
             let theirs = directories.path().join("etcd");
             lines.extend(measure(&Program::Etcd(etcd), "etcd", &theirs, keys).await);
         }

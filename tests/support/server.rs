@@ -25,6 +25,8 @@ pub struct Etcd {
     pub path: PathBuf,
     /// Major and minor version.
     pub version: (u32, u32),
+    /// Whether it waits for its disk: only where it is measured.
+    pub durable: bool,
 }
 
 impl Etcd {
@@ -43,6 +45,7 @@ impl Etcd {
         Some(Self {
             path: path.to_path_buf(),
             version: version_of(path, "--version")?,
+            durable: false,
         })
     }
 }
@@ -102,7 +105,7 @@ impl Program {
                 command.args(["--listen-peer-urls", &peer]);
                 command.args(["--initial-advertise-peer-urls", &peer]);
                 command.args(["--initial-cluster", &format!("default={peer}")]);
-                if etcd.version >= (3, 5) {
+                if etcd.version >= (3, 5) && !etcd.durable {
                     command.arg("--unsafe-no-fsync");
                 }
                 command
