@@ -235,6 +235,56 @@ async fn a_dump_shows_one_revision_whatever_is_written_meanwhile() {
     }
 }
 
+/// A server may keep what a dump reads, or give it up: the exit code says which.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_whose_revision_is_compacted_is_whole_or_fails() {
+    for program in programs("dump and compaction") {
+        let mut keyspace = Keyspace::new(&program).await;
+        for n in 0..MANY_KEYS {
+            let value = vec![b'o'; LARGE_VALUE_BYTES];
+            keyspace.put(&format!("{n:03}"), value).await;
+        }
+        let mut dump = piped(keyspace.command(&["dump"]));
+        let mut out = BufReader::new(dump.stdout.take().unwrap());
+        let mut text = String::new();
+        out.read_line(&mut text).unwrap();
+        let revision = keyspace.put("other", "1").await;
+        keyspace.compact(revision).await;
+        out.read_to_string(&mut text).unwrap();
+        let output = dump.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0) => assert_eq!(keys(&text).len(), MANY_KEYS),
+            code => {
+                assert_eq!(code, Some(4), "{error}");
+                assert!(error.contains("incomplete, ended after"), "{error}");
+                assert!(error.contains("has been compacted"), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_cannot_be_written_is_a_failure() {
+    let mut keyspace = Keyspace::new(&Program::Kvtool).await;
+    keyspace.put("a", "1").await;
+    for args in [
+        &["dump"][..],
+        &["status"],
+        &["inspect-keyspace", "-o", "json"],
+    ] {
+        let mut command = keyspace.command(args);
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("cannot write: No space left"), "{error}");
+    }
+}
+
 /// Restarts the server under a dump: it goes on where it was, at the same revision.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_survives_a_restart_of_the_server() {
@@ -593,6 +643,7 @@ fn wrong_usage_is_exit_code_2_and_asks_nothing() {
         &["compact", "--revision", "-1"],
         &["inspect-keyspace", "--separator", "ab"],
         &["inspect-keyspace", "--growth", "soon"],
+        &["inspect-keyspace", "--growth", "0s"],
         &["no-such-verb"],
         &[],
     ] {

@@ -9,7 +9,7 @@ use super::{
     records::{Printer, RecordFormat},
     scan::{KeyRange, Scan, ScanRequest},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use std::io::{self, BufWriter};
 
@@ -101,10 +101,9 @@ pub(super) async fn run(args: DumpArgs) -> Result<()> {
         printer = printer.without_values();
     }
     while let Some(batch) = scan.next().await? {
-        printer.print(&batch)?;
+        printer.print(&batch).context("cannot write")?;
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    printer.finish()?;
-    Ok(())
+    printer.finish().context("cannot write")
 }

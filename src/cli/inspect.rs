@@ -69,7 +69,7 @@ pub struct InspectArgs {
     #[arg(long)]
     versions: bool,
     /// Watch the range for so long and show what is written
-    #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
     growth: Option<Duration>,
     #[command(flatten)]
     output: OutputArgs,
@@ -125,6 +125,13 @@ fn separator(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] => Ok(*byte),
         _ => Err("the separator is one ASCII character".to_owned()),
+    }
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match super::duration::parse(text)? {
+        Duration::ZERO => Err("nothing grows in no time".to_owned()),
+        length => Ok(length),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How answers are printed: as a table for people, as JSON or YAML for programs.
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, presets};
 use serde::Serialize;
@@ -31,16 +32,14 @@ impl OutputArgs {
         answer: &T,
         table: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
+        let text = match self.format {
+            Format::Table => format!("{}\n", table(answer).trim_end()),
+            Format::Json => format!("{}\n", serde_json::to_string_pretty(answer)?),
+            Format::Yaml => serde_yaml::to_string(answer)?,
+        };
         let mut out = io::stdout().lock();
-        match self.format {
-            Format::Table => writeln!(out, "{}", table(answer).trim_end())?,
-            Format::Json => {
-                writeln!(out, "{}", serde_json::to_string_pretty(answer)?)?;
-            }
-            Format::Yaml => write!(out, "{}", serde_yaml::to_string(answer)?)?,
-        }
-        out.flush()?;
-        Ok(())
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        written.context("cannot write")
     }
 }
 
