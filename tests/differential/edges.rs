@@ -306,6 +306,48 @@ async fn silence_is_alike() {
     }
 }
 
+/// What was before the compacted revision is not shown, however little is missed since.
+#[tokio::test]
+async fn a_watch_from_the_compacted_revision_is_alike() {
+    let Some(mut two) = Two::start("differential compacted").await else {
+        return;
+    };
+    // With somebody watching, what was written last is kept at hand.
+    let mut watching = Vec::new();
+    for client in two.clients().await {
+        let all = create(WatchCreateRequest::default());
+        let mut messages = Messages::open(client, all).await;
+        assert!(messages.next().await.created);
+        watching.push(messages);
+    }
+    for value in ["1", "2", "3"] {
+        two.same(put("key", value)).await;
+    }
+    two.same(Operation::Compact(CompactionRequest {
+        revision: 3,
+        physical: false,
+    }))
+    .await;
+    let mut seen = Vec::new();
+    for client in two.clients().await {
+        let from_compacted = create(WatchCreateRequest {
+            start_revision: 3,
+            prev_kv: true,
+            ..WatchCreateRequest::default()
+        });
+        let mut messages = Messages::open(client, from_compacted).await;
+        assert!(messages.next().await.created);
+        let mut events = Vec::new();
+        while events.len() < 2 {
+            events.extend(messages.next().await.events);
+        }
+        seen.push(events);
+    }
+    assert_eq!(seen[0], seen[1]);
+    let shown = seen[0].iter().map(|event| event.prev_kv.is_some());
+    assert_eq!(Vec::from_iter(shown), [false, true]);
+}
+
 /// One revision of 3 MB comes in one message, or in fragments when they are asked for.
 #[tokio::test]
 async fn fragments_are_alike() {
