@@ -210,6 +210,11 @@ impl Dispatcher {
 
     /// The commits from `cursor` on, if all of them are at hand.
     fn recent_since(&self, cursor: i64) -> Option<impl ExactSizeIterator<Item = &Arc<Commit>>> {
+        // What was before the compacted revision is gone, but not from these commits: the store
+        // is asked instead.
+        if cursor <= self.state.compacted {
+            return None;
+        }
         let missed = usize::try_from(self.state.revision + 1 - cursor).ok()?;
         let skipped = self.recent.len().checked_sub(missed)?;
         Some(self.recent.iter().skip(skipped))

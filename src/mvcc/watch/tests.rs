@@ -433,6 +433,27 @@ async fn a_compacted_start_cancels_with_the_revision_and_blocks_progress_until_c
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_before_the_compacted_revision_is_not_shown_from_memory() {
+    let mut world = World::new(Limits::default(), None);
+    // The hub remembers commits only while somebody watches.
+    let mut other = world.open();
+    other.create(watch("z"));
+    assert_eq!(other.response().await, created(0, 1));
+    world.put("a", "2");
+    world.put("a", "3");
+    world.compact(3);
+    let mut client = world.open();
+    client.create(WatchCreateRequest {
+        prev_kv: true,
+        ..watch_from("a", 3)
+    });
+    assert_eq!(client.response().await, created(0, 3));
+    let response = client.response().await;
+    assert_eq!(revisions(&response), [3]);
+    assert_eq!(response.events[0].prev_kv, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn quiet_watchers_are_told_of_progress_once_an_interval() {
     let mut world = World::new(Limits::default(), None);
     let mut client = world.open();
