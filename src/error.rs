@@ -141,8 +141,10 @@ impl Error {
             Self::WatchCanceled => Code::Cancelled,
             Self::Unsupported(_) => Code::Unimplemented,
             Self::Store(error) => match error {
-                StoreError::ViewExpired | StoreError::Unavailable(_) => Code::Unavailable,
-                StoreError::Fatal(_) => Code::DataLoss,
+                StoreError::ViewExpired | StoreError::Unavailable(_) | StoreError::Fatal(_) => {
+                    Code::Unavailable
+                }
+                StoreError::Unreadable(_) => Code::DataLoss,
             },
         }
     }
@@ -162,13 +164,25 @@ impl Error {
 
     /// The exit code of a command that ends with this error.
     pub fn exit_code(&self) -> u8 {
-        exit_code(self.code())
+        match self {
+            Self::Store(StoreError::Fatal(_)) => EXIT_FAILURE,
+            error => exit_code(error.code()),
+        }
     }
 }
 
+/// What clients are told when the store has failed.
+const STORE_FAILED: &str = "etcdserver: the store has failed, the server's log says why";
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        Status::new(error.code(), error.to_string())
+        match error {
+            // Names paths of this machine: for its log, not for clients.
+            Error::Store(StoreError::Fatal(_) | StoreError::Unreadable(_)) => {
+                Status::new(error.code(), STORE_FAILED)
+            }
+            error => Status::new(error.code(), error.to_string()),
+        }
     }
 }
 
@@ -200,5 +214,19 @@ pub fn exit_code(code: Code) -> u8 {
         | Code::Unimplemented => EXIT_REFUSED,
         Code::DataLoss => EXIT_DATA,
         _ => EXIT_FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_not_told_where_the_store_is() {
+        let error = Error::Store(StoreError::Fatal("the disk of /srv/secret is full".into()));
+        assert_eq!(error.exit_code(), EXIT_FAILURE);
+        let status = Status::from(error);
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(!status.message().contains("secret"), "{status}");
     }
 }

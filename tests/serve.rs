@@ -202,7 +202,7 @@ fn a_directory_in_use_is_refused() {
     let _server = Server::start(directory.path());
     let mut command = kvtool(&["--listen-client-urls", ANY_PORT, "--data-dir"]);
     let (code, line) = refused(command.arg(directory.path()));
-    assert_ne!(code, 0);
+    assert_eq!(code, EXIT_FAILURE);
     assert!(line.contains("cannot open the data directory"), "{line}");
 }
 
@@ -213,7 +213,7 @@ fn a_data_directory_that_is_a_file_is_refused() {
     fs::write(&file, "x").unwrap();
     let mut command = kvtool(&["--listen-client-urls", ANY_PORT, "--data-dir"]);
     let (code, line) = refused(command.arg(&file));
-    assert_ne!(code, 0);
+    assert_eq!(code, EXIT_FAILURE);
     assert!(line.contains("cannot open the data directory"), "{line}");
     assert_eq!(fs::read(&file).unwrap(), b"x");
 }

@@ -133,7 +133,7 @@ pub async fn delete_forever(
                     tracing::info!(revision = target, "compaction finished");
                     continue;
                 }
-                Err(Error::Store(StoreError::Fatal(_))) => return,
+                Err(Error::Store(StoreError::Fatal(_) | StoreError::Unreadable(_))) => return,
                 Err(error) => {
                     tracing::warn!(%error, "compaction will be tried again");
                     tokio::time::sleep(RETRY_PAUSE).await;

@@ -323,8 +323,7 @@ impl Sequencer {
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
-                Err(Error::Store(StoreError::Fatal(reason))) => return Err(reason),
-                // A record that cannot be read: no write may be built on it.
+                // Also a record that cannot be read: no write may be built on it.
                 Err(error) => return Err(error.to_string().into()),
             }
         }

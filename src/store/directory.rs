@@ -52,7 +52,7 @@ fn encode(number: u32) -> Result<Bytes, StoreError> {
 
 fn decode(value: &Bytes) -> Result<u32, StoreError> {
     let number = value.as_ref().try_into().map(u32::from_be_bytes);
-    number.map_err(|_| StoreError::Fatal("the directory of instances is damaged".into()))
+    number.map_err(|_| StoreError::Unreadable("the directory of instances is damaged".into()))
 }
 
 /// Looks for the entry, and tries once to make it.

@@ -84,7 +84,8 @@ impl Local {
     /// Opens the store in a directory, or makes it there when the directory is empty or missing.
     ///
     /// Fails with [`StoreError::Fatal`] when another process has it open, when it holds something
-    /// else, a newer format or damaged data, or cannot be written.
+    /// else or cannot be written, with [`StoreError::Unreadable`] when its data is damaged or of a
+    /// newer format.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let home = Home::claim(path)?;
         if !home.holds_data()? {
@@ -157,7 +158,7 @@ impl Local {
         let reclaimed = tokio::task::spawn_blocking(move || engine.reclaim()).await;
         let reclaimed = reclaimed
             .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string().into())));
-        if let Err(StoreError::Fatal(sentence)) = &reclaimed {
+        if let Err(StoreError::Fatal(sentence) | StoreError::Unreadable(sentence)) = &reclaimed {
             self.shared.end(sentence.clone());
         }
         reclaimed
@@ -207,10 +208,7 @@ impl LocalView {
                 Ok((key, value)) => Ok((key.into(), value.into())),
                 Err(error) => Err(engine.fault("reading", &error)),
             };
-            match direction {
-                Direction::Forward => page(range.map(item), limit),
-                Direction::Backward => page(range.rev().map(item), limit),
-            }
+            page(range.map(item), limit, direction)
         })
     }
 }

@@ -171,9 +171,6 @@ impl MemoryView {
             .0
             .range::<_, [u8]>((Bound::Included(start), Bound::Excluded(end)));
         let item = |(key, value): (&Bytes, &Bytes)| Ok((key.clone(), value.clone()));
-        match direction {
-            Direction::Forward => page(range.map(item), limit),
-            Direction::Backward => page(range.rev().map(item), limit),
-        }
+        page(range.map(item), limit, direction)
     }
 }

@@ -122,6 +122,9 @@ pub enum StoreError {
     /// The store has failed and refuses all further work, or cannot be opened at all.
     #[error("{0}")]
     Fatal(Arc<str>),
+    /// The data itself is damaged, or of a newer format.
+    #[error("{0}")]
+    Unreadable(Arc<str>),
 }
 
 /// What one batch may hold.
@@ -215,8 +218,19 @@ pub struct Page {
     pub more: bool,
 }
 
-/// Collects one page from items in scan order.
+/// One page of the items of a range, which come in the order of their keys.
 fn page(
+    items: impl DoubleEndedIterator<Item = Result<(Bytes, Bytes), StoreError>>,
+    limit: PageLimit,
+    direction: Direction,
+) -> Result<Page, StoreError> {
+    match direction {
+        Direction::Forward => collect(items, limit),
+        Direction::Backward => collect(items.rev(), limit),
+    }
+}
+
+fn collect(
     mut items: impl Iterator<Item = Result<(Bytes, Bytes), StoreError>>,
     limit: PageLimit,
 ) -> Result<Page, StoreError> {

@@ -3,7 +3,6 @@
 use crate::support;
 use crate::support::client::Client;
 use crate::support::server::{Program, Server, free_port};
-use kvtool::pb::etcdserverpb::watch_request::RequestUnion;
 use kvtool::pb::etcdserverpb::*;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
@@ -36,14 +35,7 @@ async fn watch(client: &Client) -> (Sender<WatchRequest>, Streaming<WatchRespons
         filters: vec![watch_create_request::FilterType::Noput as i32],
         ..WatchCreateRequest::default()
     };
-    let request = WatchRequest {
-        request_union: Some(RequestUnion::CreateRequest(create)),
-    };
-    let (requests, receiver) = tokio::sync::mpsc::channel(1);
-    requests.send(request).await.expect("the receiver is here");
-    let receiver = tokio_stream::wrappers::ReceiverStream::new(receiver);
-    let answers = client.watch.clone().watch(receiver).await;
-    (requests, answers.expect("watches").into_inner())
+    super::watch(client, create).await
 }
 
 /// Waits for the deletion of a lease's key.

@@ -22,6 +22,8 @@ use support::client::Client;
 use support::history::{Model, Report, mod_revision};
 use support::random::Random;
 use support::server::{Program, Server, free_port};
+use tokio::sync::mpsc::Sender;
+use tonic::Streaming;
 
 /// Kills of a run nobody asked more of.
 const DEFAULT_ROUNDS: u64 = 5;
@@ -157,14 +159,7 @@ async fn history(client: &Client, start: i64, revision: i64) -> Vec<Event> {
         prev_kv: true,
         ..WatchCreateRequest::default()
     };
-    let request = WatchRequest {
-        request_union: Some(RequestUnion::CreateRequest(create)),
-    };
-    let (requests, receiver) = tokio::sync::mpsc::channel(1);
-    requests.send(request).await.expect("the receiver is here");
-    let receiver = tokio_stream::wrappers::ReceiverStream::new(receiver);
-    let answers = client.watch.clone().watch(receiver).await;
-    let mut answers = answers.expect("watches").into_inner();
+    let (_requests, mut answers) = watch(client, create).await;
     while events.last().map_or(0, mod_revision) < revision {
         let answer = tokio::time::timeout(PATIENCE, answers.message()).await;
         let answer = answer.unwrap_or_else(|_| panic!("no events from {start} to {revision}"));
@@ -173,4 +168,19 @@ async fn history(client: &Client, start: i64, revision: i64) -> Vec<Event> {
         events.extend(answer.events);
     }
     events
+}
+
+/// Opens a stream with one watch; it ends when the sender is dropped.
+async fn watch(
+    client: &Client,
+    create: WatchCreateRequest,
+) -> (Sender<WatchRequest>, Streaming<WatchResponse>) {
+    let request = WatchRequest {
+        request_union: Some(RequestUnion::CreateRequest(create)),
+    };
+    let (requests, receiver) = tokio::sync::mpsc::channel(1);
+    requests.send(request).await.expect("the receiver is here");
+    let receiver = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    let answers = client.watch.clone().watch(receiver).await;
+    (requests, answers.expect("watches").into_inner())
 }

@@ -82,6 +82,10 @@ impl Fanout {
         } else {
             1
         };
+        Self::with(expected, permits)
+    }
+
+    fn with(expected: u64, permits: usize) -> Self {
         Self {
             epoch: Instant::now(),
             expected,
@@ -344,22 +348,9 @@ impl Writer {
 mod tests {
     use super::*;
 
-    fn fanout(expected: u64, permits: usize) -> Fanout {
-        Fanout {
-            epoch: Instant::now(),
-            expected,
-            window: Semaphore::new(permits),
-            permits,
-            slots: std::iter::repeat_with(Slot::default)
-                .take(permits)
-                .collect(),
-            over: Stop::default(),
-        }
-    }
-
     #[test]
     fn a_stamp_survives_the_value() {
-        let fanout = fanout(1, 1);
+        let fanout = Fanout::with(1, 1);
         let due = fanout.epoch + Duration::from_nanos(12_345);
         let value = fanout.stamp(7, due, &Bytes::from(vec![9; 20]));
         assert_eq!(value.len(), 20);
@@ -369,7 +360,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_watcher_lets_the_next_put_in() {
-        let fanout = fanout(3, 1);
+        let fanout = Fanout::with(3, 1);
         assert!(fanout.enter(0).await);
         assert_eq!(
             [0; 3].map(|number| fanout.seen(number)),
@@ -383,7 +374,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_broken_watch_ends_the_run() {
-        let fanout = fanout(1, 1);
+        let fanout = Fanout::with(1, 1);
         fanout.window.close();
         assert!(!fanout.enter(0).await);
         fanout.finish().await;

@@ -85,14 +85,13 @@ impl Engine {
     pub(super) fn create(home: &Path, data: &Path) -> Result<(), StoreError> {
         let made =
             open_database(data).and_then(|(database, _)| database.persist(PersistMode::SyncAll));
-        made.map_err(|error| StoreError::Fatal(fault::engine(home, "making the store", &error)))
+        made.map_err(|error| fault::engine(home, "making the store", &error))
     }
 
     /// Opens the engine and begins a new term.
     pub(super) fn open(home: Home) -> Result<(Self, u64), StoreError> {
-        let opened = open_database(&home.data());
-        let (database, keyspace) = opened
-            .map_err(|error| StoreError::Fatal(fault::engine(home.path(), "opening it", &error)))?;
+        let (database, keyspace) = open_database(&home.data())
+            .map_err(|error| fault::engine(home.path(), "opening it", &error))?;
         let engine = Self {
             keyspace,
             database,
@@ -124,11 +123,6 @@ impl Engine {
 
     /// An error met while `doing` something, as the store's answer.
     pub(super) fn fault(&self, doing: &str, error: &fjall::Error) -> StoreError {
-        StoreError::Fatal(self.sentence(doing, error))
-    }
-
-    /// The same as a sentence.
-    pub(super) fn sentence(&self, doing: &str, error: &fjall::Error) -> Arc<str> {
         fault::engine(self.home.path(), doing, error)
     }
 

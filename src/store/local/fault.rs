@@ -1,17 +1,17 @@
 //! Errors of disks and engines as one sentence that says what to do.
 
+use crate::store::StoreError;
 use fjall::LsmError;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 /// How much the probe writes: as a flush of the engine would.
 const PROBE_BYTES: usize = 32 << 20;
 const PROBE_CHUNK_BYTES: usize = 1 << 20;
 
-/// The sentence for an I/O error met while `doing` something in a data directory.
-pub(super) fn io(directory: &Path, doing: &str, error: &io::Error) -> Arc<str> {
+/// An I/O error met while `doing` something in a data directory.
+pub(super) fn io(directory: &Path, doing: &str, error: &io::Error) -> StoreError {
     let directory = directory.display();
     let sentence = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!(
@@ -39,11 +39,11 @@ pub(super) fn io(directory: &Path, doing: &str, error: &io::Error) -> Arc<str> {
              again"
         ),
     };
-    sentence.into()
+    StoreError::Fatal(sentence.into())
 }
 
-/// The sentence for an error of the engine.
-pub(super) fn engine(directory: &Path, doing: &str, error: &fjall::Error) -> Arc<str> {
+/// An error of the engine.
+pub(super) fn engine(directory: &Path, doing: &str, error: &fjall::Error) -> StoreError {
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => {
             io(directory, doing, error)
@@ -54,19 +54,33 @@ pub(super) fn engine(directory: &Path, doing: &str, error: &fjall::Error) -> Arc
     }
 }
 
-/// The sentence for a directory that another process has open.
-pub(super) fn in_use(directory: &Path) -> Arc<str> {
+/// A directory that another process has open.
+pub(super) fn in_use(directory: &Path) -> StoreError {
     let directory = directory.display();
-    format!("another kvtool uses {directory}: stop it, or name another data directory").into()
+    StoreError::Fatal(
+        format!("another kvtool uses {directory}: stop it, or name another data directory").into(),
+    )
 }
 
-fn corrupted(directory: impl std::fmt::Display, cause: impl std::fmt::Display) -> Arc<str> {
-    format!("the data in {directory} is damaged ({cause}): restore it from a backup").into()
+/// A directory that cannot be made.
+pub(super) fn not_made(directory: &Path, error: &io::Error) -> StoreError {
+    if error.kind() == ErrorKind::NotFound {
+        let directory = directory.display();
+        let sentence = format!("{directory} cannot be made there: name another data directory");
+        return StoreError::Fatal(sentence.into());
+    }
+    io(directory, "making the directory", error)
 }
 
-/// The sentence for a failure of the engine's own thread, which does not tell its cause: writes
+fn corrupted(directory: impl std::fmt::Display, cause: impl std::fmt::Display) -> StoreError {
+    let sentence =
+        format!("the data in {directory} is damaged ({cause}): restore it from a backup");
+    StoreError::Unreadable(sentence.into())
+}
+
+/// A failure of the engine's own thread, which does not tell its cause: writes
 /// what it was about to write, to meet the same error.
-fn background(directory: &Path) -> Arc<str> {
+fn background(directory: &Path) -> StoreError {
     let doing = "writing tables";
     match probe(directory) {
         Err(error) => io(directory, doing, &error),

@@ -41,7 +41,7 @@ const FORMAT_NUMBER: u64 = 1;
 const FORMAT_BYTES_MAX: u64 = 64;
 
 fn fatal(path: &Path, doing: &str) -> impl Fn(io::Error) -> StoreError {
-    move |error| StoreError::Fatal(fault::io(path, doing, &error))
+    move |error| fault::io(path, doing, &error)
 }
 
 /// A claimed data directory; given up when dropped.
@@ -54,7 +54,7 @@ pub(super) struct Home {
 impl Home {
     /// Checks the format, takes the lock, and makes a new or empty directory ours.
     pub(super) fn claim(path: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(path).map_err(fatal(path, "making the directory"))?;
+        fs::create_dir_all(path).map_err(|error| fault::not_made(path, &error))?;
         // Before anything is written: neither a stranger's nor a newer directory is touched.
         is_formatted(path)?;
         let lock = OpenOptions::new()
@@ -64,7 +64,7 @@ impl Home {
             .open(path.join(LOCK))
             .map_err(fatal(path, "opening its lock file"))?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => StoreError::Fatal(fault::in_use(path)),
+            TryLockError::WouldBlock => fault::in_use(path),
             TryLockError::Error(error) => fatal(path, "locking it")(error),
         })?;
         // Again, because another process may have made and closed a store in between.
@@ -128,7 +128,7 @@ impl Home {
              from a backup, or delete the file {ACKNOWLEDGED} there to go on without them",
             self.path.display()
         );
-        Err(StoreError::Fatal(sentence.into()))
+        Err(StoreError::Unreadable(sentence.into()))
     }
 
     /// The last commit known to be acknowledged; 0 when the file does not tell, since it is
@@ -205,7 +205,7 @@ fn is_formatted(path: &Path) -> Result<bool, StoreError> {
         .and_then(|number| number.trim_end().parse::<u64>().ok());
     match number {
         Some(FORMAT_NUMBER) => Ok(true),
-        Some(newer) if newer > FORMAT_NUMBER => Err(StoreError::Fatal(
+        Some(newer) if newer > FORMAT_NUMBER => Err(StoreError::Unreadable(
             format!(
                 "{} has data format {newer} and this kvtool knows format {FORMAT_NUMBER}: use a \
                  newer kvtool; nothing was changed",

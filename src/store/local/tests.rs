@@ -64,7 +64,7 @@ fn count(store: &Local, value_bytes: usize) -> Result<u32, StoreError> {
 /// What an opening that must fail says.
 fn refusal(path: &Path) -> String {
     match Local::open(path) {
-        Err(StoreError::Fatal(sentence)) => sentence.to_string(),
+        Err(StoreError::Fatal(sentence) | StoreError::Unreadable(sentence)) => sentence.to_string(),
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("{} was opened", path.display()),
     }
@@ -151,6 +151,15 @@ async fn a_newer_format_is_left_alone() {
     }
     fs::write(&format, ours).unwrap();
     assert_eq!(count(&Local::open(directory.path()).unwrap(), 100), Ok(1));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let sentence = refusal(Path::new("/proc/kvtool"));
+    assert!(
+        sentence.starts_with("/proc/kvtool cannot be made"),
+        "{sentence}"
+    );
 }
 
 #[test]

@@ -36,11 +36,7 @@ pub(super) fn start(
     let thread = std::thread::Builder::new().name("kvtool-store".into());
     match thread.spawn(move || run(&shared, waiting)) {
         Ok(_) => Ok(()),
-        Err(error) => Err(StoreError::Fatal(fault::io(
-            path,
-            "starting its thread",
-            &error,
-        ))),
+        Err(error) => Err(fault::io(path, "starting its thread", &error)),
     }
 }
 
@@ -49,7 +45,7 @@ fn run(shared: &Shared, mut waiting: mpsc::Receiver<Work>) {
         let round = Round::gather(first, &mut waiting);
         let committed = shared.engine().and_then(|engine| {
             let answers = commit(&engine, round.batches);
-            answers.map_err(|error| engine.sentence("writing", &error))
+            answers.map_err(|error| engine.fault("writing", &error).to_string().into())
         });
         match committed {
             Ok(answers) => {

@@ -78,7 +78,7 @@ async fn damage_is_never_served() {
             let case = format!("damage {number} of {}", file.display());
             match found {
                 Ok(found) => assert_eq!(found, ALL, "{case}"),
-                Err(StoreError::Fatal(sentence)) => {
+                Err(StoreError::Unreadable(sentence)) => {
                     noticed += 1;
                     assert!(sentence.contains("damaged"), "{case}: {sentence}");
                     assert!(

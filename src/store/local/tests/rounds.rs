@@ -61,6 +61,7 @@ proptest! {
                     Ok((key.into(), value.into()))
                 }),
                 limit,
+                Direction::Forward,
             );
             let model = model.view().unwrap().scan(b"a", b"z", limit, Direction::Forward);
             prop_assert_eq!(everything(found.unwrap()), everything(model.unwrap()));

@@ -1,0 +1,238 @@
+//! The keys of an instance's records, to and from bytes.
+
+use super::{KeyRange, Revision, successor, truncated};
+use crate::error::{Error, Result};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// Builds the store keys of one instance.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    prefix: Bytes,
+}
+
+impl Layout {
+    /// The layout under an instance's prefix.
+    pub fn new(prefix: Bytes) -> Self {
+        Self { prefix }
+    }
+
+    fn key(&self, subspace: u8, capacity: usize) -> BytesMut {
+        let mut out = BytesMut::with_capacity(self.prefix.len() + 1 + capacity);
+        out.put_slice(&self.prefix);
+        out.put_u8(subspace);
+        out
+    }
+
+    /// Bytes before the subspace's own part of a key.
+    pub fn head_bytes(&self) -> usize {
+        self.prefix.len() + 1
+    }
+
+    /// All of a subspace, as `[start, end)`.
+    pub fn subspace(&self, subspace: u8) -> (Bytes, Bytes) {
+        (
+            self.key(subspace, 0).freeze(),
+            self.key(subspace + 1, 0).freeze(),
+        )
+    }
+
+    /// A metadata key.
+    pub fn meta(&self, name: &str) -> Bytes {
+        let mut out = self.key(b'm', name.len());
+        out.put_slice(name.as_bytes());
+        out.freeze()
+    }
+
+    /// The key of [`State`].
+    pub fn state(&self) -> Bytes {
+        self.meta("revision")
+    }
+
+    /// The key of the live version of a user key.
+    pub fn current(&self, key: &[u8]) -> Bytes {
+        let mut out = self.key(b'c', key.len());
+        out.put_slice(key);
+        out.freeze()
+    }
+
+    /// The live versions of a range, as `[start, end)`.
+    pub fn current_range(&self, range: &KeyRange) -> (Bytes, Bytes) {
+        match range {
+            KeyRange::Point(key) => (self.current(key), self.current(&successor(key))),
+            KeyRange::Span(start, Some(end)) => (self.current(start), self.current(end)),
+            KeyRange::Span(start, None) => (self.current(start), self.subspace(b'c').1),
+        }
+    }
+
+    /// The user key of a store key in `c`.
+    pub fn user_key(&self, store_key: &Bytes) -> Bytes {
+        store_key.slice(self.head_bytes()..)
+    }
+
+    /// The key of a change.
+    pub fn history(&self, revision: Revision) -> Bytes {
+        let mut out = self.key(b'h', 12);
+        out.put_i64(revision.main);
+        out.put_u32(revision.sub);
+        out.freeze()
+    }
+
+    /// The revision of a store key in `h`.
+    pub fn history_revision(&self, store_key: &Bytes) -> Result<Revision> {
+        revision_at(store_key.slice(self.head_bytes()..), 'h')
+    }
+
+    /// The key of one version in the index.
+    pub fn index(&self, key: &[u8], revision: Revision) -> Bytes {
+        let mut out = self.key(b'k', key.len() + 14);
+        put_escaped(&mut out, key);
+        out.put_i64(revision.main);
+        out.put_u32(revision.sub);
+        out.freeze()
+    }
+
+    /// The versions of a range, as `[start, end)`.
+    pub fn index_range(&self, range: &KeyRange) -> (Bytes, Bytes) {
+        let at = |key: &[u8]| {
+            let mut out = self.key(b'k', key.len() + 2);
+            put_escaped(&mut out, key);
+            out.freeze()
+        };
+        match range {
+            KeyRange::Point(key) => (at(key), at(&successor(key))),
+            KeyRange::Span(start, Some(end)) => (at(start), at(end)),
+            KeyRange::Span(start, None) => (at(start), self.subspace(b'k').1),
+        }
+    }
+
+    /// The user key and the revision of a store key in `k`.
+    pub fn index_entry(&self, store_key: &Bytes) -> Result<(Bytes, Revision)> {
+        let body = store_key.slice(self.head_bytes()..);
+        let Some(split) = body.len().checked_sub(12) else {
+            return Err(truncated('k'));
+        };
+        let revision = revision_at(body.slice(split..), 'k')?;
+        Ok((unescape(body.slice(..split))?, revision))
+    }
+
+    /// The key of one piece of a blob.
+    pub fn blob(&self, id: u128, chunk: u32) -> Bytes {
+        let mut out = self.key(b'b', 20);
+        out.put_u128(id);
+        out.put_u32(chunk);
+        out.freeze()
+    }
+
+    /// All pieces of a blob, as `[start, end)`.
+    pub fn blob_range(&self, id: u128) -> (Bytes, Bytes) {
+        let mut end = self.key(b'b', 21);
+        end.put_u128(id);
+        end.put_u32(u32::MAX);
+        end.put_u8(0);
+        (self.blob(id, 0), end.freeze())
+    }
+
+    /// The mark of a blob being written.
+    pub fn staged(&self, id: u128) -> Bytes {
+        let mut out = self.key(b's', 16);
+        out.put_u128(id);
+        out.freeze()
+    }
+
+    /// The blob id of a store key in `s`.
+    pub fn staged_id(&self, store_key: &Bytes) -> Result<u128> {
+        let mut body = store_key.slice(self.head_bytes()..);
+        if body.len() != 16 {
+            return Err(truncated('s'));
+        }
+        Ok(body.get_u128())
+    }
+
+    /// The key of a lease.
+    pub fn lease(&self, id: i64) -> Bytes {
+        let mut out = self.key(b'l', 8);
+        out.put_i64(id);
+        out.freeze()
+    }
+
+    /// The lease id of a store key in `l`.
+    pub fn lease_id(&self, store_key: &Bytes) -> Result<i64> {
+        let mut body = store_key.slice(self.head_bytes()..);
+        if body.len() != 8 {
+            return Err(truncated('l'));
+        }
+        Ok(body.get_i64())
+    }
+
+    /// The key that says that a user key hangs on a lease.
+    pub fn attachment(&self, lease: i64, key: &[u8]) -> Bytes {
+        let mut out = self.key(b'a', 8 + key.len());
+        out.put_i64(lease);
+        out.put_slice(key);
+        out.freeze()
+    }
+
+    /// The attachments of a lease, as `[start, end)`.
+    pub fn attachment_range(&self, lease: i64) -> (Bytes, Bytes) {
+        let end = match lease.checked_add(1) {
+            Some(next) => self.attachment(next, &[]),
+            None => self.subspace(b'a').1,
+        };
+        (self.attachment(lease, &[]), end)
+    }
+
+    /// The user key of a store key in `a`.
+    pub fn attached_key(&self, store_key: &Bytes) -> Bytes {
+        store_key.slice(self.head_bytes() + 8..)
+    }
+
+    /// The key of the last applied batch of a writer.
+    pub fn writer(&self, writer: u64) -> Bytes {
+        let mut out = self.key(b'w', 8);
+        out.put_u64(writer);
+        out.freeze()
+    }
+}
+
+fn revision_at(mut body: Bytes, subspace: char) -> Result<Revision> {
+    if body.len() != 12 {
+        return Err(truncated(subspace));
+    }
+    Ok(Revision {
+        main: body.get_i64(),
+        sub: body.get_u32(),
+    })
+}
+
+/// `0` becomes `0 255` and the end is `0`: what follows, a revision, never begins with 255, so the
+/// versions of a key stay together and keys keep their order.
+fn put_escaped(out: &mut BytesMut, key: &[u8]) {
+    for part in key.split_inclusive(|byte| *byte == 0) {
+        out.put_slice(part);
+        if part.ends_with(&[0]) {
+            out.put_u8(0xff);
+        }
+    }
+    out.put_u8(0);
+}
+
+fn unescape(escaped: Bytes) -> Result<Bytes> {
+    let Some((0, body)) = escaped.split_last() else {
+        return Err(truncated('k'));
+    };
+    if !body.contains(&0) {
+        return Ok(escaped.slice(..body.len()));
+    }
+    let mut out = BytesMut::with_capacity(body.len());
+    let mut rest = body.iter();
+    while let Some(byte) = rest.next() {
+        out.put_u8(*byte);
+        if *byte == 0 && rest.next() != Some(&0xff) {
+            return Err(Error::CorruptRecord {
+                subspace: 'k',
+                detail: "a zero byte that is not escaped",
+            });
+        }
+    }
+    Ok(out.freeze())
+}

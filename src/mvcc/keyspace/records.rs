@@ -1,0 +1,370 @@
+//! The values of an instance's records, to and from bytes.
+
+use super::{Revision, truncated};
+use crate::error::{Error, Result};
+use crate::pb::mvccpb::KeyValue;
+use crate::store::BatchId;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+// What the first byte of a change says.
+const IS_PUT: u8 = 1;
+const HAS_REPLACED: u8 = 2;
+const REPLACED_BLOB: u8 = 4;
+
+/// What the sequencer knows of the keyspace as a whole. Its record is the guard of every write,
+/// so it names the batch that wrote it: no two batches leave the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// The newest revision.
+    pub revision: i64,
+    /// Revisions below this one are gone; -1 before the first compaction.
+    pub compacted: i64,
+    /// A NOSPACE alarm is raised.
+    pub no_space: bool,
+    /// A CORRUPT alarm is raised.
+    pub corrupt: bool,
+    /// The batch that wrote this record.
+    pub batch: BatchId,
+}
+
+/// A value, or where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// The bytes themselves.
+    Inline(Bytes),
+    /// Stored in `b`.
+    Blob(BlobRef),
+    /// To be stored in `b` by a batch that is not committed yet.
+    Fresh(BlobRef, Bytes),
+}
+
+/// A blob's name and length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobRef {
+    /// Unique for ever.
+    pub id: u128,
+    /// Bytes of the whole value.
+    pub len_bytes: u64,
+}
+
+/// The live version of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// When this life of the key began.
+    pub create_revision: i64,
+    /// When it was last written.
+    pub mod_revision: i64,
+    /// The place of that write within its transaction.
+    pub sub: u32,
+    /// Writes in this life of the key.
+    pub version: i64,
+    /// The lease it hangs on; 0 is none.
+    pub lease: i64,
+    /// Its value.
+    pub value: Value,
+}
+
+/// What one operation did to one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The key.
+    pub key: Bytes,
+    /// What it became; `None` is deleted.
+    pub put: Option<Current>,
+    /// The version it replaced; `None` when the key did not exist.
+    pub replaced: Option<Replaced>,
+}
+
+/// The version a change replaced: what compaction deletes, and what a watcher sees as previous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// Where its change stands in `h`.
+    pub revision: Revision,
+    /// Its value is a blob.
+    pub is_blob: bool,
+}
+
+/// A lease as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseRecord {
+    /// Granted seconds.
+    pub ttl_seconds: i64,
+    /// When it ends, in milliseconds since the Unix epoch.
+    pub deadline_ms: i64,
+}
+
+/// A blob whose pieces are still being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StagedBlob {
+    /// When writing began, in milliseconds since the Unix epoch.
+    pub begun_ms: i64,
+}
+
+impl Current {
+    /// Where its change stands in `h`.
+    pub fn revision(&self) -> Revision {
+        Revision {
+            main: self.mod_revision,
+            sub: self.sub,
+        }
+    }
+
+    /// As what the change after it names it.
+    pub fn as_replaced(&self) -> Replaced {
+        Replaced {
+            revision: self.revision(),
+            is_blob: !matches!(self.value, Value::Inline(_)),
+        }
+    }
+
+    /// As clients see it; `value` is the value with blobs read.
+    pub fn to_key_value(&self, key: Bytes, value: Bytes) -> KeyValue {
+        KeyValue {
+            key,
+            create_revision: self.create_revision,
+            mod_revision: self.mod_revision,
+            version: self.version,
+            value,
+            lease: self.lease,
+        }
+    }
+
+    /// The record for `c`.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(48 + self.value.inline_bytes());
+        put_varint(&mut out, self.mod_revision as u64);
+        put_varint(&mut out, u64::from(self.sub));
+        self.encode_rest(&mut out);
+        out.freeze()
+    }
+
+    /// Reads a record of `c`.
+    pub fn decode(mut record: Bytes) -> Result<Self> {
+        let main = get_varint(&mut record, 'c')? as i64;
+        let sub = get_varint(&mut record, 'c')? as u32;
+        Self::decode_rest(Revision { main, sub }, record, 'c')
+    }
+
+    fn encode_rest(&self, out: &mut BytesMut) {
+        put_varint(out, (self.mod_revision - self.create_revision) as u64);
+        put_varint(out, self.version as u64);
+        put_varint(out, self.lease as u64);
+        match &self.value {
+            Value::Inline(bytes) => {
+                out.put_u8(0);
+                out.put_slice(bytes);
+            }
+            Value::Blob(blob) | Value::Fresh(blob, _) => {
+                out.put_u8(1);
+                out.put_u128(blob.id);
+                put_varint(out, blob.len_bytes);
+            }
+        }
+    }
+
+    fn decode_rest(revision: Revision, mut record: Bytes, subspace: char) -> Result<Self> {
+        let age = get_varint(&mut record, subspace)? as i64;
+        let version = get_varint(&mut record, subspace)? as i64;
+        let lease = get_varint(&mut record, subspace)? as i64;
+        let value = match get_u8(&mut record, subspace)? {
+            0 => Value::Inline(record),
+            1 => {
+                if record.len() < 16 {
+                    return Err(truncated(subspace));
+                }
+                let id = record.get_u128();
+                let len_bytes = get_varint(&mut record, subspace)?;
+                Value::Blob(BlobRef { id, len_bytes })
+            }
+            _ => {
+                return Err(Error::CorruptRecord {
+                    subspace,
+                    detail: "unknown kind of value",
+                });
+            }
+        };
+        Ok(Self {
+            create_revision: revision.main.wrapping_sub(age),
+            mod_revision: revision.main,
+            sub: revision.sub,
+            version,
+            lease,
+            value,
+        })
+    }
+}
+
+impl Value {
+    fn inline_bytes(&self) -> usize {
+        match self {
+            Value::Inline(bytes) => bytes.len(),
+            Value::Blob(_) | Value::Fresh(..) => 0,
+        }
+    }
+}
+
+impl Change {
+    /// Bytes of the value that stand in the record itself.
+    pub fn value_bytes(&self) -> usize {
+        self.put.as_ref().map_or(0, |put| put.value.inline_bytes())
+    }
+
+    /// The record for `h`.
+    pub fn encode(&self) -> Bytes {
+        let value_bytes = self.value_bytes();
+        let mut out = BytesMut::with_capacity(48 + self.key.len() + value_bytes);
+        let flags = [
+            (IS_PUT, self.put.is_some()),
+            (HAS_REPLACED, self.replaced.is_some()),
+            (REPLACED_BLOB, self.replaced.is_some_and(|it| it.is_blob)),
+        ];
+        out.put_u8(flags.iter().map(|(bit, set)| bit * u8::from(*set)).sum());
+        put_varint(&mut out, self.key.len() as u64);
+        out.put_slice(&self.key);
+        if let Some(replaced) = &self.replaced {
+            put_varint(&mut out, replaced.revision.main as u64);
+            put_varint(&mut out, u64::from(replaced.revision.sub));
+        }
+        if let Some(put) = &self.put {
+            put.encode_rest(&mut out);
+        }
+        out.freeze()
+    }
+
+    /// Reads the record of `h` that stands at `revision`.
+    pub fn decode(revision: Revision, mut record: Bytes) -> Result<Self> {
+        let flags = get_u8(&mut record, 'h')?;
+        let key_len = get_varint(&mut record, 'h')? as usize;
+        if record.len() < key_len {
+            return Err(truncated('h'));
+        }
+        let key = record.split_to(key_len);
+        let replaced = if flags & HAS_REPLACED != 0 {
+            Some(Replaced {
+                revision: Revision {
+                    main: get_varint(&mut record, 'h')? as i64,
+                    sub: get_varint(&mut record, 'h')? as u32,
+                },
+                is_blob: flags & REPLACED_BLOB != 0,
+            })
+        } else {
+            None
+        };
+        let put = (flags & IS_PUT != 0)
+            .then(|| Current::decode_rest(revision, record, 'h'))
+            .transpose()?;
+        Ok(Self { key, put, replaced })
+    }
+}
+
+impl State {
+    /// Before the first write: revision 1, nothing compacted.
+    pub fn new(batch: BatchId) -> Self {
+        Self {
+            revision: 1,
+            compacted: -1,
+            no_space: false,
+            corrupt: false,
+            batch,
+        }
+    }
+
+    /// The record for `m`.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(33);
+        out.put_i64(self.revision);
+        out.put_i64(self.compacted);
+        out.put_u8(u8::from(self.no_space) | u8::from(self.corrupt) << 1);
+        out.put_u64(self.batch.writer);
+        out.put_u64(self.batch.sequence);
+        out.freeze()
+    }
+
+    /// Reads the record of `m`.
+    pub fn decode(mut record: Bytes) -> Result<Self> {
+        if record.len() != 33 {
+            return Err(truncated('m'));
+        }
+        let revision = record.get_i64();
+        let compacted = record.get_i64();
+        let flags = record.get_u8();
+        Ok(Self {
+            revision,
+            compacted,
+            no_space: flags & 1 != 0,
+            corrupt: flags & 2 != 0,
+            batch: BatchId {
+                writer: record.get_u64(),
+                sequence: record.get_u64(),
+            },
+        })
+    }
+}
+
+impl LeaseRecord {
+    /// The record for `l`.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(16);
+        out.put_i64(self.ttl_seconds);
+        out.put_i64(self.deadline_ms);
+        out.freeze()
+    }
+
+    /// Reads a record of `l`.
+    pub fn decode(mut record: Bytes) -> Result<Self> {
+        if record.len() != 16 {
+            return Err(truncated('l'));
+        }
+        Ok(Self {
+            ttl_seconds: record.get_i64(),
+            deadline_ms: record.get_i64(),
+        })
+    }
+}
+
+impl StagedBlob {
+    /// The record for `s`.
+    pub fn encode(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.begun_ms.to_be_bytes())
+    }
+
+    /// Reads a record of `s`.
+    pub fn decode(mut record: Bytes) -> Result<Self> {
+        if record.len() != 8 {
+            return Err(truncated('s'));
+        }
+        Ok(Self {
+            begun_ms: record.get_i64(),
+        })
+    }
+}
+
+fn get_u8(record: &mut Bytes, subspace: char) -> Result<u8> {
+    if record.is_empty() {
+        return Err(truncated(subspace));
+    }
+    Ok(record.get_u8())
+}
+
+fn put_varint(out: &mut BytesMut, mut number: u64) {
+    while number >= 0x80 {
+        out.put_u8(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.put_u8(number as u8);
+}
+
+fn get_varint(record: &mut Bytes, subspace: char) -> Result<u64> {
+    let mut number = 0u64;
+    for shift in (0..64).step_by(7) {
+        let byte = get_u8(record, subspace)?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(number);
+        }
+    }
+    Err(Error::CorruptRecord {
+        subspace,
+        detail: "a number of more than 64 bits",
+    })
+}
