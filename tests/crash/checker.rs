@@ -54,6 +54,31 @@ fn accepts_an_unknown_request_done_or_not() {
     assert_eq!((report.unknown_done, report.unknown_not_done), (1, 1));
 }
 
+/// A revocation and a deletion without an answer would both have made revision 3. Only the
+/// deletion can have made revision 5.
+#[test]
+fn finds_who_made_what_when_several_could_have() {
+    let leased = Request::Put(PutRequest {
+        key: "key".into(),
+        lease: 7,
+        ..PutRequest::default()
+    });
+    let revoke = Request::Revoke(LeaseRevokeRequest { id: 7 });
+    let delete = Request::Delete(DeleteRangeRequest {
+        key: "key".into(),
+        ..DeleteRangeRequest::default()
+    });
+    let events = history(&[leased.clone(), revoke.clone(), put("a"), delete.clone()]);
+    let all = [
+        recorded(delete, Outcome::Unknown),
+        acknowledged(leased, 2),
+        recorded(revoke, Outcome::Answered(Response::Revoke)),
+        acknowledged(put("a"), 4),
+    ];
+    let report = Model::default().check(&events, 5, &all).unwrap();
+    assert_eq!((report.unknown_done, report.unknown_not_done), (1, 0));
+}
+
 #[test]
 fn finds_a_lost_write() {
     let all = [acknowledged(put("a"), 2), acknowledged(put("b"), 3)];

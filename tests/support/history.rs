@@ -154,80 +154,9 @@ impl Model {
         recorded: &[Recorded],
     ) -> Result<Report, String> {
         check_time(recorded)?;
-        let mut report = Report::default();
-        let mut writes = BTreeMap::new();
-        let mut reads = BTreeMap::<i64, Vec<_>>::new();
-        let mut unclaimed = Vec::new();
-        let mut revoked = Vec::new();
-        for one in recorded {
-            match &one.outcome {
-                Outcome::Refused => report.refused += 1,
-                Outcome::Unknown => unclaimed.push((one, false)),
-                Outcome::Answered(Response::Revoke) => {
-                    report.answered += 1;
-                    unclaimed.push((one, true));
-                    if let Request::Revoke(request) = &one.request {
-                        revoked.push(request.id);
-                    }
-                }
-                Outcome::Answered(answer) => {
-                    report.answered += 1;
-                    if !changes(answer) {
-                        reads.entry(answer.revision()).or_default().push(one);
-                    } else if let Some(other) = writes.insert(answer.revision(), one) {
-                        return Err(format!("one revision for {one:?} and {other:?}"));
-                    }
-                }
-            }
-        }
-        let mut events = history.iter().peekable();
-        loop {
-            for one in reads.remove(&self.revision).unwrap_or_default() {
-                self.clone().replay(one, &[])?;
-            }
-            if self.revision == revision {
-                break;
-            }
-            let next = self.revision + 1;
-            let mut changed = Vec::new();
-            while let Some(event) = events.next_if(|event| mod_revision(event) == next) {
-                changed.push(event.clone());
-            }
-            if changed.is_empty() {
-                return Err(format!("revision {next} is not in the history"));
-            }
-            report.revisions += 1;
-            match writes.remove(&next) {
-                Some(one) => self.replay(one, &changed)?,
-                None => {
-                    let claimed = unclaimed.iter().position(|(one, _)| {
-                        let mut model = self.clone();
-                        model.execute(&one.request).1 == changed
-                    });
-                    let claimed = claimed.ok_or_else(|| {
-                        format!("nobody made revision {next}, or not all of it: {changed:?}")
-                    })?;
-                    let (one, answered) = unclaimed.swap_remove(claimed);
-                    self.execute(&one.request);
-                    report.unknown_done += usize::from(!answered);
-                }
-            }
-        }
-        if let Some(event) = events.next() {
-            return Err(format!("out of order, or after {revision}: {event:?}"));
-        }
-        if let Some((_, lost)) = writes.pop_first() {
-            return Err(format!("acknowledged, and lost: {lost:?}"));
-        }
-        if let Some((_, ones)) = reads.pop_first() {
-            return Err(format!("read from a future nobody has seen: {ones:?}"));
-        }
-        if let Some(kv) = self.live.values().find(|kv| revoked.contains(&kv.lease)) {
-            return Err(format!("its lease was revoked: {kv:?}"));
-        }
-        let open = unclaimed.iter().filter(|(_, answered)| !answered);
-        report.unknown_not_done += open.count();
-        Ok(report)
+        let explained = Search::new(self.clone(), history, recorded)?.explain(revision)?;
+        *self = explained.model;
+        Ok(explained.report)
     }
 
     /// Does a request that was answered, and compares the answer and what it changed.
@@ -434,6 +363,125 @@ fn changes(answer: &Response) -> bool {
             Some(OpResponse::ResponseDeleteRange(answer)) => answer.deleted > 0,
             _ => false,
         }),
+    }
+}
+
+/// Explains a history by the requests that were made.
+#[derive(Clone)]
+struct Search<'a> {
+    model: Model,
+    history: &'a [Event],
+    /// Answered, by the revision they were answered with.
+    writes: BTreeMap<i64, &'a Recorded>,
+    reads: BTreeMap<i64, Vec<&'a Recorded>>,
+    /// Requests that do not say which revision they made, and whether they were answered.
+    unclaimed: Vec<(&'a Recorded, bool)>,
+    /// Leases whose revocation was answered.
+    revoked: Vec<i64>,
+    report: Report,
+}
+
+impl<'a> Search<'a> {
+    fn new(model: Model, history: &'a [Event], recorded: &'a [Recorded]) -> Result<Self, String> {
+        let mut search = Self {
+            model,
+            history,
+            writes: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            unclaimed: Vec::new(),
+            revoked: Vec::new(),
+            report: Report::default(),
+        };
+        for one in recorded {
+            match &one.outcome {
+                Outcome::Refused => search.report.refused += 1,
+                Outcome::Unknown => search.unclaimed.push((one, false)),
+                Outcome::Answered(answer) => {
+                    search.report.answered += 1;
+                    if let Request::Revoke(request) = &one.request {
+                        search.revoked.push(request.id);
+                        search.unclaimed.push((one, true));
+                    } else if !changes(answer) {
+                        search.reads.entry(answer.revision()).or_default().push(one);
+                    } else if let Some(other) = search.writes.insert(answer.revision(), one) {
+                        return Err(format!("one revision for {one:?} and {other:?}"));
+                    }
+                }
+            }
+        }
+        Ok(search)
+    }
+
+    /// Goes on to `revision`. Where several requests could have made a revision, one after the
+    /// other is tried: a wrong choice can leave a later revision without a maker.
+    fn explain(mut self, revision: i64) -> Result<Self, String> {
+        loop {
+            let reads = self.reads.remove(&self.model.revision);
+            for one in reads.unwrap_or_default() {
+                self.model.clone().replay(one, &[])?;
+            }
+            if self.model.revision == revision {
+                return self.end();
+            }
+            let next = self.model.revision + 1;
+            let is_later = |event: &Event| mod_revision(event) != next;
+            let count = self.history.iter().position(is_later);
+            let (changed, later) = self.history.split_at(count.unwrap_or(self.history.len()));
+            if changed.is_empty() {
+                return Err(format!("revision {next} is not in the history"));
+            }
+            self.history = later;
+            self.report.revisions += 1;
+            if let Some(one) = self.writes.remove(&next) {
+                self.model.replay(one, changed)?;
+                continue;
+            }
+            let explains = |(one, _): &(&Recorded, bool)| {
+                self.model.clone().execute(&one.request).1 == changed
+            };
+            let makers = self.unclaimed.iter().enumerate();
+            let makers = makers.filter(|(_, one)| explains(one)).map(|(at, _)| at);
+            let mut makers = Vec::from_iter(makers);
+            let Some(last) = makers.pop() else {
+                return Err(format!(
+                    "nobody made revision {next}, or not all of it: {changed:?}"
+                ));
+            };
+            for maker in makers {
+                let mut other = self.clone();
+                other.claim(maker);
+                if let Ok(explained) = other.explain(revision) {
+                    return Ok(explained);
+                }
+            }
+            self.claim(last);
+        }
+    }
+
+    fn claim(&mut self, maker: usize) {
+        let (one, answered) = self.unclaimed.remove(maker);
+        self.model.execute(&one.request);
+        self.report.unknown_done += usize::from(!answered);
+    }
+
+    fn end(mut self) -> Result<Self, String> {
+        if let Some(event) = self.history.first() {
+            let revision = self.model.revision;
+            return Err(format!("out of order, or after {revision}: {event:?}"));
+        }
+        if let Some((_, lost)) = self.writes.pop_first() {
+            return Err(format!("acknowledged, and lost: {lost:?}"));
+        }
+        if let Some((_, ones)) = self.reads.pop_first() {
+            return Err(format!("read from a future nobody has seen: {ones:?}"));
+        }
+        let mut live = self.model.live.values();
+        if let Some(kv) = live.find(|kv| self.revoked.contains(&kv.lease)) {
+            return Err(format!("its lease was revoked: {kv:?}"));
+        }
+        let open = self.unclaimed.iter().filter(|(_, answered)| !answered);
+        self.report.unknown_not_done += open.count();
+        Ok(self)
     }
 }
 
