@@ -130,6 +130,7 @@ mod tests {
         is_leader: true,
         leader: None,
         term: 1,
+        until: None,
     };
     const NO_LEADER: Leadership = Leadership {
         is_leader: false,

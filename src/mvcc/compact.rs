@@ -123,7 +123,6 @@ pub async fn delete_forever(
     mut states: watch::Receiver<State>,
     progress: watch::Sender<i64>,
 ) {
-    let mut leadership = store.leadership();
     loop {
         let target = states.borrow_and_update().compacted;
         if leadership.borrow_and_update().is_leader && *progress.borrow() < target {
@@ -221,7 +220,6 @@ pub async fn compact_automatically(
     states: watch::Receiver<State>,
     mode: AutoCompaction,
 ) {
-    let leadership = store.leadership();
     let (interval, mut pick): (Duration, Box<dyn FnMut(i64) -> i64 + Send>) = match mode {
         AutoCompaction::Off => return,
         AutoCompaction::Revisions(keep) => {

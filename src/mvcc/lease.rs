@@ -176,7 +176,6 @@ pub async fn expire_forever(
     sequencer: Handle,
     mut granted: HintsReceiver,
 ) {
-    let mut leadership = store.leadership();
     loop {
         while !leadership.borrow_and_update().is_leader {
             if leadership.changed().await.is_err() {

@@ -192,16 +192,20 @@ impl Faulty {
         self.inner.changed(key)
     }
 
-    pub(super) fn leadership(&self) -> watch::Receiver<Leadership> {
-        self.inner.leadership()
+    pub(super) fn leadership(&self, key: &Bytes, candidate: u64) -> watch::Receiver<Leadership> {
+        self.inner.leadership(key, candidate)
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.inner.is_shared()
     }
 
     pub(super) fn limits(&self) -> Limits {
         self.inner.limits()
     }
 
-    pub(super) async fn usage(&self) -> Result<Usage, StoreError> {
-        self.inner.usage().await
+    pub(super) async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
+        self.inner.usage(prefix).await
     }
 
     pub(super) async fn reclaim(&self) -> Result<(), StoreError> {

@@ -28,6 +28,7 @@ struct Shared {
     changes: Changes,
     leadership: watch::Sender<Leadership>,
     limits: Limits,
+    is_shared: bool,
 }
 
 #[derive(Clone, Default)]
@@ -73,16 +74,26 @@ impl Default for Memory {
 impl Memory {
     /// An empty store.
     pub fn new() -> Self {
-        Self::with_limits(LIMITS)
+        Self::with(LIMITS, false)
     }
 
     /// An empty store that takes batches of this size only.
     pub fn with_limits(limits: Limits) -> Self {
+        Self::with(limits, false)
+    }
+
+    /// An empty store whose clones stand for several servers.
+    pub fn shared() -> Self {
+        Self::with(LIMITS, true)
+    }
+
+    fn with(limits: Limits, is_shared: bool) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::new(Some(State::default())),
             changes: Changes::new(),
             leadership: watch::Sender::new(Leadership::alone(1)),
             limits,
+            is_shared,
         }))
     }
 
@@ -122,6 +133,11 @@ impl Memory {
     /// Always leads.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.0.leadership.subscribe()
+    }
+
+    /// Whether another clone may be a server of its own.
+    pub fn is_shared(&self) -> bool {
+        self.0.is_shared
     }
 
     /// What a batch may hold.

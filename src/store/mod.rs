@@ -24,6 +24,7 @@ mod suite;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::watch;
 
 /// How fresh a view must be.
@@ -169,6 +170,8 @@ pub struct Leadership {
     pub leader: Option<u64>,
     /// Rises whenever leadership is taken anew.
     pub term: u64,
+    /// When this server's leadership ends unless it is renewed; `None` is never.
+    pub until: Option<Instant>,
 }
 
 impl Leadership {
@@ -178,7 +181,14 @@ impl Leadership {
             is_leader: true,
             leader: None,
             term,
+            until: None,
         }
+    }
+
+    /// Whether this server leads at this moment. A server that was frozen does not, though
+    /// nobody could tell it yet.
+    pub fn leads(&self) -> bool {
+        self.is_leader && self.until.is_none_or(|until| Instant::now() < until)
     }
 }
 
@@ -371,13 +381,24 @@ impl Store {
         }
     }
 
-    /// Who leads, now and as it changes.
-    pub fn leadership(&self) -> watch::Receiver<Leadership> {
-        match self {
-            Store::Memory(store) => store.leadership(),
-            Store::Local(store) => store.leadership(),
+    /// Stands for election as `candidate` among the servers that name the same key, where there
+    /// can be several; who leads, now and as it changes.
+    pub fn leadership(&self, key: &Bytes, candidate: u64) -> watch::Receiver<Leadership> {
+        match (self, key) {
+            (Store::Memory(store), _) => store.leadership(),
+            (Store::Local(store), _) => store.leadership(),
             #[cfg(test)]
-            Store::Faulty(store) => store.leadership(),
+            (Store::Faulty(store), key) => store.leadership(key, candidate),
+        }
+    }
+
+    /// Whether other servers may write to the same keys, and be told of by [`changed`](Self::changed).
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Store::Memory(store) => store.is_shared(),
+            Store::Local(_) => false,
+            #[cfg(test)]
+            Store::Faulty(store) => store.is_shared(),
         }
     }
 
@@ -391,13 +412,13 @@ impl Store {
         }
     }
 
-    /// What the store occupies.
-    pub async fn usage(&self) -> Result<Usage, StoreError> {
-        match self {
-            Store::Memory(store) => store.usage(),
-            Store::Local(store) => store.usage(),
+    /// What the keys with a prefix occupy; where the store cannot tell, all keys.
+    pub async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
+        match (self, prefix) {
+            (Store::Memory(store), _) => store.usage(),
+            (Store::Local(store), _) => store.usage(),
             #[cfg(test)]
-            Store::Faulty(store) => Box::pin(store.usage()).await,
+            (Store::Faulty(store), prefix) => Box::pin(store.usage(prefix)).await,
         }
     }
 

@@ -59,7 +59,7 @@ impl World {
         let layout = Layout::new(Bytes::from_static(b"i"));
         let state = State::new(BATCH);
         let plain = Store::Memory(store.clone());
-        let leadership = plain.leadership();
+        let leadership = plain.leadership(&layout.meta("leader"), 1);
         let context = WatchContext {
             hub: Arc::new(Hub::with_limits(state, limits)),
             store: match rates {

@@ -266,7 +266,7 @@ async fn reclaiming(space: &Space) {
     space.store.reclaim().await.unwrap();
     assert_eq!(space.all(&view).await, before);
     assert_eq!(space.all(&space.view().await).await, after);
-    let usage = space.store.usage().await.unwrap();
+    let usage = space.store.usage(&space.prefix).await.unwrap();
     assert!(usage.allocated_bytes >= usage.live_bytes, "{usage:?}");
     assert!(usage.live_bytes > 0, "{usage:?}");
 }
