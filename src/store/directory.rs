@@ -18,8 +18,8 @@ const NAME_BYTES_MAX: usize = 255;
 /// Other servers that make instances at the same moment cost one attempt each.
 const ATTEMPTS_MAX: u32 = 64;
 
-/// The prefix of the instance `name`, which is given one on first use.
-pub async fn prefix(store: &Store, name: &str) -> Result<Bytes, StoreError> {
+/// Refuses what cannot be the name of an instance.
+pub fn check_name(name: &str) -> Result<(), StoreError> {
     if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
         let length = name.len();
         return Err(StoreError::Fatal(
@@ -27,6 +27,11 @@ pub async fn prefix(store: &Store, name: &str) -> Result<Bytes, StoreError> {
                 .into(),
         ));
     }
+    Ok(())
+}
+
+/// The prefix of the instance `name`, which is given one on first use.
+pub async fn prefix(store: &Store, name: &str) -> Result<Bytes, StoreError> {
     let entry = Bytes::from([ENTRY, name.as_bytes()].concat());
     // Found by looking, after a conflict and after an unknown outcome alike.
     for sequence in 0..ATTEMPTS_MAX {

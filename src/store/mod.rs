@@ -16,6 +16,7 @@
 mod directory;
 #[cfg(test)]
 pub mod faulty;
+pub mod fdb;
 pub mod local;
 pub mod memory;
 #[cfg(test)]
@@ -292,6 +293,8 @@ pub enum View {
     Memory(memory::MemoryView),
     /// Of a [`local::Local`].
     Local(local::LocalView),
+    /// Of a [`fdb::Fdb`].
+    Fdb(fdb::FdbView),
     /// A view that fails on purpose.
     #[cfg(test)]
     Faulty(Box<faulty::FaultyView>),
@@ -303,6 +306,7 @@ impl View {
         match self {
             View::Memory(view) => Ok(view.get(key)),
             View::Local(view) => view.get(key),
+            View::Fdb(view) => view.get(key).await,
             #[cfg(test)]
             View::Faulty(view) => Box::pin(view.get(key)).await,
         }
@@ -313,6 +317,7 @@ impl View {
         match self {
             View::Memory(view) => Ok(keys.iter().map(|key| view.get(key)).collect()),
             View::Local(view) => keys.iter().map(|key| view.get(key)).collect(),
+            View::Fdb(view) => view.get_many(keys).await,
             #[cfg(test)]
             View::Faulty(view) => Box::pin(view.get_many(keys)).await,
         }
@@ -329,6 +334,7 @@ impl View {
         match self {
             View::Memory(view) => view.scan(start, end, limit, direction),
             View::Local(view) => view.scan(start, end, limit, direction),
+            View::Fdb(view) => view.scan(start, end, limit, direction).await,
             #[cfg(test)]
             View::Faulty(view) => Box::pin(view.scan(start, end, limit, direction)).await,
         }
@@ -342,6 +348,8 @@ pub enum Store {
     Memory(memory::Memory),
     /// In one directory of one disk.
     Local(local::Local),
+    /// In a FoundationDB cluster.
+    Fdb(fdb::Fdb),
     /// A store that fails on purpose.
     #[cfg(test)]
     Faulty(faulty::Faulty),
@@ -354,6 +362,7 @@ impl Store {
             // With one copy of the data every view is linearizable.
             (Store::Memory(store), _) => Ok(View::Memory(store.view()?)),
             (Store::Local(store), _) => Ok(View::Local(store.view()?)),
+            (Store::Fdb(store), consistency) => Ok(View::Fdb(store.view(consistency).await?)),
             #[cfg(test)]
             (Store::Faulty(store), _) => Box::pin(store.view(consistency)).await,
         }
@@ -364,6 +373,7 @@ impl Store {
         match self {
             Store::Memory(store) => store.apply(batch),
             Store::Local(store) => store.apply(batch).await,
+            Store::Fdb(store) => store.apply(batch).await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.apply(batch)).await,
         }
@@ -376,6 +386,7 @@ impl Store {
             // One channel for all keys: with the few instances of one store it costs little.
             (Store::Memory(store), _) => store.changed(),
             (Store::Local(store), _) => store.changed(),
+            (Store::Fdb(store), key) => store.changed(key),
             #[cfg(test)]
             (Store::Faulty(store), key) => store.changed(key),
         }
@@ -387,6 +398,7 @@ impl Store {
         match (self, key) {
             (Store::Memory(store), _) => store.leadership(),
             (Store::Local(store), _) => store.leadership(),
+            (Store::Fdb(store), key) => store.leadership(key, candidate),
             #[cfg(test)]
             (Store::Faulty(store), key) => store.leadership(key, candidate),
         }
@@ -397,6 +409,7 @@ impl Store {
         match self {
             Store::Memory(store) => store.is_shared(),
             Store::Local(_) => false,
+            Store::Fdb(_) => true,
             #[cfg(test)]
             Store::Faulty(store) => store.is_shared(),
         }
@@ -407,6 +420,7 @@ impl Store {
         match self {
             Store::Memory(store) => store.limits(),
             Store::Local(store) => store.limits(),
+            Store::Fdb(store) => store.limits(),
             #[cfg(test)]
             Store::Faulty(store) => store.limits(),
         }
@@ -417,6 +431,7 @@ impl Store {
         match (self, prefix) {
             (Store::Memory(store), _) => store.usage(),
             (Store::Local(store), _) => store.usage(),
+            (Store::Fdb(store), prefix) => store.usage(prefix).await,
             #[cfg(test)]
             (Store::Faulty(store), prefix) => Box::pin(store.usage(prefix)).await,
         }
@@ -425,7 +440,8 @@ impl Store {
     /// Gives space freed by clears back, while reads and writes go on.
     pub async fn reclaim(&self) -> Result<(), StoreError> {
         match self {
-            Store::Memory(_) => Ok(()),
+            // FoundationDB gives space back by itself.
+            Store::Memory(_) | Store::Fdb(_) => Ok(()),
             Store::Local(store) => store.reclaim().await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.reclaim()).await,
@@ -440,6 +456,7 @@ impl Store {
                 Ok(())
             }
             Store::Local(store) => store.close().await,
+            Store::Fdb(store) => store.close().await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.close()).await,
         }
@@ -447,6 +464,10 @@ impl Store {
 
     /// The key prefix that belongs to the instance `name` alone, made on first use.
     pub async fn instance_prefix(&self, name: &str) -> Result<Bytes, StoreError> {
-        directory::prefix(self, name).await
+        directory::check_name(name)?;
+        match self {
+            Store::Fdb(store) => store.instance_prefix(name).await,
+            store => directory::prefix(store, name).await,
+        }
     }
 }

@@ -1,0 +1,400 @@
+//! A store in FoundationDB: any number of servers over one cluster.
+//!
+//! - `network`: the client library, found at run time, and its one thread.
+//! - `fault`: FoundationDB's errors as the contract's.
+//! - `view`: a snapshot is a read-only transaction, which lives five seconds.
+//! - `guards`: why a commit seldom has to read its guard again.
+//! - `notices`: wake-ups by FoundationDB's watches.
+//! - `election`: who does the jobs that one server must do, by a record with a beat.
+//!
+//! Each instance is a directory `("kvtool", NAME)` of FoundationDB's directory layer.
+
+mod election;
+mod fault;
+mod guards;
+mod network;
+mod notices;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use super::{
+    ApplyError, Batch, Consistency, Leadership, Limits, Op, StoreError, Usage, closed,
+};
+use bytes::Bytes;
+use fault::Outcome;
+use foundationdb::directory::{Directory, DirectoryError, DirectoryLayer};
+use foundationdb::options::{ConflictRangeType, DatabaseOption, TransactionOption};
+use foundationdb::{Database, FdbError, Transaction};
+use futures_util::future::BoxFuture;
+use guards::Guards;
+use notices::Notices;
+use parking_lot::Mutex;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
+use tokio::sync::watch;
+pub use view::FdbView;
+
+/// FoundationDB takes keys of 10,000 bytes, values of 100,000 and transactions of 10,000,000;
+/// the last counts keys several times, as conflict ranges.
+const LIMITS: Limits = Limits {
+    batch_bytes: 8_000_000,
+    key_bytes: 9_999,
+    value_bytes: 100_000,
+};
+
+/// The directory that holds the directories of all instances.
+const ROOT: &str = "kvtool";
+/// Longest wait for the first answer of a cluster.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a read or a commit. Longer than a view lives, shorter than etcd's clients wait.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(6);
+/// How old a version may be that serves reads which may lag.
+const LAG_MAX: Duration = Duration::from_secs(1);
+/// Tries of a commit that FoundationDB has put off.
+const LATER_MAX: u32 = 20;
+/// Tries to make the directory of an instance.
+const DIRECTORY_ATTEMPTS: u32 = 20;
+
+/// How to reach a cluster. What these mean, FoundationDB's own tools say.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The client library; without one, what the system's loader finds.
+    pub library: Option<PathBuf>,
+    /// The cluster file; without one, FoundationDB's default.
+    pub cluster_file: Option<PathBuf>,
+    /// A connection string, `DESCRIPTION:ID@HOST:PORT,...`, in place of a cluster file.
+    pub connection_string: Option<String>,
+    /// TLS towards the cluster.
+    pub tls: Tls,
+    /// Where the client library writes its traces; without one it writes none.
+    pub trace_dir: Option<PathBuf>,
+    /// Client libraries of other versions, for clusters that are being upgraded.
+    pub external_client_dir: Option<PathBuf>,
+    /// The transaction tag, for the cluster's quotas.
+    pub tag: Option<String>,
+    /// Gives way to other work on the cluster.
+    pub batch_priority: bool,
+}
+
+/// Files and rules of TLS towards a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// The certificate of this server.
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key.
+    pub key_file: Option<PathBuf>,
+    /// The authorities that sign the cluster's certificates.
+    pub ca_file: Option<PathBuf>,
+    /// The password of the private key.
+    pub password: Option<String>,
+    /// FoundationDB's rule for the certificates of peers.
+    pub verify_peers: Option<String>,
+}
+
+/// A store in FoundationDB. Cheap to clone; clones are the same store.
+#[derive(Clone)]
+pub struct Fdb(Arc<Shared>);
+
+struct Shared {
+    database: Database,
+    tag: Option<String>,
+    batch_priority: bool,
+    guards: Guards,
+    notices: Notices,
+    elections: election::Elections,
+    newest: Mutex<Option<Newest>>,
+    closed: AtomicBool,
+    /// Kept while the client may read it.
+    _connection: Option<NamedTempFile>,
+}
+
+/// The newest version that this process knows of.
+struct Newest {
+    version: i64,
+    at: Instant,
+}
+
+impl Shared {
+    fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Fatal(closed()));
+        }
+        Ok(())
+    }
+
+    fn transaction(&self) -> Result<Transaction, StoreError> {
+        self.check_open()?;
+        self.new_transaction().map_err(fault::read)
+    }
+
+    fn new_transaction(&self) -> Result<Transaction, FdbError> {
+        let transaction = self.database.create_trx()?;
+        if let Some(tag) = &self.tag {
+            transaction.set_option(TransactionOption::AutoThrottleTag(tag.clone()))?;
+        }
+        if self.batch_priority {
+            transaction.set_option(TransactionOption::PriorityBatch)?;
+        }
+        Ok(transaction)
+    }
+
+    fn note_version(&self, version: i64) {
+        let mut newest = self.newest.lock();
+        if newest.as_ref().is_none_or(|known| known.version < version) {
+            let at = Instant::now();
+            *newest = Some(Newest { version, at });
+        }
+    }
+
+    fn lagging_version(&self) -> Option<i64> {
+        let newest = self.newest.lock();
+        let newest = newest.as_ref().filter(|known| known.at.elapsed() < LAG_MAX)?;
+        Some(newest.version)
+    }
+
+    /// Commits a batch once; the version it has.
+    async fn commit(&self, batch: &Batch, known: Option<i64>) -> Result<i64, ApplyError> {
+        let mut transaction = self.new_transaction().map_err(refused)?;
+        for _ in 0..LATER_MAX {
+            let error = match self.prepare(&transaction, batch, known).await {
+                Ok(true) => match transaction.commit().await {
+                    Ok(committed) => return committed.committed_version().map_err(refused),
+                    Err(failed) => {
+                        let error = *failed;
+                        match fault::commit(error) {
+                            Outcome::Answer(answer) => return Err(answer),
+                            Outcome::Later => {}
+                        }
+                        // FoundationDB's pause, before it is asked again.
+                        transaction = failed.on_error().await.map_err(refused)?;
+                        continue;
+                    }
+                },
+                Ok(false) => return Err(ApplyError::Conflict),
+                Err(error) => error,
+            };
+            // A read failed, so nothing was written.
+            if !error.is_retryable() || error.code() == fault::TIMED_OUT {
+                return Err(refused(error));
+            }
+            transaction = transaction.on_error(error).await.map_err(refused)?;
+        }
+        Err(ApplyError::Conflict)
+    }
+
+    /// Fills a transaction; `false` when the guard does not hold.
+    async fn prepare(
+        &self,
+        transaction: &Transaction,
+        batch: &Batch,
+        known: Option<i64>,
+    ) -> Result<bool, FdbError> {
+        if let Some(guard) = &batch.guard {
+            if let Some(version) = known {
+                transaction.set_read_version(version);
+                let after = [&guard.key, b"\0".as_slice()].concat();
+                transaction.add_conflict_range(&guard.key, &after, ConflictRangeType::Read)?;
+            } else {
+                let held = transaction.get(&guard.key, false).await?;
+                if held.as_deref() != guard.expected.as_deref() {
+                    return Ok(false);
+                }
+            }
+        }
+        for op in &batch.ops {
+            match op {
+                Op::Set(key, value) => transaction.set(key, value),
+                Op::Clear(key) => transaction.clear(key),
+                Op::ClearRange(start, end) if start < end => transaction.clear_range(start, end),
+                Op::ClearRange(..) => {}
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Of a batch that was certainly not written.
+fn refused(error: FdbError) -> ApplyError {
+    match fault::read(error) {
+        StoreError::ViewExpired | StoreError::Unavailable(_) => ApplyError::Conflict,
+        StoreError::Fatal(sentence) | StoreError::Unreadable(sentence) => {
+            ApplyError::Fatal(sentence)
+        }
+    }
+}
+
+impl Fdb {
+    /// Loads the client library and connects to a cluster. The options that concern the library
+    /// and TLS are those of the first call in the process.
+    ///
+    /// Fails with one sentence when there is no library or it is too old, when there is no
+    /// cluster file, and when the cluster does not answer.
+    pub async fn open(options: &Options) -> Result<Self, StoreError> {
+        network::start(options)?;
+        let connection = match &options.connection_string {
+            Some(connection) => Some(connection_file(connection)?),
+            None => None,
+        };
+        let cluster_file = match &connection {
+            Some(file) => Some(file.path()),
+            None => options.cluster_file.as_deref(),
+        };
+        let failed = |error| fault::open(error, cluster_file);
+        let path = cluster_file.map(|path| path.to_string_lossy());
+        let database = Database::new(path.as_deref()).map_err(failed)?;
+        let milliseconds = TRANSACTION_TIMEOUT.as_millis() as i32;
+        let wanted = [
+            DatabaseOption::TransactionTimeout(milliseconds),
+            DatabaseOption::SnapshotRywDisable,
+        ];
+        for option in wanted {
+            database.set_option(option).map_err(failed)?;
+        }
+        let first = database.create_trx().map_err(failed)?;
+        match tokio::time::timeout(OPEN_TIMEOUT, first.get_read_version()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if !error.is_retryable() => return Err(failed(error)),
+            Ok(Err(_)) | Err(_) => return Err(fault::unreachable(cluster_file, OPEN_TIMEOUT)),
+        }
+        Ok(Self(Arc::new(Shared {
+            database,
+            tag: options.tag.clone(),
+            batch_priority: options.batch_priority,
+            guards: Guards::default(),
+            notices: Notices::default(),
+            elections: election::Elections::default(),
+            newest: Mutex::new(None),
+            closed: AtomicBool::new(false),
+            _connection: connection,
+        })))
+    }
+
+    /// A snapshot: at a fresh version, or at the newest that this process knows of.
+    pub async fn view(&self, consistency: Consistency) -> Result<FdbView, StoreError> {
+        let transaction = self.0.transaction()?;
+        let version = match (consistency, self.0.lagging_version()) {
+            (Consistency::Serializable, Some(version)) => {
+                transaction.set_read_version(version);
+                version
+            }
+            _ => {
+                let version = transaction.get_read_version().await.map_err(fault::read)?;
+                self.0.note_version(version);
+                version
+            }
+        };
+        Ok(FdbView::new(self.0.clone(), transaction, version))
+    }
+
+    /// Applies a batch in one transaction.
+    pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
+        self.0
+            .check_open()
+            .map_err(|_| ApplyError::Fatal(closed()))?;
+        LIMITS.check(&batch)?;
+        let guard = batch.guard.as_ref();
+        let known = guard.and_then(|guard| self.0.guards.version_of(guard));
+        let version = self.0.commit(&batch, known).await?;
+        if let Some(guard) = guard {
+            let last = batch.ops.iter().rev().find_map(|op| match op {
+                Op::Set(key, value) if *key == guard.key => Some(Some(value.clone())),
+                Op::Clear(key) if *key == guard.key => Some(None),
+                _ => None,
+            });
+            if let Some(value) = last {
+                self.0.guards.seen(&guard.key, &value, version);
+            }
+        }
+        self.0.note_version(version);
+        Ok(())
+    }
+
+    /// Completes when the key's value may have changed, by whichever server.
+    pub fn changed(&self, key: &[u8]) -> BoxFuture<'static, ()> {
+        self.0.notices.next(&self.0, key)
+    }
+
+    /// Stands for election; the record is kept under `key`.
+    pub fn leadership(&self, key: &Bytes, candidate: u64) -> watch::Receiver<Leadership> {
+        self.0.elections.stand(self, key, candidate)
+    }
+
+    /// What a batch may hold.
+    pub fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    /// What FoundationDB estimates that the keys with a prefix take, before replication. It
+    /// samples, so a few keys count nothing.
+    pub async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
+        let transaction = self.0.transaction()?;
+        let end = [prefix, [0xff; 1].as_slice()].concat();
+        let bytes = transaction.get_estimated_range_size_bytes(prefix, &end).await;
+        let bytes = bytes.map_err(fault::read)?.unsigned_abs();
+        Ok(Usage {
+            allocated_bytes: bytes,
+            live_bytes: bytes,
+        })
+    }
+
+    /// The prefix of the directory `("kvtool", name)`, which is made on first use.
+    pub async fn instance_prefix(&self, name: &str) -> Result<Bytes, StoreError> {
+        let path = [ROOT.to_owned(), name.to_owned()];
+        let mut transaction = self.0.transaction()?;
+        for _ in 0..DIRECTORY_ATTEMPTS {
+            let made = DirectoryLayer::default()
+                .create_or_open(&transaction, &path, None, None)
+                .await;
+            let error = match made {
+                Ok(directory) => {
+                    let prefix = directory.bytes().map(Bytes::copy_from_slice);
+                    let prefix = prefix.map_err(|error| refused_directory(&error))?;
+                    // Also when it was only opened: then there is nothing to commit.
+                    match transaction.commit().await {
+                        Ok(_) => return Ok(prefix),
+                        Err(failed) => {
+                            let error = *failed;
+                            transaction = failed.on_error().await.map_err(|_| fault::read(error))?;
+                            continue;
+                        }
+                    }
+                }
+                Err(DirectoryError::FdbError(error)) => error,
+                Err(error) => return Err(refused_directory(&error)),
+            };
+            transaction = transaction.on_error(error).await.map_err(fault::read)?;
+        }
+        Err(StoreError::Unavailable(
+            format!("no directory for instance {name} in {DIRECTORY_ATTEMPTS} attempts").into(),
+        ))
+    }
+
+    /// Gives up leaderships and ends; further calls answer `Fatal`.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.0.check_open()?;
+        self.0.elections.resign(self).await;
+        self.0.closed.store(true, Ordering::Release);
+        self.0.notices.end();
+        Ok(())
+    }
+}
+
+fn refused_directory(error: &DirectoryError) -> StoreError {
+    StoreError::Fatal(format!("FoundationDB's directory of instances: {error:?}").into())
+}
+
+/// A cluster file for a connection string; it goes with the store.
+fn connection_file(connection: &str) -> Result<NamedTempFile, StoreError> {
+    let written = NamedTempFile::with_prefix("kvtool-fdb-").and_then(|mut file| {
+        writeln!(file, "{connection}")?;
+        Ok(file)
+    });
+    written.map_err(|error| {
+        StoreError::Fatal(format!("cannot write a temporary cluster file: {error}").into())
+    })
+}

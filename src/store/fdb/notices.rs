@@ -1,0 +1,106 @@
+//! Wake-ups when a key changes, by whichever server.
+//!
+//! One task for each key that is waited for holds a FoundationDB watch, and compares the value
+//! each time it looks. FoundationDB bounds the watches of a client and may lose one; so it looks
+//! now and then by itself.
+
+use super::{Shared, fault};
+use crate::store::StoreError;
+use bytes::Bytes;
+use foundationdb::FdbResult;
+use foundationdb::options::TransactionOption;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a change can go unnoticed if FoundationDB forgets a watch.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Pause after a look that failed.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The keys that are waited for.
+#[derive(Default)]
+pub(super) struct Notices(Mutex<HashMap<Bytes, watch::Sender<()>>>);
+
+impl Notices {
+    /// Completes at the first change that is noticed after this call, or when the store ends.
+    pub(super) fn next(&self, shared: &Arc<Shared>, key: &[u8]) -> BoxFuture<'static, ()> {
+        let mut keys = self.0.lock();
+        let mut receiver = match keys.get(key) {
+            Some(sender) => sender.subscribe(),
+            None => {
+                let (sender, receiver) = watch::channel(());
+                let key = Bytes::copy_from_slice(key);
+                keys.insert(key.clone(), sender.clone());
+                tokio::spawn(follow(Arc::downgrade(shared), key, sender));
+                receiver
+            }
+        };
+        Box::pin(async move {
+            // An error is the end of the store, which waiters must notice as well.
+            let _ = receiver.changed().await;
+        })
+    }
+
+    /// Wakes all who wait.
+    pub(super) fn end(&self) {
+        self.0.lock().clear();
+    }
+
+    /// Forgets a key that nobody waits for any more.
+    fn forget(&self, key: &Bytes) -> bool {
+        let mut keys = self.0.lock();
+        let unused = keys.get(key).is_none_or(|sender| sender.receiver_count() == 0);
+        if unused {
+            keys.remove(key);
+        }
+        unused
+    }
+}
+
+/// Tells of changes until the store ends or nobody waits.
+async fn follow(shared: Weak<Shared>, key: Bytes, sender: watch::Sender<()>) {
+    let mut last = None;
+    loop {
+        let Some(strong) = shared.upgrade() else { return };
+        if strong.check_open().is_err() || strong.notices.forget(&key) {
+            return;
+        }
+        let looked = look(&strong, &key).await;
+        drop(strong);
+        match looked {
+            Ok((value, changed)) => {
+                // The first value is news to those who asked before it was read.
+                if last.as_ref() != Some(&value) {
+                    last = Some(value);
+                    sender.send_replace(());
+                }
+                // Whether the watch fired, failed or was forgotten: the next look tells.
+                let _ = tokio::time::timeout(POLL_INTERVAL, changed).await;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot watch a key");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
+    }
+}
+
+type Look = (Option<Bytes>, BoxFuture<'static, FdbResult<()>>);
+
+/// The value of a key, and its next change.
+async fn look(shared: &Shared, key: &[u8]) -> Result<Look, StoreError> {
+    let transaction = shared.transaction()?;
+    let value = transaction.get(key, true).await.map_err(fault::read)?;
+    let value = value.map(|value| Bytes::copy_from_slice(&value));
+    // The watch outlives its transaction, and must not end with its time limit.
+    let changed = transaction.watch(key);
+    let unlimited = TransactionOption::Timeout(0);
+    transaction.set_option(unlimited).map_err(fault::read)?;
+    let committed = transaction.commit().await;
+    committed.map_err(|failed| fault::read(*failed))?;
+    Ok((value, Box::pin(changed)))
+}
