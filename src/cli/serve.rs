@@ -7,7 +7,7 @@ use crate::api::server::{self, Identity};
 use crate::api::tls;
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::Instance;
-use crate::store::{Store, local::Local, memory::Memory};
+use crate::store::{Store, fdb::Fdb, local::Local, memory::Memory};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -142,6 +142,12 @@ fn read_certificates(files: &TlsFiles) -> Result<TlsAcceptor> {
 async fn open_store(home: Home) -> Result<Store> {
     let path = match home {
         Home::Memory => return Ok(Store::Memory(Memory::new())),
+        Home::Fdb(options) => {
+            let opened = Fdb::open(&options).await.map_err(Error::from);
+            return Ok(Store::Fdb(
+                opened.context("cannot open the FoundationDB store")?,
+            ));
+        }
         Home::Local(path) => path,
     };
     let opened = tokio::task::spawn_blocking(move || {

@@ -15,6 +15,7 @@ use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
 use crate::api::server::Limits;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
+use crate::store::fdb;
 use layers::{Setting, Source};
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -34,6 +35,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
 pub enum Home {
     /// A directory of this machine.
     Local(PathBuf),
+    /// A FoundationDB cluster.
+    Fdb(fdb::Options),
     /// This process's memory.
     Memory,
 }
@@ -197,14 +200,56 @@ fn log_level(text: &str) -> Result<tracing::Level, &'static str> {
 
 fn home(layers: &Layers) -> Result<Home, UsageError> {
     let directory = layers.get("data-dir");
-    match layers.get("store").text.as_str() {
-        "local" => parse(directory, filled).map(|path| Home::Local(path.into())),
-        "memory" if directory.source != Source::Default => {
-            Err(directory.refuse("the store memory has no directory, so leave this out"))
-        }
-        "memory" => Ok(Home::Memory),
-        _ => Err(layers.get("store").refuse("the store is local or memory")),
+    let store = layers.get("store");
+    if store.text != "local" && directory.source != Source::Default {
+        let problem = format!(
+            "the store {} has no directory, so leave this out",
+            store.text
+        );
+        return Err(directory.refuse(problem));
     }
+    if store.text != "fdb"
+        && let Some(setting) = layers.flag("fdb-")
+    {
+        return Err(setting.refuse("this is for --store fdb: add that, or leave this out"));
+    }
+    match store.text.as_str() {
+        "local" => parse(directory, filled).map(|path| Home::Local(path.into())),
+        "fdb" => foundationdb(layers).map(Home::Fdb),
+        "memory" => Ok(Home::Memory),
+        _ => Err(store.refuse("the store is local, fdb or memory")),
+    }
+}
+
+fn foundationdb(layers: &Layers) -> Result<fdb::Options, UsageError> {
+    let text = |key| Some(layers.get(key).text.clone()).filter(|text| !text.is_empty());
+    let path = |key| text(key).map(PathBuf::from);
+    let connection_string = text("fdb-connection-string");
+    let cluster_file = path("fdb-cluster-file");
+    if connection_string.is_some() && cluster_file.is_some() {
+        return Err(layers
+            .get("fdb-connection-string")
+            .refuse("a cluster file says the same: leave one of them out"));
+    }
+    Ok(fdb::Options {
+        library: path("fdb-client-library"),
+        cluster_file,
+        connection_string,
+        tls: fdb::Tls {
+            certificate_file: path("fdb-tls-certificate-file"),
+            key_file: path("fdb-tls-key-file"),
+            ca_file: path("fdb-tls-ca-file"),
+            verify_peers: text("fdb-tls-verify-peers"),
+        },
+        trace_dir: path("fdb-trace-dir"),
+        external_client_dir: path("fdb-external-client-dir"),
+        tag: text("fdb-transaction-tag"),
+        batch_priority: parse(layers.get("fdb-priority"), |priority| match priority {
+            "default" => Ok(false),
+            "batch" => Ok(true),
+            _ => Err("the priority is default or batch"),
+        })?,
+    })
 }
 
 fn listen_urls(setting: &Setting) -> Result<Vec<HostUrl>, UsageError> {
@@ -368,6 +413,16 @@ mod tests {
             (&["--trusted-ca-file", "a"], "nothing would be encrypted"),
             (&["--client-cert-auth"], "--trusted-ca-file"),
             (&["--store", "memory", "--data-dir", "d"], "leave this out"),
+            (&["--store", "fdb", "--data-dir", "d"], "leave this out"),
+            (&["--fdb-cluster-file", "f"], "this is for --store fdb"),
+            (
+                &[
+                    "--store=fdb",
+                    "--fdb-cluster-file=f",
+                    "--fdb-connection-string=a:b@c:1",
+                ],
+                "leave one of them out",
+            ),
         ] {
             let error = settings(args).unwrap_err().to_string();
             assert!(error.contains(sentence), "{args:?}: {error}");
@@ -379,7 +434,7 @@ mod tests {
         for (name, sentence) in [
             (
                 "KVTOOL_STORE",
-                "KVTOOL_STORE=bad: the store is local or memory",
+                "KVTOOL_STORE=bad: the store is local, fdb or memory",
             ),
             ("KVTOOL_LOG_LEVEL", "the log level is"),
             ("KVTOOL_LOG_FORMAT", "the log format is"),

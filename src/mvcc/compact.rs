@@ -123,6 +123,7 @@ pub async fn delete_forever(
     mut states: watch::Receiver<State>,
     progress: watch::Sender<i64>,
 ) {
+    let mut leadership = store.leadership(&layout.meta("leader"), 1);
     loop {
         let target = states.borrow_and_update().compacted;
         if leadership.borrow_and_update().is_leader && *progress.borrow() < target {
@@ -245,6 +246,7 @@ pub async fn compact_automatically(
         }
     };
     let mut ticks = tokio::time::interval(interval);
+    let leadership = store.leadership(&Bytes::new(), 1);
     loop {
         ticks.tick().await;
         let state = *states.borrow();

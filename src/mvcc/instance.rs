@@ -161,7 +161,7 @@ impl Instance {
             )),
         ];
         let inner = Inner {
-            leadership: store.leadership(),
+            leadership: store.leadership(&layout.meta("leader"), 1),
             store,
             layout,
             options,
@@ -511,7 +511,7 @@ impl Instance {
             header: self.header_at(state.revision),
             leadership,
             applied_index: self.inner.applied.load(Ordering::Relaxed),
-            usage: self.inner.store.usage().await?,
+            usage: self.inner.store.usage(&Bytes::new()).await?,
             alarms: self.alarms(&view).await?,
         })
     }
@@ -639,7 +639,11 @@ async fn collect_orphans_forever(store: Store, layout: Layout, writer: u64) {
     let mut ticks = tokio::time::interval(ORPHAN_INTERVAL);
     loop {
         ticks.tick().await;
-        if !store.leadership().borrow().is_leader {
+        if !store
+            .leadership(&layout.meta("leader"), 1)
+            .borrow()
+            .is_leader
+        {
             continue;
         }
         match blob::collect_orphans(&store, &layout, id, clock::now_ms()).await {

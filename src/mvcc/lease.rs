@@ -176,6 +176,7 @@ pub async fn expire_forever(
     sequencer: Handle,
     mut granted: HintsReceiver,
 ) {
+    let mut leadership = store.leadership(&layout.meta("leader"), 1);
     loop {
         while !leadership.borrow_and_update().is_leader {
             if leadership.changed().await.is_err() {

@@ -9,6 +9,8 @@
 //!
 //! Each instance is a directory `("kvtool", NAME)` of FoundationDB's directory layer.
 
+#[cfg(test)]
+pub(in crate::store) mod cluster;
 mod election;
 mod fault;
 mod guards;
@@ -18,9 +20,7 @@ mod notices;
 mod tests;
 mod view;
 
-use super::{
-    ApplyError, Batch, Consistency, Leadership, Limits, Op, StoreError, Usage, closed,
-};
+use super::{ApplyError, Batch, Consistency, Leadership, Limits, Op, StoreError, Usage, closed};
 use bytes::Bytes;
 use fault::Outcome;
 use foundationdb::directory::{Directory, DirectoryError, DirectoryLayer};
@@ -61,7 +61,7 @@ const LATER_MAX: u32 = 20;
 const DIRECTORY_ATTEMPTS: u32 = 20;
 
 /// How to reach a cluster. What these mean, FoundationDB's own tools say.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// The client library; without one, what the system's loader finds.
     pub library: Option<PathBuf>,
@@ -81,8 +81,9 @@ pub struct Options {
     pub batch_priority: bool,
 }
 
-/// Files and rules of TLS towards a cluster.
-#[derive(Debug, Clone, Default)]
+/// Files and rules of TLS towards a cluster. The client library finds the password of a key in
+/// `FDB_TLS_PASSWORD`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
     /// The certificate of this server.
     pub certificate_file: Option<PathBuf>,
@@ -90,8 +91,6 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
     /// The authorities that sign the cluster's certificates.
     pub ca_file: Option<PathBuf>,
-    /// The password of the private key.
-    pub password: Option<String>,
     /// FoundationDB's rule for the certificates of peers.
     pub verify_peers: Option<String>,
 }
@@ -153,7 +152,9 @@ impl Shared {
 
     fn lagging_version(&self) -> Option<i64> {
         let newest = self.newest.lock();
-        let newest = newest.as_ref().filter(|known| known.at.elapsed() < LAG_MAX)?;
+        let newest = newest
+            .as_ref()
+            .filter(|known| known.at.elapsed() < LAG_MAX)?;
         Some(newest.version)
     }
 
@@ -334,7 +335,9 @@ impl Fdb {
     pub async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
         let transaction = self.0.transaction()?;
         let end = [prefix, [0xff; 1].as_slice()].concat();
-        let bytes = transaction.get_estimated_range_size_bytes(prefix, &end).await;
+        let bytes = transaction
+            .get_estimated_range_size_bytes(prefix, &end)
+            .await;
         let bytes = bytes.map_err(fault::read)?.unsigned_abs();
         Ok(Usage {
             allocated_bytes: bytes,
@@ -359,7 +362,8 @@ impl Fdb {
                         Ok(_) => return Ok(prefix),
                         Err(failed) => {
                             let error = *failed;
-                            transaction = failed.on_error().await.map_err(|_| fault::read(error))?;
+                            transaction =
+                                failed.on_error().await.map_err(|_| fault::read(error))?;
                             continue;
                         }
                     }

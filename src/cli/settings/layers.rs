@@ -89,6 +89,12 @@ impl Layers {
         }
     }
 
+    /// A setting whose key begins like this and that was given by a flag.
+    pub(super) fn flag(&self, prefix: &str) -> Option<&Setting> {
+        let mut settings = self.0.iter();
+        settings.find(|setting| setting.key.starts_with(prefix) && setting.source == Source::Flag)
+    }
+
     /// All settings as a config file that says where each came from.
     pub fn to_yaml(&self) -> String {
         let mut yaml = String::new();

@@ -15,8 +15,9 @@ pub struct RawSettings {
     /// Directory the data lives in [default: ./kvtool.data]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     data_dir: Option<String>,
-    /// Home of the data: a directory of this machine, or this process's memory [default: local]
-    #[arg(long, value_parser = ["local", "memory"])]
+    /// Home of the data: a directory of this machine, a FoundationDB cluster, or this process's
+    /// memory [default: local]
+    #[arg(long, value_parser = ["local", "fdb", "memory"])]
     store: Option<String>,
     /// Keyspace to serve: one store holds many that cannot see each other [default: default]
     #[arg(long, value_name = "NAME")]
@@ -58,6 +59,42 @@ pub struct RawSettings {
         help_heading = "TLS"
     )]
     client_cert_auth: Option<String>,
+
+    /// Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
+    fdb_cluster_file: Option<String>,
+    /// Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...
+    #[arg(long, value_name = "STRING", help_heading = "FoundationDB")]
+    fdb_connection_string: Option<String>,
+    /// Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
+    fdb_client_library: Option<String>,
+    /// Client libraries of other versions, used when the cluster is of theirs
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, help_heading = "FoundationDB")]
+    fdb_external_client_dir: Option<String>,
+    /// Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
+    fdb_tls_certificate_file: Option<String>,
+    /// Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD
+    /// [default: FDB_TLS_KEY_FILE]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
+    fdb_tls_key_file: Option<String>,
+    /// Authorities that sign the cluster's certificates, PEM [default: FDB_TLS_CA_FILE]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
+    fdb_tls_ca_file: Option<String>,
+    /// What the cluster's certificates must say, as FoundationDB's tools take it
+    /// [default: FDB_TLS_VERIFY_PEERS]
+    #[arg(long, value_name = "RULE", help_heading = "FoundationDB")]
+    fdb_tls_verify_peers: Option<String>,
+    /// Directory for the client library's traces [default: none are written]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, help_heading = "FoundationDB")]
+    fdb_trace_dir: Option<String>,
+    /// Tag of all transactions, for the cluster's quotas
+    #[arg(long, value_name = "TAG", help_heading = "FoundationDB")]
+    fdb_transaction_tag: Option<String>,
+    /// Priority of all transactions; batch gives way to other work [default: default]
+    #[arg(long, value_parser = ["default", "batch"], help_heading = "FoundationDB")]
+    fdb_priority: Option<String>,
 
     /// Largest request, in bytes [default: 1572864]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
@@ -111,6 +148,17 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("key-file", ""),
     ("trusted-ca-file", ""),
     ("client-cert-auth", "false"),
+    ("fdb-cluster-file", ""),
+    ("fdb-connection-string", ""),
+    ("fdb-client-library", ""),
+    ("fdb-external-client-dir", ""),
+    ("fdb-tls-certificate-file", ""),
+    ("fdb-tls-key-file", ""),
+    ("fdb-tls-ca-file", ""),
+    ("fdb-tls-verify-peers", ""),
+    ("fdb-trace-dir", ""),
+    ("fdb-transaction-tag", ""),
+    ("fdb-priority", "default"),
     ("max-request-bytes", "1572864"),
     ("max-txn-ops", "128"),
     ("max-concurrent-streams", "4294967295"),

@@ -88,7 +88,9 @@ impl Record {
 
     fn decode(mut record: Bytes) -> Result<Self, StoreError> {
         if record.len() != 24 {
-            return Err(StoreError::Unreadable("the leader's record is damaged".into()));
+            return Err(StoreError::Unreadable(
+                "the leader's record is damaged".into(),
+            ));
         }
         Ok(Self {
             term: record.get_u64(),
@@ -116,7 +118,9 @@ impl Candidacy {
                 _ = beats.tick() => {}
                 () = sender.closed() => return,
             }
-            let Some(store) = store.upgrade().map(Fdb) else { return };
+            let Some(store) = store.upgrade().map(Fdb) else {
+                return;
+            };
             match tokio::time::timeout(TENURE, self.turn(&store)).await {
                 Ok(Ok(leadership)) => publish(&sender, leadership),
                 Ok(Err(StoreError::Fatal(_))) => return,
@@ -140,12 +144,16 @@ impl Candidacy {
         }
         let since = self.seen.map_or(begin, |(_, since)| since);
         // A term is taken once, so it tells our own beats, also one whose outcome was unknown.
-        let leads = self.own.zip(record).is_some_and(|(own, record)| {
-            (own.term, own.leader) == (record.term, record.leader)
-        });
+        let leads = self
+            .own
+            .zip(record)
+            .is_some_and(|(own, record)| (own.term, own.leader) == (record.term, record.leader));
         let is_vacant = record.is_none_or(|record| record.leader == 0);
         let next = match record {
-            Some(record) if leads => Record { beat: record.beat + 1, ..record },
+            Some(record) if leads => Record {
+                beat: record.beat + 1,
+                ..record
+            },
             _ if is_vacant || begin.duration_since(since) > PATIENCE => Record {
                 term: record.map_or(0, |record| record.term) + 1,
                 leader: self.candidate,
@@ -210,7 +218,9 @@ async fn write(
 
 async fn vacate(store: &Fdb, key: &Bytes) -> Result<(), StoreError> {
     let view = store.view(Consistency::Linearizable).await?;
-    let Some(stored) = view.get(key).await? else { return Ok(()) };
+    let Some(stored) = view.get(key).await? else {
+        return Ok(());
+    };
     let record = Record {
         leader: 0,
         ..Record::decode(stored.clone())?

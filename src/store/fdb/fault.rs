@@ -23,11 +23,6 @@ const TRANSACTION_TOO_LARGE: i32 = 2101;
 const KEY_TOO_LARGE: i32 = 2102;
 const VALUE_TOO_LARGE: i32 = 2103;
 
-/// Whether a read version has become too old to commit or read at.
-pub(super) fn is_too_old(error: FdbError) -> bool {
-    error.code() == TOO_OLD
-}
-
 /// Of a read.
 pub(super) fn read(error: FdbError) -> StoreError {
     match error.code() {

@@ -48,7 +48,9 @@ pub(super) fn start(options: &Options) -> Result<(), StoreError> {
     let version = newest.min(FDB_API_VERSION as i32);
     let refused = |what: &'static str| {
         move |error: foundationdb::FdbError| {
-            fatal(format!("FoundationDB's client library refuses {what}: {error}"))
+            fatal(format!(
+                "FoundationDB's client library refuses {what}: {error}"
+            ))
         }
     };
     let mut builder = FdbApiBuilder::default()
@@ -69,26 +71,42 @@ pub(super) fn start(options: &Options) -> Result<(), StoreError> {
 
 fn network_options(options: &Options) -> Vec<(&'static str, NetworkOption)> {
     let path = |path: &Option<std::path::PathBuf>| {
-        path.as_ref().map(|path| path.to_string_lossy().into_owned())
+        path.as_ref()
+            .map(|path| path.to_string_lossy().into_owned())
     };
     let tls = &options.tls;
     let named = [
-        ("the TLS certificate", path(&tls.certificate_file).map(NetworkOption::TLSCertPath)),
-        ("the TLS key", path(&tls.key_file).map(NetworkOption::TLSKeyPath)),
-        ("the TLS authorities", path(&tls.ca_file).map(NetworkOption::TLSCaPath)),
-        ("the TLS password", tls.password.clone().map(NetworkOption::TLSPassword)),
+        (
+            "the TLS certificate",
+            path(&tls.certificate_file).map(NetworkOption::TLSCertPath),
+        ),
+        (
+            "the TLS key",
+            path(&tls.key_file).map(NetworkOption::TLSKeyPath),
+        ),
+        (
+            "the TLS authorities",
+            path(&tls.ca_file).map(NetworkOption::TLSCaPath),
+        ),
         (
             "the TLS verification rule",
-            tls.verify_peers.clone().map(|rule| NetworkOption::TLSVerifyPeers(rule.into_bytes())),
+            tls.verify_peers
+                .clone()
+                .map(|rule| NetworkOption::TLSVerifyPeers(rule.into_bytes())),
         ),
-        ("the trace directory", path(&options.trace_dir).map(NetworkOption::TraceEnable)),
+        (
+            "the trace directory",
+            path(&options.trace_dir).map(NetworkOption::TraceEnable),
+        ),
         (
             "the directory of external clients",
             path(&options.external_client_dir).map(NetworkOption::ExternalClientDirectory),
         ),
     ];
     let given = named.into_iter();
-    given.filter_map(|(what, option)| Some((what, option?))).collect()
+    given
+        .filter_map(|(what, option)| Some((what, option?)))
+        .collect()
 }
 
 fn fatal(sentence: String) -> StoreError {

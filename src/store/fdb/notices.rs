@@ -53,7 +53,9 @@ impl Notices {
     /// Forgets a key that nobody waits for any more.
     fn forget(&self, key: &Bytes) -> bool {
         let mut keys = self.0.lock();
-        let unused = keys.get(key).is_none_or(|sender| sender.receiver_count() == 0);
+        let unused = keys
+            .get(key)
+            .is_none_or(|sender| sender.receiver_count() == 0);
         if unused {
             keys.remove(key);
         }
@@ -65,7 +67,9 @@ impl Notices {
 async fn follow(shared: Weak<Shared>, key: Bytes, sender: watch::Sender<()>) {
     let mut last = None;
     loop {
-        let Some(strong) = shared.upgrade() else { return };
+        let Some(strong) = shared.upgrade() else {
+            return;
+        };
         if strong.check_open().is_err() || strong.notices.forget(&key) {
             return;
         }

@@ -1,0 +1,231 @@
+#![allow(clippy::unwrap_used)]
+
+use super::cluster::Cluster;
+use super::*;
+use crate::store::{BatchId, Direction, Guard, PageLimit, Store};
+
+fn batch(guard: Option<Guard>, ops: Vec<Op>) -> Batch {
+    Batch {
+        id: BatchId {
+            writer: 0,
+            sequence: 0,
+        },
+        guard,
+        ops,
+    }
+}
+
+/// A key of a test's own.
+async fn key(store: &Fdb, test: &str, name: &str) -> Bytes {
+    let prefix = store.instance_prefix(test).await.unwrap();
+    [&prefix, name.as_bytes()].concat().into()
+}
+
+fn set(key: &Bytes, value: &str) -> Op {
+    Op::Set(key.clone(), Bytes::copy_from_slice(value.as_bytes()))
+}
+
+/// A guard remembered from an own commit is as good as one that is read, and no better.
+#[tokio::test]
+async fn remembered_guards_still_guard() {
+    let Some(cluster) = Cluster::get("fdb guards") else {
+        return;
+    };
+    let (one, two) = (cluster.open().await, cluster.open().await);
+    let key = key(&one, "guards", "state").await;
+    let guard = |value: Option<&str>| {
+        Some(Guard {
+            key: key.clone(),
+            expected: value.map(|value| Bytes::copy_from_slice(value.as_bytes())),
+        })
+    };
+    one.apply(batch(guard(None), vec![set(&key, "1")]))
+        .await
+        .unwrap();
+    assert!(
+        one.0
+            .guards
+            .version_of(&guard(Some("1")).unwrap())
+            .is_some()
+    );
+    one.apply(batch(guard(Some("1")), vec![set(&key, "2")]))
+        .await
+        .unwrap();
+    two.apply(batch(guard(Some("2")), vec![set(&key, "3")]))
+        .await
+        .unwrap();
+    let answer = one
+        .apply(batch(guard(Some("2")), vec![set(&key, "4")]))
+        .await;
+    assert_eq!(answer, Err(ApplyError::Conflict));
+    let view = one.view(Consistency::Linearizable).await.unwrap();
+    assert_eq!(view.get(&key).await.unwrap().unwrap(), "3");
+    one.apply(batch(guard(Some("3")), vec![set(&key, "5")]))
+        .await
+        .unwrap();
+}
+
+/// What another server has acknowledged is seen by the next linearizable view.
+#[tokio::test]
+async fn linearizable_views_are_fresh() {
+    let Some(cluster) = Cluster::get("fdb views") else {
+        return;
+    };
+    let (one, two) = (cluster.open().await, cluster.open().await);
+    let key = key(&one, "views", "a").await;
+    for round in 0..50 {
+        let value = round.to_string();
+        one.apply(batch(None, vec![set(&key, &value)]))
+            .await
+            .unwrap();
+        let view = two.view(Consistency::Linearizable).await.unwrap();
+        assert_eq!(view.get(&key).await.unwrap().unwrap(), value);
+        let own = one.view(Consistency::Serializable).await.unwrap();
+        assert_eq!(own.get(&key).await.unwrap().unwrap(), value);
+    }
+}
+
+/// A view past FoundationDB's five seconds says so.
+#[tokio::test]
+async fn views_expire() {
+    let Some(cluster) = Cluster::get("fdb expiry") else {
+        return;
+    };
+    let store = cluster.open().await;
+    let key = key(&store, "expiry", "a").await;
+    let view = store.view(Consistency::Linearizable).await.unwrap();
+    // Nothing but time makes a version old.
+    tokio::time::sleep(Duration::from_millis(5_700)).await;
+    store
+        .apply(batch(None, vec![set(&key, "1")]))
+        .await
+        .unwrap();
+    let limit = PageLimit { items: 1, bytes: 1 };
+    let scan = view.scan(b"", &key, limit, Direction::Forward).await;
+    assert_eq!(scan, Err(StoreError::ViewExpired));
+    assert_eq!(view.get(&key).await, Err(StoreError::ViewExpired));
+}
+
+/// Another server's write wakes within moments, again and again.
+#[tokio::test]
+async fn other_servers_wake_waiters() {
+    let Some(cluster) = Cluster::get("fdb notices") else {
+        return;
+    };
+    let (one, two) = (cluster.open().await, cluster.open().await);
+    let key = key(&one, "notices", "a").await;
+    // Wakes when it is first looked at.
+    one.changed(&key).await;
+    for round in 0..20 {
+        let woken = one.changed(&key);
+        two.apply(batch(None, vec![set(&key, &round.to_string())]))
+            .await
+            .unwrap();
+        tokio::time::timeout(Duration::from_secs(10), woken)
+            .await
+            .unwrap();
+    }
+}
+
+/// One of two leads; when it resigns the other does, in a later term.
+#[tokio::test]
+async fn servers_elect_one() {
+    let Some(cluster) = Cluster::get("fdb election") else {
+        return;
+    };
+    let (one, two) = (cluster.open().await, cluster.open().await);
+    let key = key(&one, "election", "leader").await;
+    let mut first = one.leadership(&key, 1);
+    let led = *first
+        .wait_for(|leadership| leadership.leads())
+        .await
+        .unwrap();
+    assert_eq!(led.leader, Some(1));
+    let mut second = two.leadership(&key, 2);
+    let follows = *second
+        .wait_for(|leadership| leadership.leader.is_some())
+        .await
+        .unwrap();
+    assert_eq!(
+        (follows.is_leader, follows.leader, follows.term),
+        (false, Some(1), led.term)
+    );
+    one.close().await.unwrap();
+    let leads = *second
+        .wait_for(|leadership| leadership.leads())
+        .await
+        .unwrap();
+    assert_eq!(leads.leader, Some(2));
+    assert!(leads.term > led.term);
+}
+
+/// What an opening that must fail says.
+async fn refusal(options: Options) -> String {
+    let begin = Instant::now();
+    let error = Fdb::open(&options).await.map(|_| ()).unwrap_err();
+    assert!(begin.elapsed() < 2 * OPEN_TIMEOUT, "{error}");
+    error.to_string()
+}
+
+#[tokio::test]
+async fn wrong_clusters_are_told_in_one_sentence() {
+    let Some(cluster) = Cluster::get("fdb refusals") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Options {
+            cluster_file: Some(path),
+            ..Options::default()
+        }
+    };
+    let missing = Options {
+        cluster_file: Some("/nowhere/fdb.cluster".into()),
+        ..Options::default()
+    };
+    let sentence = refusal(missing).await;
+    assert!(
+        sentence.starts_with("/nowhere/fdb.cluster cannot be read"),
+        "{sentence}"
+    );
+    let sentence = refusal(file("words", "these are words\n")).await;
+    assert!(sentence.contains("words is no cluster file"), "{sentence}");
+    // Port 9 discards, if anybody listens at all.
+    let sentence = refusal(file("dead", "test:test@127.0.0.1:9\n")).await;
+    assert!(sentence.contains("did not answer in 5 s"), "{sentence}");
+    let connection_string = Some(format!("test:test@{}", cluster.address()));
+    let options = Options {
+        connection_string,
+        ..Options::default()
+    };
+    Fdb::open(&options)
+        .await
+        .unwrap()
+        .view(Consistency::Linearizable)
+        .await
+        .unwrap();
+}
+
+/// Nothing that concerns other directories of the cluster is touched.
+#[tokio::test]
+async fn instances_are_directories() {
+    let Some(cluster) = Cluster::get("fdb directories") else {
+        return;
+    };
+    let store = Store::Fdb(cluster.open().await);
+    let one = store.instance_prefix("directories-1").await.unwrap();
+    let Store::Fdb(fdb) = &store else {
+        unreachable!()
+    };
+    let transaction = fdb.0.transaction().unwrap();
+    let path = ["kvtool".to_owned(), "directories-1".to_owned()];
+    let opened = DirectoryLayer::default()
+        .open(&transaction, &path, None)
+        .await;
+    assert_eq!(opened.unwrap().bytes().unwrap(), one);
+    let root = ["kvtool".to_owned()];
+    let names = DirectoryLayer::default().list(&transaction, &root).await;
+    assert!(names.unwrap().contains(&"directories-1".to_owned()));
+}

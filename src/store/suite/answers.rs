@@ -13,7 +13,9 @@ pub(super) async fn all(open: &impl Fn() -> Store) {
     larger_than_limits(&Space::new(&store).await).await;
     changes_wake(&Space::new(&store).await).await;
     names(&store).await;
-    let leadership = *store.leadership(&Bytes::from_static(b"\0leader"), 1).borrow();
+    let leadership = *store
+        .leadership(&Bytes::from_static(b"\0leader"), 1)
+        .borrow();
     assert!(
         leadership.is_leader && leadership.term > 0,
         "{leadership:?}"
@@ -177,5 +179,8 @@ async fn after_close(store: Store) {
     );
     let view = store.view(Consistency::Linearizable).await;
     assert_eq!(view.err(), Some(StoreError::Fatal(closed.into())));
-    assert_eq!(store.usage(&space.prefix).await, Err(StoreError::Fatal(closed.into())));
+    assert_eq!(
+        store.usage(&space.prefix).await,
+        Err(StoreError::Fatal(closed.into()))
+    );
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::faulty::{Fault, Faulty, Rates};
+use crate::store::fdb::cluster::Cluster;
 use crate::store::local::Local;
 use crate::store::memory::Memory;
 
@@ -33,6 +34,14 @@ fn local(root: &tempfile::TempDir) -> Store {
     Store::Local(Local::open(&directory).unwrap())
 }
 
+/// Another server of a cluster.
+fn fdb(cluster: &Cluster) -> Store {
+    let runtime = tokio::runtime::Handle::current();
+    Store::Fdb(tokio::task::block_in_place(|| {
+        runtime.block_on(cluster.open())
+    }))
+}
+
 fn faulty(store: Store) -> Store {
     Store::Faulty(Faulty::new(store, SEED, WRITE_FAULTS))
 }
@@ -51,6 +60,22 @@ fn memory_with_small_limits_passes() {
 fn local_passes() {
     let root = tempfile::tempdir().unwrap();
     run(|| local(&root));
+}
+
+#[test]
+fn fdb_passes() {
+    let Some(cluster) = Cluster::get("fdb suite") else {
+        return;
+    };
+    run(|| fdb(&cluster));
+}
+
+#[test]
+fn faulty_fdb_passes() {
+    let Some(cluster) = Cluster::get("fdb suite with faults") else {
+        return;
+    };
+    run_faulty(|| faulty(fdb(&cluster)));
 }
 
 #[test]
