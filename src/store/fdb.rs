@@ -10,6 +10,8 @@
 //! Each instance is a directory `("kvtool", NAME)` of FoundationDB's directory layer.
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
+#[path = "../../tests/support/cluster.rs"]
 pub(in crate::store) mod cluster;
 mod election;
 mod fault;
@@ -230,6 +232,17 @@ fn refused(error: FdbError) -> ApplyError {
 }
 
 impl Fdb {
+    /// Another server of a cluster of tests.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(in crate::store) async fn of(cluster: &cluster::Cluster) -> Self {
+        let options = Options {
+            cluster_file: Some(cluster.file()),
+            ..Options::default()
+        };
+        Self::open(&options).await.unwrap()
+    }
+
     /// Loads the client library and connects to a cluster. The options that concern the library
     /// and TLS are those of the first call in the process.
     ///

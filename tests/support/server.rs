@@ -1,5 +1,6 @@
 //! Servers as child processes: kvtool, or a real etcd beside it.
 
+use super::cluster::Cluster;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -91,7 +92,7 @@ impl Program {
             Self::Kvtool => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_kvtool"));
                 command.arg("serve");
-                command.arg("--data-dir").arg(data_dir);
+                home(&mut command, data_dir);
                 command.args(["--listen-client-urls", &client]);
                 command
             }
@@ -111,6 +112,22 @@ impl Program {
                 command
             }
         }
+    }
+}
+
+/// The home of a kvtool's data: `KVTOOL_TEST_STORE` is `local` (as if it were not set) or `fdb`,
+/// where each directory stands for an instance of its name.
+fn home(command: &mut Command, data_dir: &Path) {
+    match std::env::var("KVTOOL_TEST_STORE").as_deref() {
+        Ok("fdb") => {
+            let cluster = Cluster::get("KVTOOL_TEST_STORE=fdb").expect("FoundationDB is installed");
+            command.args(["--store", "fdb", "--fdb-cluster-file"]);
+            command.arg(cluster.file()).arg("--instance").arg(data_dir);
+        }
+        Ok("local") | Err(_) => {
+            command.arg("--data-dir").arg(data_dir);
+        }
+        Ok(other) => panic!("KVTOOL_TEST_STORE={other}: local or fdb"),
     }
 }
 

@@ -31,7 +31,7 @@ async fn remembered_guards_still_guard() {
     let Some(cluster) = Cluster::get("fdb guards") else {
         return;
     };
-    let (one, two) = (cluster.open().await, cluster.open().await);
+    let (one, two) = (Fdb::of(cluster).await, Fdb::of(cluster).await);
     let key = key(&one, "guards", "state").await;
     let guard = |value: Option<&str>| {
         Some(Guard {
@@ -71,7 +71,7 @@ async fn linearizable_views_are_fresh() {
     let Some(cluster) = Cluster::get("fdb views") else {
         return;
     };
-    let (one, two) = (cluster.open().await, cluster.open().await);
+    let (one, two) = (Fdb::of(cluster).await, Fdb::of(cluster).await);
     let key = key(&one, "views", "a").await;
     for round in 0..50 {
         let value = round.to_string();
@@ -91,7 +91,7 @@ async fn views_expire() {
     let Some(cluster) = Cluster::get("fdb expiry") else {
         return;
     };
-    let store = cluster.open().await;
+    let store = Fdb::of(cluster).await;
     let key = key(&store, "expiry", "a").await;
     let view = store.view(Consistency::Linearizable).await.unwrap();
     // Nothing but time makes a version old.
@@ -112,7 +112,7 @@ async fn other_servers_wake_waiters() {
     let Some(cluster) = Cluster::get("fdb notices") else {
         return;
     };
-    let (one, two) = (cluster.open().await, cluster.open().await);
+    let (one, two) = (Fdb::of(cluster).await, Fdb::of(cluster).await);
     let key = key(&one, "notices", "a").await;
     // Wakes when it is first looked at.
     one.changed(&key).await;
@@ -133,7 +133,7 @@ async fn servers_elect_one() {
     let Some(cluster) = Cluster::get("fdb election") else {
         return;
     };
-    let (one, two) = (cluster.open().await, cluster.open().await);
+    let (one, two) = (Fdb::of(cluster).await, Fdb::of(cluster).await);
     let key = key(&one, "election", "leader").await;
     let mut first = one.leadership(&key, 1);
     let led = *first
@@ -214,7 +214,7 @@ async fn instances_are_directories() {
     let Some(cluster) = Cluster::get("fdb directories") else {
         return;
     };
-    let store = Store::Fdb(cluster.open().await);
+    let store = Store::Fdb(Fdb::of(cluster).await);
     let one = store.instance_prefix("directories-1").await.unwrap();
     let Store::Fdb(fdb) = &store else {
         unreachable!()
@@ -228,4 +228,40 @@ async fn instances_are_directories() {
     let root = ["kvtool".to_owned()];
     let names = DirectoryLayer::default().list(&transaction, &root).await;
     assert!(names.unwrap().contains(&"directories-1".to_owned()));
+}
+
+/// While the cluster is frozen nothing hangs, and a commit under way is of unknown outcome.
+#[tokio::test]
+async fn a_frozen_cluster_is_noticed_and_comes_back() {
+    let Some(cluster) = Cluster::own("fdb frozen") else {
+        return;
+    };
+    let store = Fdb::of(&cluster).await;
+    let key = key(&store, "frozen", "a").await;
+    store
+        .apply(batch(None, vec![set(&key, "1")]))
+        .await
+        .unwrap();
+    let late = store.view(Consistency::Serializable).await.unwrap();
+    cluster.signal("STOP");
+    let begin = Instant::now();
+    let (written, view, read) = tokio::join!(
+        store.apply(batch(None, vec![set(&key, "2")])),
+        store.view(Consistency::Linearizable),
+        late.get(&key),
+    );
+    let unavailable = |error: StoreError| matches!(error, StoreError::Unavailable(_));
+    assert_eq!(written, Err(ApplyError::Unknown));
+    assert!(view.err().is_some_and(unavailable));
+    assert!(read.err().is_some_and(unavailable));
+    assert!(begin.elapsed() < 2 * TRANSACTION_TIMEOUT);
+    cluster.signal("CONT");
+    let view = loop {
+        match store.view(Consistency::Linearizable).await {
+            Ok(view) => break view,
+            Err(error) => assert!(unavailable(error)),
+        }
+    };
+    let value = view.get(&key).await.unwrap().unwrap();
+    assert!(value == "1" || value == "2", "{value:?}");
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::faulty::{Fault, Faulty, Rates};
-use crate::store::fdb::cluster::Cluster;
+use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::local::Local;
 use crate::store::memory::Memory;
 
@@ -38,7 +38,7 @@ fn local(root: &tempfile::TempDir) -> Store {
 fn fdb(cluster: &Cluster) -> Store {
     let runtime = tokio::runtime::Handle::current();
     Store::Fdb(tokio::task::block_in_place(|| {
-        runtime.block_on(cluster.open())
+        runtime.block_on(Fdb::of(cluster))
     }))
 }
 
@@ -67,7 +67,7 @@ fn fdb_passes() {
     let Some(cluster) = Cluster::get("fdb suite") else {
         return;
     };
-    run(|| fdb(&cluster));
+    run(|| fdb(cluster));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn faulty_fdb_passes() {
     let Some(cluster) = Cluster::get("fdb suite with faults") else {
         return;
     };
-    run_faulty(|| faulty(fdb(&cluster)));
+    run_faulty(|| faulty(fdb(cluster)));
 }
 
 #[test]
