@@ -8,6 +8,8 @@
 //!
 //! Names and layouts are those of `fdb_c.h`, which documents the functions.
 #![allow(non_camel_case_types, non_snake_case, non_upper_case_globals)]
+// Theirs, not ours.
+#![allow(clippy::too_many_arguments)]
 
 mod options;
 mod types;

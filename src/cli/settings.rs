@@ -36,7 +36,7 @@ pub enum Home {
     /// A directory of this machine.
     Local(PathBuf),
     /// A FoundationDB cluster.
-    Fdb(fdb::Options),
+    Fdb(Box<fdb::Options>),
     /// This process's memory.
     Memory,
 }
@@ -215,7 +215,7 @@ fn home(layers: &Layers) -> Result<Home, UsageError> {
     }
     match store.text.as_str() {
         "local" => parse(directory, filled).map(|path| Home::Local(path.into())),
-        "fdb" => foundationdb(layers).map(Home::Fdb),
+        "fdb" => foundationdb(layers).map(|options| Home::Fdb(Box::new(options))),
         "memory" => Ok(Home::Memory),
         _ => Err(store.refuse("the store is local, fdb or memory")),
     }
