@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A zombie is applied at the latest when this many more calls have been made.
-const ZOMBIE_CALLS_MAX: u32 = 4;
+pub const ZOMBIE_CALLS_MAX: u32 = 4;
 /// A view that expires does so at the latest after this many reads.
 const VIEW_READS_MAX: u32 = 8;
 
@@ -49,6 +49,8 @@ pub struct Rates {
     pub view_expired: f64,
     /// Of views that cannot be opened, and of reads that fail, with `Unavailable`.
     pub unavailable: f64,
+    /// Of serializable views that are as old as the serializable view before.
+    pub stale: f64,
 }
 
 impl Rates {
@@ -60,6 +62,7 @@ impl Rates {
         zombie: 0.1,
         view_expired: 0.2,
         unavailable: 0.02,
+        stale: 0.2,
     };
 }
 
@@ -68,6 +71,8 @@ impl Rates {
 pub struct Faulty {
     inner: Box<Store>,
     plan: Arc<Mutex<Plan>>,
+    /// Who leads by [`Faulty::elect`].
+    elected: Arc<Mutex<Option<watch::Sender<Leadership>>>>,
 }
 
 struct Plan {
@@ -76,6 +81,8 @@ struct Plan {
     /// Outcomes of the next batches, before chance decides.
     script: VecDeque<Option<Fault>>,
     zombies: Vec<Zombie>,
+    /// The serializable view before.
+    stale: Option<View>,
 }
 
 struct Zombie {
@@ -127,10 +134,12 @@ impl Faulty {
             rates,
             script: VecDeque::new(),
             zombies: Vec::new(),
+            stale: None,
         };
         Self {
             inner: Box::new(inner),
             plan: Arc::new(Mutex::new(plan)),
+            elected: Arc::default(),
         }
     }
 
@@ -142,6 +151,13 @@ impl Faulty {
     /// Changes the rates, for instance to none before the last look.
     pub fn set_rates(&self, rates: Rates) {
         self.plan.lock().rates = rates;
+    }
+
+    /// Says who leads, whatever the store below says. Comes before the store is used.
+    pub fn elect(&self, leadership: Leadership) {
+        let mut elected = self.elected.lock();
+        let sender = elected.get_or_insert_with(|| watch::Sender::new(leadership));
+        sender.send_replace(leadership);
     }
 
     async fn raise_zombies(&self) {
@@ -162,10 +178,28 @@ impl Faulty {
             expires.then(|| plan.random.random_range(0..VIEW_READS_MAX))
         };
         Ok(View::Faulty(Box::new(FaultyView {
-            inner: self.inner.view(consistency).await?,
+            inner: self.view_below(consistency).await?,
             reads_left: Arc::new(Mutex::new(reads_left)),
             plan: self.plan.clone(),
         })))
+    }
+
+    async fn view_below(&self, consistency: Consistency) -> Result<View, StoreError> {
+        if consistency == Consistency::Linearizable {
+            return self.inner.view(consistency).await;
+        }
+        {
+            let mut plan = self.plan.lock();
+            let rate = plan.rates.stale;
+            if plan.random.random_bool(rate)
+                && let Some(stale) = &plan.stale
+            {
+                return Ok(stale.clone());
+            }
+        }
+        let view = self.inner.view(consistency).await?;
+        self.plan.lock().stale = Some(view.clone());
+        Ok(view)
     }
 
     pub(super) async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
@@ -193,7 +227,10 @@ impl Faulty {
     }
 
     pub(super) fn leadership(&self, key: &Bytes, candidate: u64) -> watch::Receiver<Leadership> {
-        self.inner.leadership(key, candidate)
+        match self.elected.lock().as_ref() {
+            Some(elected) => elected.subscribe(),
+            None => self.inner.leadership(key, candidate),
+        }
     }
 
     pub(super) fn is_shared(&self) -> bool {
