@@ -46,6 +46,7 @@ impl Server {
     /// One listener per entry of `acceptors`, at most `max_connections` open.
     async fn start_with(max_connections: usize, acceptors: &[Option<TlsAcceptor>]) -> Self {
         let options = Options {
+            name: "n1".to_owned(),
             max_txn_ops: 128,
             max_request_bytes: MAX_REQUEST_BYTES,
             watch_progress_interval: Duration::from_secs(600),

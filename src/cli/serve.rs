@@ -108,7 +108,7 @@ fn identity(settings: &Settings, listeners: &[Listener]) -> Identity {
         client_urls = listeners.iter().map(Listener::url).collect();
     }
     Identity {
-        name: settings.name.clone(),
+        name: settings.options.name.clone(),
         version: settings.version,
         client_urls,
         peer_urls: texts(&settings.peer_urls),

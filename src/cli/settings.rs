@@ -64,8 +64,6 @@ pub struct Log {
 /// What a server is started with; everything in it fits together.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The member's name.
-    pub name: String,
     /// Where the data is.
     pub home: Home,
     /// The keyspace to serve.
@@ -99,10 +97,10 @@ impl Settings {
         let keepalive_interval = parse(layers.get("grpc-keepalive-interval"), duration::parse)?;
         let mode = layers.get("auto-compaction-mode");
         Ok(Self {
-            name: parse(layers.get("name"), filled)?,
             home: home(layers)?,
             instance: parse(layers.get("instance"), filled)?,
             options: Options {
+                name: parse(layers.get("name"), filled)?,
                 max_txn_ops: parse(layers.get("max-txn-ops"), at_least_one)?,
                 max_request_bytes: parse(layers.get("max-request-bytes"), request_bytes)?,
                 watch_progress_interval: parse(
@@ -323,7 +321,7 @@ mod tests {
     #[test]
     fn the_defaults_are_etcds() {
         let settings = settings(&[]).unwrap();
-        assert_eq!(settings.name, "default");
+        assert_eq!(settings.options.name, "default");
         assert_eq!(settings.home, Home::Local("./kvtool.data".into()));
         assert_eq!(settings.listen[0].to_string(), "http://127.0.0.1:2379");
         assert_eq!(settings.options.max_request_bytes, 1_572_864);

@@ -5,6 +5,7 @@
 //! that never came to pass, and its pieces are collected.
 
 use crate::error::{Error, Result};
+use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{BLOB_CHUNK_BYTES, BlobRef, Layout, StagedBlob, successor};
 use crate::store::{
     ApplyError, Batch, BatchId, Consistency, Direction, Op, PageLimit, Store, View,
@@ -17,8 +18,9 @@ const PAGE: PageLimit = PageLimit {
     bytes: 4 << 20,
 };
 
-/// How long a mark must stand before its blob counts as an orphan: far above any request timeout.
-pub const ORPHAN_AGE_MS: i64 = 3_600_000;
+/// How long a mark must stand before its blob counts as an orphan: far above any request timeout
+/// and any difference between the clocks of two servers.
+const ORPHAN_AGE_MS: i64 = 3_600_000;
 
 /// Names under which one value is tried to be staged.
 const STAGE_ATTEMPTS: u32 = 5;
@@ -128,24 +130,23 @@ fn unguarded(id: BatchId, ops: Vec<Op>) -> Batch {
 }
 
 /// Removes the blobs whose marks are older than [`ORPHAN_AGE_MS`]; answers how many.
-pub async fn collect_orphans(
-    store: &Store,
-    layout: &Layout,
-    id: BatchId,
-    now_ms: i64,
-) -> Result<usize> {
+pub async fn collect_orphans(job: &Job, now_ms: i64) -> Result<usize> {
+    let layout = &job.layout;
     let (mut from, end) = layout.subspace(b's');
     let mut collected = 0;
     loop {
-        let view = store.view(Consistency::Linearizable).await?;
+        let view = job.store.view(Consistency::Linearizable).await?;
         let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
         for (key, mark) in &page.items {
             if now_ms - StagedBlob::decode(mark.clone())?.begun_ms < ORPHAN_AGE_MS {
                 continue;
             }
+            if !job.leads() {
+                return Ok(collected);
+            }
             let (start, end) = layout.blob_range(layout.staged_id(key)?);
             let ops = vec![Op::ClearRange(start, end), Op::Clear(key.clone())];
-            match store.apply(unguarded(id, ops)).await {
+            match job.store.apply(unguarded(job.batch_id(), ops)).await {
                 // Removed or not, the next round looks again.
                 Ok(()) | Err(ApplyError::Unknown) => collected += 1,
                 Err(error) => return Err(error.into()),

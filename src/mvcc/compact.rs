@@ -8,12 +8,13 @@
 //! compaction that is killed goes on where it was.
 
 use crate::error::{Error, Result};
+use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{Change, Layout, Revision, State, Value};
 use crate::mvcc::scratch::Scratch;
 use crate::mvcc::sequencer::{Handle, Request};
 use crate::mvcc::{blob, read};
 use crate::store::{
-    ApplyError, Batch, BatchId, Consistency, Direction, Op, PageLimit, Store, StoreError, View,
+    ApplyError, Batch, Consistency, Direction, Guard, Op, PageLimit, StoreError, View,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -29,6 +30,8 @@ const PAGE: PageLimit = PageLimit {
 };
 /// Pause after a batch, so that writes go in between.
 const BATCH_PAUSE: Duration = Duration::from_millis(1);
+/// How often a server that does not lead looks how far the leader has come, beside being told.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 /// Pause before a failed batch is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
@@ -73,12 +76,15 @@ struct Progress {
 }
 
 impl Progress {
-    async fn load(view: &View, layout: &Layout) -> Result<Self> {
+    /// Before the first compaction.
+    const START: Self = Self {
+        complete: -1,
+        next: Revision { main: 0, sub: 0 },
+    };
+
+    async fn load(view: &View, layout: &Layout) -> Result<Option<Self>> {
         let Some(mut record) = view.get(&layout.meta(META_PROGRESS)).await? else {
-            return Ok(Self {
-                complete: -1,
-                next: Revision::first_of(0),
-            });
+            return Ok(None);
         };
         if record.len() != 20 {
             return Err(Error::CorruptRecord {
@@ -86,13 +92,13 @@ impl Progress {
                 detail: "compaction progress of a wrong length",
             });
         }
-        Ok(Self {
+        Ok(Some(Self {
             complete: record.get_i64(),
             next: Revision {
                 main: record.get_i64(),
                 sub: record.get_u32(),
             },
-        })
+        }))
     }
 
     fn encode(&self) -> Bytes {
@@ -106,72 +112,101 @@ impl Progress {
 
 /// The revision up to which superseded versions are deleted.
 pub async fn complete(view: &View, layout: &Layout) -> Result<i64> {
-    Ok(Progress::load(view, layout).await?.complete)
+    let progress = Progress::load(view, layout).await?;
+    Ok(progress.unwrap_or(Progress::START).complete)
 }
 
 /// The first change whose predecessor may still have to be deleted.
 pub async fn next(view: &View, layout: &Layout) -> Result<Revision> {
-    Ok(Progress::load(view, layout).await?.next)
+    let progress = Progress::load(view, layout).await?;
+    Ok(progress.unwrap_or(Progress::START).next)
 }
 
-/// Deletes what compactions leave behind, while this server leads. `states` brings the compacted
-/// revision; `progress` tells those who wait for a physical compaction.
+/// Deletes what compactions leave behind, while this server leads, and follows how far another
+/// server has come, while it does not. `states` brings the compacted revision; `done` tells those
+/// who wait for a physical compaction.
 pub async fn delete_forever(
-    store: Store,
-    layout: Layout,
-    writer: u64,
+    mut job: Job,
     mut states: watch::Receiver<State>,
-    progress: watch::Sender<i64>,
+    done: watch::Sender<i64>,
 ) {
-    let mut leadership = store.leadership(&layout.meta("leader"), 1);
     loop {
         let target = states.borrow_and_update().compacted;
-        if leadership.borrow_and_update().is_leader && *progress.borrow() < target {
-            match delete_until(&store, &layout, writer, target).await {
-                Ok(()) => {
-                    progress.send_replace(target);
-                    tracing::info!(revision = target, "compaction finished");
-                    continue;
-                }
-                Err(Error::Store(StoreError::Fatal(_) | StoreError::Unreadable(_))) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "compaction will be tried again");
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                    continue;
-                }
+        if *done.borrow() >= target {
+            match states.changed().await {
+                Ok(()) => continue,
+                Err(_) => return,
             }
         }
-        tokio::select! {
-            changed = states.changed() => if changed.is_err() { return },
-            changed = leadership.changed() => if changed.is_err() { return },
+        let complete = if job.leads() {
+            delete_page(&job, target).await
+        } else {
+            follow(&mut job, target).await
+        };
+        match complete {
+            Ok(complete) if complete >= target => {
+                done.send_replace(complete);
+                tracing::info!(revision = complete, "compaction finished");
+            }
+            // So that writes go in between.
+            Ok(_) => tokio::time::sleep(BATCH_PAUSE).await,
+            Err(Error::Store(StoreError::Fatal(_) | StoreError::Unreadable(_))) => return,
+            Err(error) => {
+                tracing::warn!(%error, "compaction will be tried again");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
         }
     }
 }
 
-async fn delete_until(store: &Store, layout: &Layout, writer: u64, target: i64) -> Result<()> {
-    loop {
-        let view = store.view(Consistency::Linearizable).await?;
-        let progress = Progress::load(&view, layout).await?;
-        if progress.complete >= target {
-            return Ok(());
-        }
-        let (mut ops, progress) = doomed(&view, layout, progress, target).await?;
-        ops.push(Op::Set(layout.meta(META_PROGRESS), progress.encode()));
-        let batch = Batch {
-            id: BatchId {
-                writer,
-                sequence: 0,
-            },
-            guard: None,
-            ops,
-        };
-        match store.apply(batch).await {
-            // Deleting twice changes nothing, so an unknown outcome is as good as none.
-            Ok(()) | Err(ApplyError::Unknown) => {}
-            Err(error) => return Err(error.into()),
-        }
-        tokio::time::sleep(BATCH_PAUSE).await;
+/// Makes one batch of deletions for a compaction to `target`; answers the revision to which
+/// everything is deleted.
+///
+/// The batch is guarded by the progress it goes on from. Of two servers that both delete one
+/// goes on and the other looks again, and an old batch cannot turn the progress back.
+pub(super) async fn delete_page(job: &Job, target: i64) -> Result<i64> {
+    let layout = &job.layout;
+    let view = job.store.view(Consistency::Linearizable).await?;
+    let stored = Progress::load(&view, layout).await?;
+    let before = stored.unwrap_or(Progress::START);
+    if before.complete >= target {
+        return Ok(before.complete);
     }
+    let (mut ops, after) = doomed(&view, layout, before, target).await?;
+    ops.push(Op::Set(layout.meta(META_PROGRESS), after.encode()));
+    let batch = Batch {
+        id: job.batch_id(),
+        guard: Some(Guard {
+            key: layout.meta(META_PROGRESS),
+            expected: stored.map(|progress| progress.encode()),
+        }),
+        ops,
+    };
+    if !job.leads() {
+        return Ok(before.complete);
+    }
+    match job.store.apply(batch).await {
+        Ok(()) => Ok(after.complete),
+        Err(ApplyError::Conflict | ApplyError::Unknown) => Ok(before.complete),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits for the server that leads to come to `target`, or for a reason to look again; answers as
+/// [`delete_page`] does.
+async fn follow(job: &mut Job, target: i64) -> Result<i64> {
+    // Before looking, so that what is written after the look ends the wait.
+    let changed = job.store.changed(&job.layout.meta(META_PROGRESS));
+    let view = job.store.view(Consistency::Linearizable).await?;
+    let found = complete(&view, &job.layout).await?;
+    if found < target {
+        tokio::select! {
+            () = changed => {}
+            Ok(()) = job.leadership.changed() => {}
+            () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
+        }
+    }
+    Ok(found)
 }
 
 /// The next deletions of a compaction to `target`, and how far it will have come with them.
@@ -216,7 +251,7 @@ async fn doomed(
 
 /// Compacts by itself, while this server leads, as `mode` says.
 pub async fn compact_automatically(
-    store: Store,
+    job: Job,
     sequencer: Handle,
     states: watch::Receiver<State>,
     mode: AutoCompaction,
@@ -246,12 +281,11 @@ pub async fn compact_automatically(
         }
     };
     let mut ticks = tokio::time::interval(interval);
-    let leadership = store.leadership(&Bytes::new(), 1);
     loop {
         ticks.tick().await;
         let state = *states.borrow();
         let revision = pick(state.revision);
-        if !leadership.borrow().is_leader || revision <= state.compacted.max(0) {
+        if !job.leads() || revision <= state.compacted.max(0) {
             continue;
         }
         match sequencer.submit(Request::Compact(revision)).await {

@@ -2,40 +2,35 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::compact::{self, AutoCompaction};
-use crate::mvcc::keyspace::{FORMAT, KeyRange, Layout, LeaseRecord, State};
-use crate::mvcc::lease::{self, Hints};
+use crate::mvcc::job::Job;
+use crate::mvcc::keyspace::{KeyRange, Layout, LeaseRecord, State};
 use crate::mvcc::read::{self, Cursor};
 use crate::mvcc::scratch::{self, Scratch};
 use crate::mvcc::sequencer::{self, Handle, Request, Response};
 use crate::mvcc::stream::RangeChunks;
 use crate::mvcc::watch::{self, Hub, WatchContext};
-use crate::mvcc::{alarm, blob, clock, hash, txn};
+use crate::mvcc::{alarm, clock, collector, follower, hash, identity, lease, txn, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
-use crate::store::{
-    ApplyError, Batch, BatchId, Consistency, Guard, Leadership, Op, Store, StoreError, Usage, View,
-};
+use crate::store::{Consistency, Leadership, Store, Usage, View};
 use bytes::Bytes;
 use futures_util::Stream;
 use prost::Message;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::watch as state_watch;
+use tokio::sync::{Notify, watch as state_watch};
 use tokio::task::JoinHandle;
 
 /// Bytes etcd's log adds to a request before it compares it with `--max-request-bytes`.
 const LOG_ENVELOPE_BYTES: usize = 18;
 /// What a watch response may hold above `--max-request-bytes` before it is fragmented.
 const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
-/// Tries to write the first records of an instance.
-const MAX_INIT_ATTEMPTS: u32 = 10;
-/// How often values that were never finished are looked for.
-const ORPHAN_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How an instance behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// This server's name among those of the instance; with it comes the member id.
+    pub name: String,
     /// Most compares, or operations of one branch, of a transaction.
     pub max_txn_ops: usize,
     /// Largest request, in bytes of its encoding.
@@ -52,6 +47,7 @@ impl Default for Options {
     /// etcd's defaults.
     fn default() -> Self {
         Self {
+            name: "default".to_owned(),
             max_txn_ops: 128,
             max_request_bytes: 1_572_864,
             watch_progress_interval: Duration::from_secs(600),
@@ -68,7 +64,7 @@ pub struct InstanceStatus {
     pub header: ResponseHeader,
     /// Who leads.
     pub leadership: Leadership,
-    /// Running number of the last durable batch.
+    /// Running number of the last durable batch, of all servers together.
     pub applied_index: u64,
     /// Space taken.
     pub usage: Usage,
@@ -92,85 +88,71 @@ struct Inner {
     sequencer: Handle,
     hub: Arc<Hub>,
     compacted: state_watch::Receiver<i64>,
-    applied: Arc<AtomicU64>,
     failed: state_watch::Receiver<Option<Arc<str>>>,
     closing: state_watch::Sender<bool>,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// What an instance is, written once.
-struct Identity {
-    cluster_id: u64,
-    member_id: u64,
 }
 
 impl Instance {
     /// Opens the instance `name`, making it on first use, and starts its background jobs.
     pub async fn open(store: Store, name: &str, options: Options) -> Result<Self> {
         let layout = Layout::new(store.instance_prefix(name).await?);
-        let identity = init(&store, &layout).await?;
-        let writer = identity.member_id;
+        let identity = identity::establish(&store, &layout, &options.name).await?;
+        let writer = writer::register(&store, &layout, clock::now_ms()).await?;
         let view = store.view(Consistency::Linearizable).await?;
         let state = read::state(&view, &layout).await?;
-        let sequence = sequencer::last_sequence(view.get(&layout.writer(writer)).await?)?;
         let complete = compact::complete(&view, &layout).await?;
 
         let hub = Arc::new(Hub::new(state));
-        let (hints, granted) = Hints::new();
-        let (states, states_receiver) = state_watch::channel(state);
-        let (progress, compacted) = state_watch::channel(complete);
+        let granted = Arc::new(Notify::new());
+        let (done, compacted) = state_watch::channel(complete);
         let (failed, failed_receiver) = state_watch::channel(None);
         let (closing, closing_receiver) = state_watch::channel(false);
-        let applied = Arc::new(AtomicU64::new(sequence));
         let context = sequencer::Context {
             store: store.clone(),
             layout: layout.clone(),
             writer,
             hub: hub.clone(),
-            states,
-            hints,
-            applied: applied.clone(),
+            granted: granted.clone(),
             failed,
         };
+        let job = Job {
+            leadership: store.leadership(&layout.leader(), identity.member_id),
+            store,
+            layout,
+            writer,
+        };
         let (sequencer, queue) = sequencer::queue(&context, options.request_timeout);
-        let tasks = vec![
-            tokio::spawn(sequencer::run(context, queue, sequence, closing_receiver)),
+        let mut tasks = vec![
+            tokio::spawn(sequencer::run(context, queue, closing_receiver)),
             tokio::spawn(lease::expire_forever(
-                store.clone(),
-                layout.clone(),
+                job.clone(),
                 sequencer.clone(),
                 granted,
             )),
-            tokio::spawn(compact::delete_forever(
-                store.clone(),
-                layout.clone(),
-                writer,
-                states_receiver.clone(),
-                progress,
-            )),
+            tokio::spawn(compact::delete_forever(job.clone(), hub.states(), done)),
             tokio::spawn(compact::compact_automatically(
-                store.clone(),
+                job.clone(),
                 sequencer.clone(),
-                states_receiver,
+                hub.states(),
                 options.auto_compaction,
             )),
-            tokio::spawn(collect_orphans_forever(
-                store.clone(),
-                layout.clone(),
-                writer,
-            )),
+            tokio::spawn(collector::collect_forever(job.clone())),
         ];
+        if job.store.is_shared() {
+            let following = follower::follow_forever(job.clone(), hub.clone());
+            tasks.push(tokio::spawn(following));
+        }
         let inner = Inner {
-            leadership: store.leadership(&layout.meta("leader"), 1),
-            store,
-            layout,
+            leadership: job.leadership,
+            store: job.store,
+            layout: job.layout,
             options,
             cluster_id: identity.cluster_id,
             member_id: identity.member_id,
             sequencer,
             hub,
             compacted,
-            applied,
             failed: failed_receiver,
             closing,
             tasks: parking_lot::Mutex::new(tasks),
@@ -507,11 +489,13 @@ impl Instance {
     pub async fn status(&self) -> Result<InstanceStatus> {
         let (view, state) = self.view(true).await?;
         let leadership = *self.inner.leadership.borrow();
+        // The view may lag behind what this server has said already.
+        let published = self.inner.hub.state();
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
             leadership,
-            applied_index: self.inner.applied.load(Ordering::Relaxed),
-            usage: self.inner.store.usage(&Bytes::new()).await?,
+            applied_index: state.batch.sequence.max(published.batch.sequence),
+            usage: self.inner.store.usage(self.inner.layout.prefix()).await?,
             alarms: self.alarms(&view).await?,
         })
     }
@@ -567,89 +551,4 @@ impl Instance {
 fn mismatched<T>(response: &Response) -> Result<T> {
     tracing::error!(?response, "an answer to another request");
     Err(Error::Stopped)
-}
-
-/// Reads who the instance is, or makes it so on first use.
-async fn init(store: &Store, layout: &Layout) -> Result<Identity> {
-    let format_key = layout.meta("format");
-    for _ in 0..MAX_INIT_ATTEMPTS {
-        let view = store.view(Consistency::Linearizable).await?;
-        if let Some(format) = view.get(&format_key).await? {
-            let found = fixed(format, "format").map(u32::from_be_bytes)?;
-            if found > FORMAT {
-                return Err(Error::NewerFormat {
-                    found,
-                    supported: FORMAT,
-                });
-            }
-            let cluster_id = view.get(&layout.meta("cluster")).await?.unwrap_or_default();
-            let member_id = view.get(&layout.meta("member")).await?.unwrap_or_default();
-            return Ok(Identity {
-                cluster_id: fixed(cluster_id, "cluster id").map(u64::from_be_bytes)?,
-                member_id: fixed(member_id, "member id").map(u64::from_be_bytes)?,
-            });
-        }
-        let id = BatchId {
-            writer: 0,
-            sequence: 0,
-        };
-        let random_id = || Bytes::copy_from_slice(&rand::random::<u64>().to_be_bytes());
-        let batch = Batch {
-            id,
-            guard: Some(Guard {
-                key: format_key.clone(),
-                expected: None,
-            }),
-            ops: vec![
-                Op::Set(
-                    format_key.clone(),
-                    Bytes::copy_from_slice(&FORMAT.to_be_bytes()),
-                ),
-                Op::Set(layout.meta("cluster"), random_id()),
-                Op::Set(layout.meta("member"), random_id()),
-                Op::Set(layout.state(), State::new(id).encode()),
-            ],
-        };
-        match store.apply(batch).await {
-            // Whoever was first, the next turn reads it.
-            Ok(()) | Err(ApplyError::Conflict | ApplyError::Unknown) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Error::Store(StoreError::Unavailable(
-        "the first records of the instance cannot be written".into(),
-    )))
-}
-
-fn fixed<const N: usize>(record: Bytes, name: &'static str) -> Result<[u8; N]> {
-    record
-        .as_ref()
-        .try_into()
-        .map_err(|_| Error::CorruptRecord {
-            subspace: 'm',
-            detail: name,
-        })
-}
-
-async fn collect_orphans_forever(store: Store, layout: Layout, writer: u64) {
-    let id = BatchId {
-        writer,
-        sequence: 0,
-    };
-    let mut ticks = tokio::time::interval(ORPHAN_INTERVAL);
-    loop {
-        ticks.tick().await;
-        if !store
-            .leadership(&layout.meta("leader"), 1)
-            .borrow()
-            .is_leader
-        {
-            continue;
-        }
-        match blob::collect_orphans(&store, &layout, id, clock::now_ms()).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "collected values that were never finished"),
-            Err(error) => tracing::warn!(%error, "cannot collect unfinished values"),
-        }
-    }
 }

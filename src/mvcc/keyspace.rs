@@ -10,8 +10,9 @@
 //! | `k` | escaped user key, main, sub revision | `1` put, `0` deletion |
 //! | `b` | blob id, chunk number | a piece of a value over [`BLOB_THRESHOLD_BYTES`] |
 //! | `l` | lease id | [`LeaseRecord`] |
+//! | `d` | due time, lease id | empty: when to look whether the lease is over |
 //! | `a` | lease id, user key | empty: the key hangs on the lease |
-//! | `w` | writer | sequence of the writer's last applied batch |
+//! | `w` | writer | [`WriterRecord`]: the writer's last applied batch |
 //! | `s` | blob id | a blob being written; what stays behind is an orphan |
 //!
 //! Numbers in keys are big-endian and of fixed width, so that byte order is number order.
@@ -21,7 +22,9 @@ mod layout;
 mod records;
 
 pub use layout::Layout;
-pub use records::{BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Value};
+pub use records::{
+    BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Value, WriterRecord,
+};
 
 use crate::error::Error;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -49,6 +52,16 @@ impl Revision {
     pub fn first_of(main: i64) -> Self {
         Self { main, sub: 0 }
     }
+}
+
+/// When to look whether a lease is over. Keep-alives leave it where it stands, so the lease may
+/// turn out to have time left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The time, in milliseconds since the Unix epoch.
+    pub due_ms: i64,
+    /// The lease.
+    pub lease: i64,
 }
 
 /// The user keys a request means.
@@ -166,6 +179,7 @@ mod tests {
             let _ = Change::decode(Revision::first_of(1), record.clone());
             let _ = State::decode(record.clone());
             let _ = LeaseRecord::decode(record.clone());
+            let _ = WriterRecord::decode(record.clone());
             let mut key = BytesMut::from(&b"\x01pk"[..]);
             key.put_slice(&record);
             let _ = layout().index_entry(&key.freeze());

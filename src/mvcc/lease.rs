@@ -1,22 +1,24 @@
 //! Leases: granted, kept alive, revoked and expired.
 //!
 //! A lease is stored with its absolute deadline, so it neither gains nor loses time when a
-//! server restarts or another takes over.
+//! server restarts or another takes over. An entry in subspace `d` says when to look at it, in
+//! the order in which leases become due; whichever server leads walks these from the start. A
+//! keep-alive leaves the entry where it stands, so it costs one record; the entry moves when it
+//! comes due.
 
 use crate::error::{Error, Result};
 use crate::mvcc::clock::now_ms;
-use crate::mvcc::keyspace::{Layout, LeaseRecord, successor};
+use crate::mvcc::job::Job;
+use crate::mvcc::keyspace::{Due, Layout, LeaseRecord, successor};
 use crate::mvcc::scratch::Scratch;
 use crate::mvcc::sequencer::{Handle, Request, Response};
 use crate::pb::etcdserverpb::{
     LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse,
 };
-use crate::store::{Consistency, Direction, PageLimit, Store, View};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use crate::store::{Consistency, Direction, PageLimit, StoreError, View};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 /// The shortest lease, in seconds: what etcd grants at its default election timeout.
 pub const MIN_TTL_SECONDS: i64 = 2;
@@ -27,55 +29,15 @@ const PAGE: PageLimit = PageLimit {
     items: 1000,
     bytes: 1 << 20,
 };
-/// How often a leader looks for leases that other servers granted.
-const RESCAN_INTERVAL: Duration = Duration::from_secs(30);
+/// How often the leader looks for leases that other servers have granted: a fraction of
+/// [`MIN_TTL_SECONDS`], so that it sees each before it ends.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// The longest sleep before a lease is due, so that a wall clock that was set is noticed.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(60);
 /// Leases whose revocation may be under way at once, so that a mass expiry leaves room for writes.
 const MAX_EXPIRING_LEASES: usize = 256;
 /// Pause before an expiry that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-
-/// Leases of which the expiry job has not heard yet; when there are more, it reads them all.
-const MAX_HINTS: usize = 4096;
-
-/// When to look at a lease, in milliseconds since the Unix epoch, and its id.
-type Due = (i64, i64);
-
-/// Tells the expiry job of leases that were granted.
-#[derive(Clone)]
-pub struct Hints {
-    queue: mpsc::Sender<Due>,
-    overflow: Arc<Notify>,
-}
-
-/// The expiry job's end of [`Hints`].
-pub struct HintsReceiver {
-    queue: mpsc::Receiver<Due>,
-    overflow: Arc<Notify>,
-}
-
-impl Hints {
-    /// Both ends.
-    pub fn new() -> (Self, HintsReceiver) {
-        let (sender, receiver) = mpsc::channel(MAX_HINTS);
-        let overflow = Arc::new(Notify::new());
-        let hints = Self {
-            queue: sender,
-            overflow: overflow.clone(),
-        };
-        let receiver = HintsReceiver {
-            queue: receiver,
-            overflow,
-        };
-        (hints, receiver)
-    }
-
-    /// Never waits: the sequencer, which calls it, is what the expiry job may wait for.
-    pub fn granted(&self, id: i64, ttl_seconds: i64) {
-        if self.queue.try_send((deadline_ms(ttl_seconds), id)).is_err() {
-            self.overflow.notify_one();
-        }
-    }
-}
 
 /// Grants a lease.
 pub async fn grant(
@@ -93,10 +55,13 @@ pub async fn grant(
         return Err(Error::LeaseExists);
     }
     let ttl_seconds = request.ttl.max(MIN_TTL_SECONDS);
+    let deadline_ms = deadline_ms(ttl_seconds);
     let lease = LeaseRecord {
         ttl_seconds,
-        deadline_ms: deadline_ms(ttl_seconds),
+        deadline_ms,
+        due_ms: deadline_ms,
     };
+    scratch.set_due(due(id, &lease));
     scratch.set_lease(id, Some(lease));
     Ok(LeaseGrantResponse {
         id,
@@ -117,7 +82,12 @@ pub async fn keep_alive(
     let alive = scratch.lease(request.id).await?;
     if let Some(mut lease) = alive.filter(|lease| lease.deadline_ms > now_ms()) {
         lease.deadline_ms = deadline_ms(lease.ttl_seconds);
-        scratch.set_lease(request.id, Some(lease));
+        if lease.deadline_ms < lease.due_ms {
+            // Another server's clock is ahead of this one's, or the clock was set back.
+            reschedule(scratch, request.id, lease);
+        } else {
+            scratch.set_lease(request.id, Some(lease));
+        }
         response.ttl = lease.ttl_seconds;
     }
     Ok(response)
@@ -125,25 +95,49 @@ pub async fn keep_alive(
 
 /// Ends a lease and deletes its keys in one revision.
 pub async fn revoke(scratch: &mut Scratch, id: i64) -> Result<()> {
-    scratch.lease(id).await?.ok_or(Error::LeaseNotFound)?;
+    let lease = scratch.lease(id).await?.ok_or(Error::LeaseNotFound)?;
     for key in scratch.attached_keys(id).await? {
         if let Some(before) = scratch.get(&key).await? {
             scratch.delete(key, &before).await?;
         }
     }
+    scratch.clear_due(due(id, &lease));
     scratch.set_lease(id, None);
     scratch.end_transaction();
     Ok(())
 }
 
-/// Ends a lease if its deadline has passed; answers the deadline if it has not.
-pub async fn expire(scratch: &mut Scratch, id: i64) -> Result<Option<i64>> {
-    match scratch.lease(id).await? {
-        Some(lease) if lease.deadline_ms > now_ms() => return Ok(Some(lease.deadline_ms)),
-        Some(_) => revoke(scratch, id).await?,
-        None => {}
+/// Looks at a lease that was due at a time. Ends it if its deadline has passed, and says whether
+/// it did; else the lease is due at its deadline.
+pub async fn expire(scratch: &mut Scratch, at: Due) -> Result<bool> {
+    match scratch.lease(at.lease).await? {
+        Some(lease) if lease.due_ms == at.due_ms && lease.deadline_ms > now_ms() => {
+            reschedule(scratch, at.lease, lease);
+        }
+        Some(lease) if lease.due_ms == at.due_ms => {
+            revoke(scratch, at.lease).await?;
+            return Ok(true);
+        }
+        // Ended meanwhile, and perhaps granted anew.
+        _ => scratch.clear_due(at),
     }
-    Ok(None)
+    Ok(false)
+}
+
+/// Writes a lease and moves its entry to its deadline.
+fn reschedule(scratch: &mut Scratch, id: i64, mut lease: LeaseRecord) {
+    scratch.clear_due(due(id, &lease));
+    lease.due_ms = lease.deadline_ms;
+    scratch.set_due(due(id, &lease));
+    scratch.set_lease(id, Some(lease));
+}
+
+/// The entry of a lease.
+fn due(id: i64, lease: &LeaseRecord) -> Due {
+    Due {
+        due_ms: lease.due_ms,
+        lease: id,
+    }
 }
 
 /// All leases of a view, in the order of their ids.
@@ -166,89 +160,74 @@ fn deadline_ms(ttl_seconds: i64) -> i64 {
     now_ms().saturating_add(ttl_seconds.saturating_mul(1000))
 }
 
-/// Revokes leases as their deadlines pass, while this server leads.
-///
-/// The heap is only a hint of what to look at next: the sequencer decides from the stored
-/// deadline. `granted` tells of leases that this server granted.
-pub async fn expire_forever(
-    store: Store,
-    layout: Layout,
-    sequencer: Handle,
-    mut granted: HintsReceiver,
-) {
-    let mut leadership = store.leadership(&layout.meta("leader"), 1);
-    loop {
-        while !leadership.borrow_and_update().is_leader {
-            if leadership.changed().await.is_err() {
+/// Revokes leases as their deadlines pass, while this server leads. `granted` tells of leases
+/// that this server has granted.
+pub async fn expire_forever(mut job: Job, sequencer: Handle, granted: Arc<Notify>) {
+    while job.wait_to_lead().await {
+        let pause = match expire_due(&job, &sequencer).await {
+            Ok(pause) => pause,
+            Err(
+                Error::Stopped | Error::Store(StoreError::Fatal(_) | StoreError::Unreadable(_)),
+            ) => {
                 return;
             }
-        }
-        let mut due = match load(&store, &layout).await {
-            Ok(leases) => leases
-                .into_iter()
-                .map(|(id, lease)| Reverse((lease.deadline_ms, id)))
-                .collect::<BinaryHeap<_>>(),
             Err(error) => {
-                tracing::warn!(%error, "cannot read the leases");
-                tokio::time::sleep(RETRY_PAUSE).await;
-                continue;
+                tracing::warn!(%error, "cannot look for leases that are over");
+                Some(RETRY_PAUSE)
             }
         };
-        let rescan = tokio::time::sleep(RESCAN_INTERVAL);
-        tokio::pin!(rescan);
-        loop {
-            let next = due.peek().map(|Reverse((deadline_ms, _))| {
-                Duration::from_millis(u64::try_from(deadline_ms - now_ms()).unwrap_or(0))
-            });
-            tokio::select! {
-                () = &mut rescan => break,
-                changed = leadership.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    break;
-                }
-                () = granted.overflow.notified() => break,
-                granted = granted.queue.recv() => {
-                    let Some(granted) = granted else { return };
-                    due.push(Reverse(granted));
-                }
-                () = tokio::time::sleep(next.unwrap_or(RESCAN_INTERVAL)), if next.is_some() => {
-                    expire_due(&sequencer, &mut due).await;
-                }
-            }
+        let pause = if job.store.is_shared() {
+            Some(pause.map_or(POLL_INTERVAL, |pause| pause.min(POLL_INTERVAL)))
+        } else {
+            pause
+        };
+        tokio::select! {
+            () = granted.notified() => {}
+            () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
         }
     }
 }
 
-async fn load(store: &Store, layout: &Layout) -> Result<Vec<(i64, LeaseRecord)>> {
-    let view = store.view(Consistency::Linearizable).await?;
-    all(&view, layout).await
-}
-
-async fn expire_due(sequencer: &Handle, due: &mut BinaryHeap<Reverse<Due>>) {
-    let now_ms = now_ms();
-    let mut ids = Vec::new();
-    while ids.len() < MAX_EXPIRING_LEASES
-        && let Some(Reverse((deadline_ms, id))) = due.peek().copied()
-        && deadline_ms <= now_ms
-    {
-        due.pop();
-        ids.push(id);
+/// Ends leases that are due, the first of them; answers when to look again, if there is a lease.
+async fn expire_due(job: &Job, sequencer: &Handle) -> Result<Option<Duration>> {
+    let view = job.store.view(Consistency::Linearizable).await?;
+    let (start, end) = job.layout.subspace(b'd');
+    let page = PageLimit {
+        items: MAX_EXPIRING_LEASES,
+        ..PAGE
+    };
+    let page = view.scan(&start, &end, page, Direction::Forward).await?;
+    let (now_ms, mut due) = (now_ms(), Vec::new());
+    let mut next = None;
+    for (key, _) in &page.items {
+        let entry = job.layout.due_entry(key)?;
+        if entry.due_ms > now_ms {
+            let left = Duration::from_millis(entry.due_ms.abs_diff(now_ms));
+            next = Some(left.min(CLOCK_INTERVAL));
+            break;
+        }
+        due.push(entry);
     }
-    let expiries = ids
+    if due.is_empty() || !job.leads() {
+        return Ok(next);
+    }
+    let expiries = due
         .iter()
-        .map(|id| sequencer.submit(Request::LeaseExpire(*id)));
+        .map(|entry| sequencer.submit(Request::LeaseExpire(*entry)));
     let outcomes = futures_util::future::join_all(expiries).await;
-    for (id, outcome) in ids.into_iter().zip(outcomes) {
+    let mut pause = Duration::ZERO;
+    for (entry, outcome) in due.iter().zip(outcomes) {
         match outcome {
-            Ok(Response::LeaseExpire(Some(deadline_ms))) => due.push(Reverse((deadline_ms, id))),
-            Ok(_) => tracing::debug!(lease = id, "lease expired"),
+            Ok(Response::LeaseExpire(true)) => {
+                tracing::debug!(lease = entry.lease, "lease expired");
+            }
+            Ok(_) => {}
+            Err(Error::Stopped) => return Err(Error::Stopped),
             Err(error) => {
-                tracing::warn!(lease = id, %error, "cannot expire a lease");
-                let retry_ms = RETRY_PAUSE.as_millis() as i64;
-                due.push(Reverse((now_ms + retry_ms, id)));
+                tracing::warn!(lease = entry.lease, %error, "cannot expire a lease");
+                pause = RETRY_PAUSE;
             }
         }
     }
+    Ok(Some(pause))
 }

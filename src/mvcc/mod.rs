@@ -2,13 +2,21 @@
 //!
 //! Reads open a view of the store and see one revision of it. Writes go through the
 //! [`sequencer`], which evaluates many of them over one [`scratch`] and commits them as one batch.
+//!
+//! Several servers may have the same keyspace open, where the store can be shared. Nothing they
+//! write depends on which of them leads, or on how many there are; the [`follower`] of each hears
+//! of what the others have written.
 
 mod alarm;
 mod blob;
 mod clock;
+mod collector;
 mod compact;
+mod follower;
 mod hash;
+mod identity;
 pub mod instance;
+mod job;
 pub mod keyspace;
 mod lease;
 #[cfg(test)]
@@ -16,9 +24,13 @@ mod model_test;
 mod read;
 mod scratch;
 mod sequencer;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod servers_test;
 mod stream;
 mod txn;
 pub mod watch;
+mod writer;
 
 pub use compact::AutoCompaction;
 pub use instance::{Instance, InstanceStatus, Options};

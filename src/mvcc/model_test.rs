@@ -606,29 +606,29 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-fn check(store: Store, reopen: bool, steps: &[Step]) {
+/// Opens the instance through each of `stores`, which hold the same data, and lets these servers
+/// take the steps in turn.
+fn check(stores: &[Store], reopen: bool, steps: &[Step]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
         let mut model = Model::new();
-        let mut instance = Instance::open(store.clone(), "test", Options::default())
-            .await
-            .expect("the instance opens");
-        if let Store::Faulty(store) = &store {
-            store.set_rates(Rates::ALL);
+        let mut instances = Vec::new();
+        for store in stores {
+            instances.push(open(store).await);
         }
+        set_rates(stores, Rates::ALL);
         for (number, step) in steps.iter().enumerate() {
+            let turn = number % stores.len();
             if reopen && number % 20 == 19 {
-                instance.close().await;
-                instance = Instance::open(store.clone(), "test", Options::default())
-                    .await
-                    .expect("the instance opens again");
+                instances[turn].close().await;
+                instances[turn] = open(&stores[turn]).await;
             }
             let expected = model.apply(step);
             let answer = loop {
-                match apply(&instance, step).await {
+                match apply(&instances[turn], step).await {
                     // Reads do not hide that a store is out of reach; here it is for a moment.
                     Answer::Failed(Error::Store(_)) => {}
                     answer => break answer,
@@ -636,16 +636,31 @@ fn check(store: Store, reopen: bool, steps: &[Step]) {
             };
             assert_eq!(answer, expected, "step {number}: {step:?}");
         }
-        if let Store::Faulty(store) = &store {
-            store.set_rates(Rates::default());
+        set_rates(stores, Rates::default());
+        check_what_compaction_leaves(&stores[0], &instances, &mut model).await;
+        for instance in instances {
+            instance.close().await;
         }
-        check_what_compaction_leaves(&store, &instance, &mut model).await;
-        instance.close().await;
     });
 }
 
+async fn open(store: &Store) -> Instance {
+    Instance::open(store.clone(), "test", Options::default())
+        .await
+        .expect("the instance opens")
+}
+
+fn set_rates(stores: &[Store], rates: Rates) {
+    for store in stores {
+        if let Store::Faulty(store) = store {
+            store.set_rates(rates);
+        }
+    }
+}
+
 /// After a compaction to the newest revision, the store holds the live keys and nothing else.
-async fn check_what_compaction_leaves(store: &Store, instance: &Instance, model: &mut Model) {
+async fn check_what_compaction_leaves(store: &Store, servers: &[Instance], model: &mut Model) {
+    let instance = &servers[0];
     // A deletion at the compacted revision would stay.
     let last = Step::Put(PutRequest {
         key: Bytes::from_static(b"z"),
@@ -666,7 +681,9 @@ async fn check_what_compaction_leaves(store: &Store, instance: &Instance, model:
         (b'b', live.values().filter(is_blob).map(pieces).sum()),
         (b'a', live.values().filter(|kv| kv.lease != 0).count()),
         (b'l', model.leases.len()),
+        (b'd', model.leases.len()),
         (b's', 0),
+        (b'w', servers.len()),
     ];
     let view = store.view(Consistency::Linearizable).await.expect("a view");
     for (subspace, records) in expected {
@@ -686,20 +703,33 @@ proptest! {
 
     #[test]
     fn memory_answers_as_the_model(steps in steps()) {
-        check(Store::Memory(Memory::new()), true, &steps);
+        check(&[Store::Memory(Memory::new())], true, &steps);
     }
 
     #[test]
     fn a_store_of_small_batches_answers_as_the_model(steps in steps()) {
         // Values of several pieces must be staged.
         let limits = Limits { batch_bytes: 280_000, key_bytes: 10_000, value_bytes: 100_000 };
-        check(Store::Memory(Memory::with_limits(limits)), true, &steps);
+        check(&[Store::Memory(Memory::with_limits(limits))], true, &steps);
     }
 
     #[test]
     fn a_store_that_fails_answers_as_the_model(steps in steps(), seed in any::<u64>()) {
         let store = Faulty::new(Store::Memory(Memory::new()), seed, Rates::default());
-        check(Store::Faulty(store), false, &steps);
+        check(&[Store::Faulty(store)], false, &steps);
+    }
+
+    #[test]
+    fn two_servers_in_turn_answer_as_the_model(steps in steps()) {
+        let store = Store::Memory(Memory::shared());
+        check(&[store.clone(), store], true, &steps);
+    }
+
+    #[test]
+    fn two_servers_on_a_store_that_fails_answer_as_the_model(steps in steps(), seed in any::<u64>()) {
+        let memory = Store::Memory(Memory::shared());
+        let store = |seed| Store::Faulty(Faulty::new(memory.clone(), seed, Rates::default()));
+        check(&[store(seed), store(!seed)], false, &steps);
     }
 }
 
@@ -711,6 +741,6 @@ proptest! {
     fn local_answers_as_the_model(steps in steps()) {
         let directory = tempfile::tempdir().expect("a directory");
         let store = Local::open(directory.path()).expect("the store opens");
-        check(Store::Local(store), true, &steps);
+        check(&[Store::Local(store)], true, &steps);
     }
 }

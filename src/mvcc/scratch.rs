@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::mvcc::blob;
 use crate::mvcc::keyspace::{
-    BLOB_THRESHOLD_BYTES, BlobRef, Change, Current, KeyRange, Layout, LeaseRecord, Revision, State,
-    Value,
+    BLOB_THRESHOLD_BYTES, BlobRef, Change, Current, Due, KeyRange, Layout, LeaseRecord, Revision,
+    State, Value,
 };
 use crate::mvcc::read::{self, Cursor, Item, Overlay};
 use crate::mvcc::watch::Commit;
@@ -264,6 +264,16 @@ impl Scratch {
             None => Op::Clear(key),
         });
         self.leases.insert(id, lease);
+    }
+
+    /// Says when to look at a lease.
+    pub fn set_due(&mut self, due: Due) {
+        self.push(Op::Set(self.layout.due(due), Bytes::new()));
+    }
+
+    /// Takes that back.
+    pub fn clear_due(&mut self, due: Due) {
+        self.push(Op::Clear(self.layout.due(due)));
     }
 
     /// The keys that hang on a lease, ascending.

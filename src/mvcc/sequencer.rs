@@ -7,19 +7,17 @@
 //! later attempt can commit before an earlier one without its guard failing.
 
 use crate::error::{Error, Result};
-use crate::mvcc::keyspace::{Layout, State};
-use crate::mvcc::lease::{self, Hints};
+use crate::mvcc::keyspace::{Due, Layout, State};
 use crate::mvcc::scratch::{Scratch, Staged};
 use crate::mvcc::watch::{Commit, Hub};
-use crate::mvcc::{alarm, blob, clock, compact, read, txn};
+use crate::mvcc::{alarm, blob, clock, compact, lease, read, txn, writer};
 use crate::pb::etcdserverpb::*;
 use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 /// Requests that may wait; one more is refused as etcd refuses it.
 const MAX_QUEUED_REQUESTS: usize = 5000;
@@ -51,8 +49,8 @@ pub enum Request {
     LeaseKeepAlive(LeaseKeepAliveRequest),
     /// End a lease.
     LeaseRevoke(i64),
-    /// End a lease if its time is over.
-    LeaseExpire(i64),
+    /// Look at a lease that is due, and end it if its time is over.
+    LeaseExpire(Due),
     /// Raise or clear an alarm.
     Alarm(AlarmRequest),
 }
@@ -74,8 +72,8 @@ pub enum Response {
     LeaseKeepAlive(LeaseKeepAliveResponse),
     /// To `LeaseRevoke`: the newest revision.
     LeaseRevoke(i64),
-    /// To `LeaseExpire`: the deadline, when it has not passed.
-    LeaseExpire(Option<i64>),
+    /// To `LeaseExpire`: whether it ended the lease.
+    LeaseExpire(bool),
     /// To `Alarm`.
     Alarm(AlarmResponse),
 }
@@ -105,16 +103,12 @@ pub struct Context {
     pub store: Store,
     /// Its layout.
     pub layout: Layout,
-    /// This process, among the writers of the instance.
+    /// This opening of the instance, among all writers of it; its record is there.
     pub writer: u64,
     /// Whom to tell of commits.
     pub hub: Arc<Hub>,
-    /// Gets the state after each commit.
-    pub states: watch::Sender<State>,
-    /// Whom to tell of leases.
-    pub hints: Hints,
-    /// Counts the batches of this writer; the last one applied.
-    pub applied: Arc<AtomicU64>,
+    /// Is notified of leases that were granted.
+    pub granted: Arc<Notify>,
     /// Gets the reason when the store has failed for good.
     pub failed: watch::Sender<Option<Arc<str>>>,
 }
@@ -216,7 +210,7 @@ impl Request {
             Request::LeaseGrant(LeaseGrantRequest { id, .. })
             | Request::LeaseKeepAlive(LeaseKeepAliveRequest { id })
             | Request::LeaseRevoke(id)
-            | Request::LeaseExpire(id) => leases.push(*id),
+            | Request::LeaseExpire(Due { lease: id, .. }) => leases.push(*id),
             _ => {}
         }
     }
@@ -243,15 +237,10 @@ impl Request {
 }
 
 /// Serves the queue until `closing` says so or the store fails; what waits then is still done.
-pub async fn run(
-    context: Context,
-    mut receiver: Receiver,
-    sequence: u64,
-    mut closing: watch::Receiver<bool>,
-) {
+pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::Receiver<bool>) {
     let mut sequencer = Sequencer {
         context,
-        sequence,
+        sequence: 0,
         unsettled: Vec::new(),
         cap: MAX_BATCH_REQUESTS,
     };
@@ -259,16 +248,16 @@ pub async fn run(
     let mut taken = Vec::new();
     loop {
         if waiting.is_empty() {
-            tokio::select! {
+            let is_end = tokio::select! {
                 biased;
-                count = receiver.0.recv_many(&mut taken, MAX_BATCH_REQUESTS) => {
-                    if count == 0 {
-                        return;
-                    }
-                }
+                count = receiver.0.recv_many(&mut taken, MAX_BATCH_REQUESTS) => count == 0,
                 _ = closing.wait_for(|closing| *closing), if !receiver.0.is_closed() => {
                     receiver.0.close();
+                    false
                 }
+            };
+            if is_end {
+                return sequencer.end().await;
             }
             waiting.extend(taken.drain(..));
         }
@@ -301,6 +290,8 @@ struct Attempt {
     answers: Vec<Result<Response>>,
     state: State,
     commits: Vec<Commit>,
+    /// It grants a lease, whether or not somebody still waits for the answer.
+    has_grant: bool,
 }
 
 /// What to do after one attempt.
@@ -316,8 +307,9 @@ enum Step {
 impl Sequencer {
     /// Commits a batch made of the first requests of `waiting` and answers them.
     async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
+        let mut consistency = self.first_consistency();
         for _ in 0..MAX_ATTEMPTS {
-            match self.attempt(waiting).await {
+            match self.attempt(waiting, consistency).await {
                 Ok(Step::Done) => return Ok(()),
                 Ok(Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {}
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
@@ -326,17 +318,39 @@ impl Sequencer {
                 // Also a record that cannot be read: no write may be built on it.
                 Err(error) => return Err(error.to_string().into()),
             }
+            consistency = Consistency::Linearizable;
         }
         self.give_up(waiting, &Error::Timeout);
         Ok(())
     }
 
-    async fn attempt(&mut self, waiting: &mut VecDeque<Pending>) -> Result<Step> {
+    /// How fresh the view of a first attempt must be. One that lags costs a conflict and no
+    /// more, and a store may have one at hand.
+    fn first_consistency(&self) -> Consistency {
+        if self.context.store.is_shared() && self.unsettled.is_empty() {
+            Consistency::Serializable
+        } else {
+            Consistency::Linearizable
+        }
+    }
+
+    /// Only a linearizable view settles earlier attempts, and answers what needs no commit.
+    async fn attempt(
+        &mut self,
+        waiting: &mut VecDeque<Pending>,
+        consistency: Consistency,
+    ) -> Result<Step> {
         let layout = self.context.layout.clone();
-        let view = self.context.store.view(Consistency::Linearizable).await?;
+        let view = self.context.store.view(consistency).await?;
         if !self.unsettled.is_empty() {
-            let record = view.get(&layout.writer(self.context.writer)).await?;
-            let last = last_sequence(record)?;
+            let Some(last) = writer::last_sequence(&view, &layout, self.context.writer).await?
+            else {
+                // Whether one of them was applied can be found out no more. If so, the follower
+                // tells the watchers.
+                self.unsettled.clear();
+                self.give_up(waiting, &Error::Timeout);
+                return Ok(Step::Done);
+            };
             let applied = self
                 .unsettled
                 .iter()
@@ -347,15 +361,20 @@ impl Sequencer {
                 return Ok(Step::Done);
             }
         }
+        let is_lagging = consistency == Consistency::Serializable;
         let before = read::state(&view, &layout).await?;
         let mut scratch = Scratch::new(view, layout.clone(), before);
         let answers = self.evaluate(&mut scratch, waiting).await?;
         // While an earlier attempt is unsettled even an empty batch is written: it is the fence.
         if scratch.is_unchanged(&before) && self.unsettled.is_empty() {
+            if is_lagging {
+                return Ok(Step::Again);
+            }
             answer(answers, waiting);
             return Ok(Step::Done);
         }
-        self.sequence += 1;
+        // It rises with every batch of any writer: it is the applied index, and orders states.
+        self.sequence = self.sequence.max(before.batch.sequence) + 1;
         let id = BatchId {
             writer: self.context.writer,
             sequence: self.sequence,
@@ -365,12 +384,11 @@ impl Sequencer {
         outcome
             .ops
             .push(Op::Set(layout.state(), outcome.state.encode()));
-        outcome.ops.push(Op::Set(
-            layout.writer(id.writer),
-            Bytes::copy_from_slice(&id.sequence.to_be_bytes()),
-        ));
+        outcome.ops.push(writer::mark(&layout, id, clock::now_ms()));
+        let is_grant = |answer: &Response| matches!(answer, Response::LeaseGrant(_));
         let attempt = Attempt {
             sequence: id.sequence,
+            has_grant: answers.iter().flatten().any(is_grant),
             answers,
             state: outcome.state,
             commits: outcome.commits,
@@ -397,6 +415,7 @@ impl Sequencer {
                 self.cap = attempt.answers.len() / 2;
                 Ok(Step::Again)
             }
+            Err(ApplyError::TooLarge) if is_lagging => Ok(Step::Again),
             Err(ApplyError::TooLarge) => {
                 answer(vec![Err(Error::RequestTooLarge)], waiting);
                 Ok(Step::Done)
@@ -439,15 +458,9 @@ impl Sequencer {
     fn settle(&mut self, attempt: Attempt, waiting: &mut VecDeque<Pending>) {
         self.unsettled.clear();
         self.cap = MAX_BATCH_REQUESTS;
-        self.context
-            .applied
-            .store(attempt.sequence, Ordering::Relaxed);
-        self.context.states.send_replace(attempt.state);
         self.context.hub.publish(attempt.state, attempt.commits);
-        for granted in attempt.answers.iter().flatten() {
-            if let Response::LeaseGrant(LeaseGrantResponse { id, ttl, .. }) = granted {
-                self.context.hints.granted(*id, *ttl);
-            }
+        if attempt.has_grant {
+            self.context.granted.notify_one();
         }
         answer(attempt.answers, waiting);
     }
@@ -460,6 +473,19 @@ impl Sequencer {
         }
         for pending in waiting.drain(..) {
             reply(pending, Err(error.clone()));
+        }
+    }
+
+    /// The queue is closed and empty.
+    async fn end(self) {
+        if self.unsettled.is_empty() {
+            let Context {
+                store,
+                layout,
+                writer,
+                ..
+            } = &self.context;
+            writer::forget(store, layout, *writer).await;
         }
     }
 
@@ -502,21 +528,9 @@ async fn evaluate_one(scratch: &mut Scratch, request: &Request) -> Result<Respon
             lease::revoke(scratch, *id).await?;
             Response::LeaseRevoke(scratch.state.revision)
         }
-        Request::LeaseExpire(id) => Response::LeaseExpire(lease::expire(scratch, *id).await?),
+        Request::LeaseExpire(due) => Response::LeaseExpire(lease::expire(scratch, *due).await?),
         Request::Alarm(alarm) => Response::Alarm(alarm::change(scratch, alarm).await?),
     })
-}
-
-/// The sequence in a writer's record; 0 before its first batch.
-pub fn last_sequence(record: Option<Bytes>) -> Result<u64> {
-    let Some(record) = record else { return Ok(0) };
-    let bytes = record.as_ref().try_into();
-    bytes
-        .map(u64::from_be_bytes)
-        .map_err(|_| Error::CorruptRecord {
-            subspace: 'w',
-            detail: "wrong length",
-        })
 }
 
 fn answer(answers: Vec<Result<Response>>, waiting: &mut VecDeque<Pending>) {

@@ -161,14 +161,14 @@ pub fn is_read_only(request: &TxnRequest) -> bool {
     request.success.iter().chain(&request.failure).all(reads)
 }
 
-/// Whether every range of a transaction may be served without a quorum.
+/// Whether a transaction may be served without a quorum: it reads, and every range of it says so.
 pub fn is_serializable(request: &TxnRequest) -> bool {
     let serializable = |op: &RequestOp| match &op.request {
         Some(Request::RequestRange(range)) => range.serializable,
         _ => false,
     };
-    let mut ops = request.success.iter().chain(&request.failure);
-    ops.all(serializable)
+    let mut ops = request.success.iter().chain(&request.failure).peekable();
+    ops.peek().is_some() && ops.all(serializable)
 }
 
 /// Whether the NOSPACE alarm forbids a transaction: one that puts, in whatever branch.

@@ -1,6 +1,6 @@
 //! The keys of an instance's records, to and from bytes.
 
-use super::{KeyRange, Revision, successor, truncated};
+use super::{Due, KeyRange, Revision, successor, truncated};
 use crate::error::{Error, Result};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -14,6 +14,11 @@ impl Layout {
     /// The layout under an instance's prefix.
     pub fn new(prefix: Bytes) -> Self {
         Self { prefix }
+    }
+
+    /// What all keys of the instance begin with.
+    pub fn prefix(&self) -> &Bytes {
+        &self.prefix
     }
 
     fn key(&self, subspace: u8, capacity: usize) -> BytesMut {
@@ -41,6 +46,16 @@ impl Layout {
         let mut out = self.key(b'm', name.len());
         out.put_slice(name.as_bytes());
         out.freeze()
+    }
+
+    /// The key that servers hold to lead.
+    pub fn leader(&self) -> Bytes {
+        self.meta("leader")
+    }
+
+    /// The key of the id of the server `name`.
+    pub fn member(&self, name: &str) -> Bytes {
+        self.meta(&format!("member/{name}"))
     }
 
     /// The key of [`State`].
@@ -164,6 +179,26 @@ impl Layout {
         Ok(body.get_i64())
     }
 
+    /// The key that says when to look at a lease.
+    pub fn due(&self, due: Due) -> Bytes {
+        let mut out = self.key(b'd', 16);
+        out.put_i64(due.due_ms);
+        out.put_i64(due.lease);
+        out.freeze()
+    }
+
+    /// What a store key in `d` says.
+    pub fn due_entry(&self, store_key: &Bytes) -> Result<Due> {
+        let mut body = store_key.slice(self.head_bytes()..);
+        if body.len() != 16 {
+            return Err(truncated('d'));
+        }
+        Ok(Due {
+            due_ms: body.get_i64(),
+            lease: body.get_i64(),
+        })
+    }
+
     /// The key that says that a user key hangs on a lease.
     pub fn attachment(&self, lease: i64, key: &[u8]) -> Bytes {
         let mut out = self.key(b'a', 8 + key.len());
@@ -186,7 +221,7 @@ impl Layout {
         store_key.slice(self.head_bytes() + 8..)
     }
 
-    /// The key of the last applied batch of a writer.
+    /// The key of a writer's record.
     pub fn writer(&self, writer: u64) -> Bytes {
         let mut out = self.key(b'w', 8);
         out.put_u64(writer);

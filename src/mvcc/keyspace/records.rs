@@ -91,6 +91,17 @@ pub struct LeaseRecord {
     pub ttl_seconds: i64,
     /// When it ends, in milliseconds since the Unix epoch.
     pub deadline_ms: i64,
+    /// Where its entry in `d` stands.
+    pub due_ms: i64,
+}
+
+/// Which batch of a writer was applied last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriterRecord {
+    /// The batch's number; 0 before the first.
+    pub sequence: u64,
+    /// When the writer made that batch, in milliseconds since the Unix epoch.
+    pub written_ms: i64,
 }
 
 /// A blob whose pieces are still being written.
@@ -304,20 +315,43 @@ impl State {
 impl LeaseRecord {
     /// The record for `l`.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(16);
+        let mut out = BytesMut::with_capacity(24);
         out.put_i64(self.ttl_seconds);
         out.put_i64(self.deadline_ms);
+        out.put_i64(self.due_ms);
         out.freeze()
     }
 
     /// Reads a record of `l`.
     pub fn decode(mut record: Bytes) -> Result<Self> {
-        if record.len() != 16 {
+        if record.len() != 24 {
             return Err(truncated('l'));
         }
         Ok(Self {
             ttl_seconds: record.get_i64(),
             deadline_ms: record.get_i64(),
+            due_ms: record.get_i64(),
+        })
+    }
+}
+
+impl WriterRecord {
+    /// The record for `w`.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(16);
+        out.put_u64(self.sequence);
+        out.put_i64(self.written_ms);
+        out.freeze()
+    }
+
+    /// Reads a record of `w`.
+    pub fn decode(mut record: Bytes) -> Result<Self> {
+        if record.len() != 16 {
+            return Err(truncated('w'));
+        }
+        Ok(Self {
+            sequence: record.get_u64(),
+            written_ms: record.get_i64(),
         })
     }
 }

@@ -130,15 +130,10 @@ impl Dispatcher {
 
     fn published(&mut self, state: State, commits: Vec<Commit>) {
         for commit in commits {
-            if commit.revision > self.state.revision {
-                self.skip_to(commit.revision - 1);
-                self.deliver(Arc::new(commit));
-            }
+            self.deliver(Arc::new(commit));
         }
         self.skip_to(state.revision);
-        if state.revision == self.state.revision {
-            self.state = state;
-        }
+        self.state = state;
     }
 
     /// Accepts that commits up to `revision` did not come this way: whoever is live reads them

@@ -9,6 +9,7 @@ use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::{Consistency, Direction, PageLimit, Store, StoreError, View};
 use futures_util::future::try_join_all;
+use std::time::Duration;
 
 /// A page ends with the revision that reaches this many bytes of wanted keys and values.
 const PAGE_BYTES: u64 = 1024 * 1024;
@@ -24,6 +25,9 @@ const SCAN_LIMIT: PageLimit = PageLimit {
 
 /// Changes whose blobs and former versions are read at the same time.
 const LOADS_AT_ONCE: usize = 64;
+
+/// Pause before a store that was out of reach is asked again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often a page that outlives its view is begun again before its watchers are given up.
 const VIEW_ATTEMPTS: usize = 8;
@@ -75,12 +79,17 @@ impl History {
     /// Reads what the groups want of a span of revisions, or of as much of it as a page holds.
     pub async fn page<M>(&self, span: &Span, groups: &Groups<M>) -> Result<Page> {
         let mut consistency = Consistency::Serializable;
-        for _ in 0..VIEW_ATTEMPTS {
-            let view = self.store.view(consistency).await?;
-            match self.page_of(&view, span, groups).await {
-                Err(Error::Store(StoreError::ViewExpired)) => {}
+        let mut attempts = 0;
+        while attempts < VIEW_ATTEMPTS {
+            match self.page_of(consistency, span, groups).await {
+                Err(Error::Store(StoreError::ViewExpired)) => attempts += 1,
+                // Watchers need nothing from the client while they wait for the store.
+                Err(Error::Store(StoreError::Unavailable(_))) => {
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
                 // A view that lags behind what the hub has announced is of no use here.
                 Ok(Page::Commits { next, .. }) if next <= span.from => {
+                    attempts += 1;
                     consistency = Consistency::Linearizable;
                 }
                 outcome => return outcome,
@@ -89,7 +98,13 @@ impl History {
         Err(StoreError::ViewExpired.into())
     }
 
-    async fn page_of<M>(&self, view: &View, span: &Span, groups: &Groups<M>) -> Result<Page> {
+    async fn page_of<M>(
+        &self,
+        consistency: Consistency,
+        span: &Span,
+        groups: &Groups<M>,
+    ) -> Result<Page> {
+        let view = &self.store.view(consistency).await?;
         let state = read::state(view, &self.layout).await?;
         if span.from < state.compacted {
             return Ok(Page::Compacted(state.compacted));

@@ -13,11 +13,11 @@ use super::outbox::Outbox;
 use super::selector::Selector;
 use crate::error::Error;
 use crate::mvcc::keyspace::State;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 /// Commits that may wait for the dispatcher. What comes on top is left out, and every watcher
 /// reads it from the store.
@@ -78,7 +78,7 @@ pub(super) type StreamId = u64;
 /// The meeting point of an instance's commits and its watchers.
 pub struct Hub {
     inbox: Arc<Inbox>,
-    published: RwLock<State>,
+    published: watch::Sender<State>,
     streams: AtomicUsize,
     next_stream: AtomicU64,
     requests: Arc<Semaphore>,
@@ -97,7 +97,7 @@ impl Hub {
         tokio::spawn(Dispatcher::new(inbox.clone(), state, limits).run());
         Self {
             inbox,
-            published: RwLock::new(state),
+            published: watch::Sender::new(state),
             streams: AtomicUsize::new(0),
             next_stream: AtomicU64::new(0),
             requests: Arc::new(Semaphore::new(PENDING_REQUESTS)),
@@ -105,19 +105,38 @@ impl Hub {
         }
     }
 
-    /// Announces durable commits, in revision order and without holes, and the state after
-    /// them. Cheap: what follows from it happens elsewhere. Commits that were announced before
-    /// are ignored; commits that are left out are read from the store by whom they concern.
+    /// Announces a durable state and the commits that led to it. Cheap: what follows from it
+    /// happens elsewhere.
+    ///
+    /// Several may publish at once. A state that is not newer than the last is ignored. Commits
+    /// that do not join the last state to this one are left out; whom they concern reads them
+    /// from the store.
     pub fn publish(&self, state: State, commits: Vec<Commit>) {
-        *self.published.write() = state;
-        let watched = self.is_watched();
-        let commits = if watched { commits } else { Vec::new() };
-        self.inbox.push_published(state, commits, watched);
+        // The channel's lock is held meanwhile, so the dispatcher hears of states in their order.
+        self.published.send_if_modified(|last| {
+            if state.batch.sequence <= last.batch.sequence {
+                return false;
+            }
+            let watched = self.is_watched();
+            let commits = if watched && joins(last.revision, &commits, state.revision) {
+                commits
+            } else {
+                Vec::new()
+            };
+            self.inbox.push_published(state, commits, watched);
+            *last = state;
+            true
+        });
     }
 
     /// The state last announced.
     pub fn state(&self) -> State {
-        *self.published.read()
+        *self.published.borrow()
+    }
+
+    /// The state last announced, now and as it changes.
+    pub fn states(&self) -> watch::Receiver<State> {
+        self.published.subscribe()
     }
 
     /// Whether anybody watches. While nobody does, a writer need not make events: it may
@@ -169,6 +188,12 @@ impl Hub {
     }
 }
 
+/// Whether `commits` are all the revisions after `last` up to `newest`.
+fn joins(last: i64, commits: &[Commit], newest: i64) -> bool {
+    let revisions = commits.iter().map(|commit| commit.revision);
+    revisions.eq(last + 1..=newest)
+}
+
 impl Drop for Hub {
     fn drop(&mut self) {
         self.close();
@@ -198,8 +223,10 @@ pub(super) enum Request {
 }
 
 pub(super) enum Message {
+    /// A state newer than the one before.
     Published {
         state: State,
+        /// None, or all that led from the state before to this one.
         commits: Vec<Commit>,
     },
     Open {

@@ -87,6 +87,7 @@ impl World {
     }
 
     fn apply(&mut self, mut ops: Vec<Op>) {
+        self.state.batch.sequence += 1;
         ops.push(Op::Set(self.layout.state(), self.state.encode()));
         let batch = Batch {
             id: BATCH,
@@ -569,6 +570,27 @@ async fn a_client_that_does_not_read_costs_a_bounded_queue_and_misses_nothing() 
     assert_eq!(seen, (2..=5000).collect::<Vec<_>>());
     // It was read from the store, in pages.
     assert_eq!(largest, 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_publishers_the_later_state_counts() {
+    let mut world = World::new(Limits::default(), None);
+    let mut client = world.open();
+    client.create(watch("a"));
+    assert_eq!(client.response().await, created(0, 1));
+    let hub = world.context.hub.clone();
+    let first = world.write(&[("a", Some("1"))]);
+    let after_first = world.state;
+    let second = world.write(&[("a", Some("2"))]);
+    let newest = world.state;
+    // The one who read the store, or had no first commit to tell of, was faster.
+    hub.publish(newest, vec![second]);
+    hub.publish(after_first, vec![first]);
+    assert_eq!(hub.state(), newest);
+    assert_eq!(revisions(&client.response().await), [2, 3]);
+    client.nothing().await;
+    world.put("a", "3");
+    assert_eq!(revisions(&client.response().await), [4]);
 }
 
 /// What the model knows of one watcher of one client.

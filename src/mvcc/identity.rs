@@ -1,0 +1,105 @@
+//! Who an instance and this server of it are: random ids, made on first use.
+
+use crate::error::{Error, Result};
+use crate::mvcc::keyspace::{FORMAT, Layout, State};
+use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError, View};
+use bytes::Bytes;
+
+/// Tries to write a first record.
+const MAX_ATTEMPTS: u32 = 10;
+/// Bytes of a member's name.
+const NAME_BYTES_MAX: usize = 255;
+
+/// What is the same for all servers of an instance, and what is one server's own.
+pub struct Identity {
+    /// The instance's id.
+    pub cluster_id: u64,
+    /// The id of the server of that name.
+    pub member_id: u64,
+}
+
+/// Reads who the server `name` of an instance is. What does not exist yet is made.
+pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Identity> {
+    if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
+        let length = name.len();
+        let sentence =
+            format!("a member name has 1 to {NAME_BYTES_MAX} bytes and this one has {length}");
+        return Err(StoreError::Fatal(sentence.into()).into());
+    }
+    let random_id = || Bytes::copy_from_slice(&rand::random::<u64>().to_be_bytes());
+    let format_key = layout.meta("format");
+    let first_batch = BatchId {
+        writer: 0,
+        sequence: 0,
+    };
+    let first_records = || {
+        vec![
+            Op::Set(
+                format_key.clone(),
+                Bytes::copy_from_slice(&FORMAT.to_be_bytes()),
+            ),
+            Op::Set(layout.meta("cluster"), random_id()),
+            Op::Set(layout.state(), State::new(first_batch).encode()),
+        ]
+    };
+    let (view, format) = made_once(store, &format_key, first_records).await?;
+    let found = fixed(format, "format").map(u32::from_be_bytes)?;
+    if found > FORMAT {
+        return Err(Error::NewerFormat {
+            found,
+            supported: FORMAT,
+        });
+    }
+    let cluster_id = view.get(&layout.meta("cluster")).await?.unwrap_or_default();
+    let member_key = layout.member(name);
+    let first_record = || vec![Op::Set(member_key.clone(), random_id())];
+    let (_, member_id) = made_once(store, &member_key, first_record).await?;
+    Ok(Identity {
+        cluster_id: fixed(cluster_id, "cluster id").map(u64::from_be_bytes)?,
+        member_id: fixed(member_id, "member id").map(u64::from_be_bytes)?,
+    })
+}
+
+/// The record at `key`, and a view that holds it. While it is absent, `make` says what to write;
+/// of several servers that do so at once one is first, and all find its record.
+pub async fn made_once(
+    store: &Store,
+    key: &Bytes,
+    make: impl Fn() -> Vec<Op>,
+) -> Result<(View, Bytes)> {
+    for _ in 0..MAX_ATTEMPTS {
+        let view = store.view(Consistency::Linearizable).await?;
+        if let Some(record) = view.get(key).await? {
+            return Ok((view, record));
+        }
+        let batch = Batch {
+            id: BatchId {
+                writer: 0,
+                sequence: 0,
+            },
+            guard: Some(Guard {
+                key: key.clone(),
+                expected: None,
+            }),
+            ops: make(),
+        };
+        match store.apply(batch).await {
+            // Whoever was first, the next turn reads it.
+            Ok(()) | Err(ApplyError::Conflict | ApplyError::Unknown) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Store(StoreError::Unavailable(
+        "the first records of the instance cannot be written".into(),
+    )))
+}
+
+fn fixed<const N: usize>(record: Bytes, name: &'static str) -> Result<[u8; N]> {
+    record
+        .as_ref()
+        .try_into()
+        .map_err(|_| Error::CorruptRecord {
+            subspace: 'm',
+            detail: name,
+        })
+}

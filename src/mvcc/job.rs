@@ -1,0 +1,41 @@
+//! What the background jobs of an instance share.
+//!
+//! Every server runs them all, and the one that leads acts. Two that both act do no harm, for
+//! what a job writes is guarded or can be repeated; the election only spares the double work.
+
+use crate::mvcc::keyspace::Layout;
+use crate::store::{BatchId, Leadership, Store};
+use tokio::sync::watch;
+
+/// Where a job works, as whom, and whether it should.
+#[derive(Clone)]
+pub struct Job {
+    /// Where the keyspace is.
+    pub store: Store,
+    /// Its layout.
+    pub layout: Layout,
+    /// This opening of the instance, among all writers of it.
+    pub writer: u64,
+    /// Who leads.
+    pub leadership: watch::Receiver<Leadership>,
+}
+
+impl Job {
+    /// Names a batch that is not the sequencer's.
+    pub fn batch_id(&self) -> BatchId {
+        BatchId {
+            writer: self.writer,
+            sequence: 0,
+        }
+    }
+
+    /// Whether this server leads at this moment.
+    pub fn leads(&self) -> bool {
+        self.leadership.borrow().leads()
+    }
+
+    /// Waits until this server leads; false when the store has gone.
+    pub async fn wait_to_lead(&mut self) -> bool {
+        self.leadership.wait_for(Leadership::leads).await.is_ok()
+    }
+}
