@@ -120,6 +120,12 @@ struct Newest {
     at: Instant,
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        network::stop_at_exit();
+    }
+}
+
 impl Shared {
     fn check_open(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Acquire) {
@@ -313,7 +319,11 @@ impl Fdb {
         LIMITS.check(&batch)?;
         let guard = batch.guard.as_ref();
         let known = guard.and_then(|guard| self.0.guards.version_of(guard));
-        let version = self.0.commit(&batch, known).await?;
+        let version = match self.0.commit(&batch, known).await {
+            // Somebody wrote the key since, but perhaps the same value; or too much time passed.
+            Err(ApplyError::Conflict) if known.is_some() => self.0.commit(&batch, None).await?,
+            outcome => outcome?,
+        };
         if let Some(guard) = guard {
             let last = batch.ops.iter().rev().find_map(|op| match op {
                 Op::Set(key, value) if *key == guard.key => Some(Some(value.clone())),

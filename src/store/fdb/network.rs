@@ -3,23 +3,43 @@
 
 use super::Options;
 use crate::store::StoreError;
-use foundationdb::api::{FdbApiBuilder, NetworkAutoStop};
+use foundationdb::api::{FdbApiBuilder, NetworkStop};
 use foundationdb::options::NetworkOption;
 use foundationdb_sys::{FDB_API_VERSION, LIBRARY_NAME};
 use parking_lot::Mutex;
+use std::thread::JoinHandle;
 
 /// The oldest client library that has all we call.
 const OLDEST_API_VERSION: i32 = 710;
 
-static NETWORK: Mutex<Option<NetworkAutoStop>> = Mutex::new(None);
+static NETWORK: Mutex<Option<Network>> = Mutex::new(None);
+
+/// The thread that all callbacks come from.
+struct Network {
+    stop: NetworkStop,
+    thread: JoinHandle<()>,
+}
 
 unsafe extern "C" {
     fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
 }
 
-/// The library's own destructors must find its thread stopped.
 extern "C" fn stop() {
-    drop(NETWORK.lock().take());
+    let Some(network) = NETWORK.lock().take() else {
+        return;
+    };
+    if network.stop.stop().is_ok() {
+        let _ = network.thread.join();
+    }
+}
+
+/// Stops the thread when the process ends: the library's own destructors must find it stopped.
+/// They run in the reverse order of their registration, and some are registered while the
+/// library works; so this is called when a store is given up, too.
+pub(super) fn stop_at_exit() {
+    // SAFETY: `stop` neither unwinds nor calls exit, and may run more than once. If it cannot be
+    // registered, the process ends without it, as it does when it is killed.
+    unsafe { atexit(stop) };
 }
 
 /// Loads the library and starts its thread, unless a call before this one did; the options of
@@ -60,12 +80,20 @@ pub(super) fn start(options: &Options) -> Result<(), StoreError> {
     for (what, option) in network_options(options) {
         builder = builder.set_option(option).map_err(refused(what))?;
     }
-    // SAFETY: `stop` runs before the process ends, or the process is aborted.
-    let started = unsafe { builder.boot() }.map_err(refused("to start its network"))?;
-    *network = Some(started);
-    // SAFETY: `stop` neither unwinds nor calls exit. Registered after the library was loaded, it
-    // runs before the library's destructors. It cannot be refused: 32 places are guaranteed.
-    unsafe { atexit(stop) };
+    let (runner, running) = builder.build().map_err(refused("to set up its network"))?;
+    let thread = std::thread::Builder::new().name("kvtool-fdb".into());
+    let thread = thread.spawn(move || {
+        // SAFETY: `stop` runs before the process ends, or the process is killed.
+        if let Err(error) = unsafe { runner.run() } {
+            tracing::error!(%error, "FoundationDB's network thread has ended");
+        }
+    });
+    let thread = thread.map_err(|error| fatal(format!("cannot start a thread: {error}")))?;
+    *network = Some(Network {
+        stop: running.wait(),
+        thread,
+    });
+    stop_at_exit();
     Ok(())
 }
 

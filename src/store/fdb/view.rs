@@ -57,7 +57,8 @@ impl FdbView {
         let (mut items, mut bytes) = (Vec::new(), 0);
         loop {
             // One more than the page holds, to know whether there is more.
-            let wanted = limit.items.max(1).saturating_sub(items.len()) + 1;
+            let missing = limit.items.max(1).saturating_sub(items.len());
+            let wanted = missing.saturating_add(1);
             let target_bytes = limit.bytes.saturating_sub(bytes).max(1);
             let read = self.read(&start, &end, wanted, target_bytes, direction);
             let values = read.await.map_err(fault::read)?;

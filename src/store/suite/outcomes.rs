@@ -268,7 +268,8 @@ async fn reclaiming(space: &Space) {
     assert_eq!(space.all(&space.view().await).await, after);
     let usage = space.store.usage(&space.prefix).await.unwrap();
     assert!(usage.allocated_bytes >= usage.live_bytes, "{usage:?}");
-    assert!(usage.live_bytes > 0, "{usage:?}");
+    // A store that others share only estimates.
+    assert!(usage.live_bytes > 0 || space.store.is_shared(), "{usage:?}");
 }
 
 /// Instances share no keys.
