@@ -26,6 +26,9 @@ const LOG_ENVELOPE_BYTES: usize = 18;
 /// What a watch response may hold above `--max-request-bytes` before it is fragmented.
 const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
 
+/// How long a server that opens an instance waits to hear who leads.
+const ELECTION_GRACE: Duration = Duration::from_secs(2);
+
 /// How an instance behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -116,8 +119,12 @@ impl Instance {
             granted: granted.clone(),
             failed,
         };
+        let mut leadership = store.leadership(&layout.leader(), identity.member_id);
+        // A server that knows no leader would say so to clients. Late or not, it can serve.
+        let known = leadership.wait_for(|now| now.is_leader || now.leader.is_some());
+        let _ = tokio::time::timeout(ELECTION_GRACE, known).await;
         let job = Job {
-            leadership: store.leadership(&layout.leader(), identity.member_id),
+            leadership,
             store,
             layout,
             writer,

@@ -59,6 +59,8 @@ const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(6);
 const LAG_MAX: Duration = Duration::from_secs(1);
 /// Tries of a commit that FoundationDB has put off.
 const LATER_MAX: u32 = 20;
+/// Less than this is told as this: an instance has records of its own, and nothing is ever empty.
+const USAGE_MIN_BYTES: u64 = 4096;
 /// Tries to make the directory of an instance.
 const DIRECTORY_ATTEMPTS: u32 = 20;
 
@@ -354,14 +356,17 @@ impl Fdb {
     }
 
     /// What FoundationDB estimates that the keys with a prefix take, before replication. It
-    /// samples, so a few keys count nothing.
+    /// samples, and may not see a few keys at all; they count [`USAGE_MIN_BYTES`].
     pub async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
         let transaction = self.0.transaction()?;
         let end = [prefix, [0xff; 1].as_slice()].concat();
         let bytes = transaction
             .get_estimated_range_size_bytes(prefix, &end)
             .await;
-        let bytes = bytes.map_err(fault::read)?.unsigned_abs();
+        let bytes = bytes
+            .map_err(fault::read)?
+            .unsigned_abs()
+            .max(USAGE_MIN_BYTES);
         Ok(Usage {
             allocated_bytes: bytes,
             live_bytes: bytes,

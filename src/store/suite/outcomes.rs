@@ -268,8 +268,7 @@ async fn reclaiming(space: &Space) {
     assert_eq!(space.all(&space.view().await).await, after);
     let usage = space.store.usage(&space.prefix).await.unwrap();
     assert!(usage.allocated_bytes >= usage.live_bytes, "{usage:?}");
-    // A store that others share only estimates.
-    assert!(usage.live_bytes > 0 || space.store.is_shared(), "{usage:?}");
+    assert!(usage.live_bytes > 0, "{usage:?}");
 }
 
 /// Instances share no keys.
