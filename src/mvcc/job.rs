@@ -5,7 +5,12 @@
 
 use crate::mvcc::keyspace::Layout;
 use crate::store::{BatchId, Leadership, Store};
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// How often a server whose leadership has run out looks whether it was renewed: that is no
+/// change which its store would tell of.
+const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Where a job works, as whom, and whether it should.
 #[derive(Clone)]
@@ -36,6 +41,17 @@ impl Job {
 
     /// Waits until this server leads; false when the store has gone.
     pub async fn wait_to_lead(&mut self) -> bool {
-        self.leadership.wait_for(Leadership::leads).await.is_ok()
+        loop {
+            let leadership = *self.leadership.borrow_and_update();
+            if leadership.leads() {
+                return true;
+            }
+            tokio::select! {
+                changed = self.leadership.changed() => if changed.is_err() {
+                    return false;
+                },
+                () = tokio::time::sleep(RENEWAL_INTERVAL), if leadership.is_leader => {}
+            }
+        }
     }
 }

@@ -234,6 +234,11 @@ fn number(kv: &KeyValue) -> i64 {
 async fn increments_on_all_servers_are_all_there_and_every_watcher_sees_each_once() {
     const TASKS: usize = 3;
     const INCREMENTS: usize = 20;
+    // Seldom enough that a page of history is read within a few attempts.
+    let rates = Rates {
+        unavailable: 0.002,
+        ..Rates::ALL
+    };
     let memory = Memory::shared();
     let mut servers = Vec::new();
     for name in ["a", "b", "c"] {
@@ -242,7 +247,7 @@ async fn increments_on_all_servers_are_all_there_and_every_watcher_sees_each_onc
     let mut watches = Vec::new();
     for server in &servers {
         watches.push(server.watch().await);
-        server.store.set_rates(Rates::ALL);
+        server.store.set_rates(rates);
     }
     let total = (servers.len() * TASKS * INCREMENTS) as i64;
     let newest = 1 + total;
@@ -462,6 +467,30 @@ async fn a_server_whose_leadership_has_run_out_does_nothing_for_the_others() {
     assert!(b.get("k").await.unwrap().is_none());
     // The compaction has taken one, the end of the lease has added one.
     assert_eq!(history(&memory).await, [3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leadership_that_ran_out_and_was_renewed_in_silence_is_noticed() {
+    let memory = Memory::shared();
+    let frozen = Leadership {
+        until: Some(std::time::Instant::now()),
+        ..LEADS
+    };
+    let (elections, leadership) = tokio::sync::watch::channel(frozen);
+    let mut job = Job {
+        leadership,
+        store: Store::Memory(memory.clone()),
+        layout: layout(&memory).await,
+        writer: 0,
+    };
+    let waiting = job.wait_to_lead();
+    tokio::pin!(waiting);
+    assert!(timeout(FOREVER, &mut waiting).await.is_err());
+    elections.send_if_modified(|leadership| {
+        *leadership = LEADS;
+        false
+    });
+    assert!(timeout(FOREVER, &mut waiting).await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,7 +29,7 @@ const LOADS_AT_ONCE: usize = 64;
 /// Pause before a store that was out of reach is asked again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often a page that outlives its view is begun again before its watchers are given up.
+/// How often in a row a page that outlives its view is begun again before its watchers are given up.
 const VIEW_ATTEMPTS: usize = 8;
 
 /// The history subspace of an instance.
@@ -85,6 +85,7 @@ impl History {
                 Err(Error::Store(StoreError::ViewExpired)) => attempts += 1,
                 // Watchers need nothing from the client while they wait for the store.
                 Err(Error::Store(StoreError::Unavailable(_))) => {
+                    attempts = 0;
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 // A view that lags behind what the hub has announced is of no use here.
