@@ -12,6 +12,7 @@ use crate::pb::etcdserverpb::response_op::Response;
 use crate::pb::etcdserverpb::*;
 use crate::pb::mvccpb::KeyValue;
 use crate::store::faulty::{Faulty, Rates};
+use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::local::Local;
 use crate::store::memory::Memory;
 use crate::store::{Consistency, Direction, Limits, PageLimit, Store};
@@ -615,16 +616,18 @@ fn check(stores: &[Store], reopen: bool, steps: &[Step]) {
         .expect("a runtime");
     runtime.block_on(async {
         let mut model = Model::new();
+        // A cluster outlives the test.
+        let name = rand::random::<u64>().to_string();
         let mut instances = Vec::new();
         for store in stores {
-            instances.push(open(store).await);
+            instances.push(open(store, &name).await);
         }
         set_rates(stores, Rates::ALL);
         for (number, step) in steps.iter().enumerate() {
             let turn = number % stores.len();
             if reopen && number % 20 == 19 {
                 instances[turn].close().await;
-                instances[turn] = open(&stores[turn]).await;
+                instances[turn] = open(&stores[turn], &name).await;
             }
             let expected = model.apply(step);
             let answer = loop {
@@ -637,15 +640,15 @@ fn check(stores: &[Store], reopen: bool, steps: &[Step]) {
             assert_eq!(answer, expected, "step {number}: {step:?}");
         }
         set_rates(stores, Rates::default());
-        check_what_compaction_leaves(&stores[0], &instances, &mut model).await;
+        check_what_compaction_leaves(&stores[0], &name, &instances, &mut model).await;
         for instance in instances {
             instance.close().await;
         }
     });
 }
 
-async fn open(store: &Store) -> Instance {
-    Instance::open(store.clone(), "test", Options::default())
+async fn open(store: &Store, name: &str) -> Instance {
+    Instance::open(store.clone(), name, Options::default())
         .await
         .expect("the instance opens")
 }
@@ -658,8 +661,19 @@ fn set_rates(stores: &[Store], rates: Rates) {
     }
 }
 
+/// Another server of a cluster.
+fn fdb(cluster: &Cluster) -> Store {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    Store::Fdb(runtime.block_on(Fdb::of(cluster)))
+}
+
 /// After a compaction to the newest revision, the store holds the live keys and nothing else.
-async fn check_what_compaction_leaves(store: &Store, servers: &[Instance], model: &mut Model) {
+async fn check_what_compaction_leaves(
+    store: &Store,
+    name: &str,
+    servers: &[Instance],
+    model: &mut Model,
+) {
     let instance = &servers[0];
     // A deletion at the compacted revision would stay.
     let last = Step::Put(PutRequest {
@@ -670,7 +684,7 @@ async fn check_what_compaction_leaves(store: &Store, servers: &[Instance], model
     let compact = Step::Compact(model.revision);
     assert_eq!(apply(instance, &compact).await, model.apply(&compact));
 
-    let layout = Layout::new(store.instance_prefix("test").await.expect("a prefix"));
+    let layout = Layout::new(store.instance_prefix(name).await.expect("a prefix"));
     let live = model.at(i64::MAX);
     let is_blob = |kv: &&KeyValue| kv.value.len() > BLOB_THRESHOLD_BYTES;
     let pieces = |kv: &KeyValue| kv.value.len().div_ceil(BLOB_CHUNK_BYTES);
@@ -734,7 +748,7 @@ proptest! {
 }
 
 proptest! {
-    // Every case opens a directory and waits for its disk.
+    // Every case opens a store and waits for its disk.
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
@@ -742,5 +756,16 @@ proptest! {
         let directory = tempfile::tempdir().expect("a directory");
         let store = Local::open(directory.path()).expect("the store opens");
         check(&[Store::Local(store)], true, &steps);
+    }
+
+    #[test]
+    fn two_servers_on_foundationdb_answer_as_the_model(steps in steps(), seed in any::<u64>()) {
+        if let Some(cluster) = Cluster::get("fdb model") {
+            let stores = [fdb(cluster), fdb(cluster)];
+            check(&stores, true, &steps);
+            let [one, two] = stores;
+            let failing = |store, seed| Store::Faulty(Faulty::new(store, seed, Rates::default()));
+            check(&[failing(one, seed), failing(two, !seed)], false, &steps);
+        }
     }
 }

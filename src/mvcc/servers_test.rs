@@ -12,6 +12,7 @@ use crate::pb::etcdserverpb::*;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::faulty::{Fault, Faulty, Rates, ZOMBIE_CALLS_MAX};
+use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::memory::Memory;
 use crate::store::{Batch, BatchId, Consistency, Direction, Leadership, Op, PageLimit, Store};
 use bytes::Bytes;
@@ -46,9 +47,16 @@ struct Server {
 
 impl Server {
     async fn open(memory: &Memory, name: &str, leadership: Leadership) -> Self {
+        Self::open_on(Store::Memory(memory.clone()), name, Some(leadership)).await
+    }
+
+    /// On any store, which says who leads if the test does not.
+    async fn open_on(store: Store, name: &str, leadership: Option<Leadership>) -> Self {
         let seed = name.bytes().map(u64::from).sum();
-        let store = Faulty::new(Store::Memory(memory.clone()), seed, Rates::default());
-        store.elect(leadership);
+        let store = Faulty::new(store, seed, Rates::default());
+        if let Some(leadership) = leadership {
+            store.elect(leadership);
+        }
         let options = Options {
             name: name.to_owned(),
             ..Options::default()
@@ -230,8 +238,9 @@ fn number(kv: &KeyValue) -> i64 {
     std::str::from_utf8(&kv.value).unwrap().parse().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn increments_on_all_servers_are_all_there_and_every_watcher_sees_each_once() {
+/// Counts to a number with all servers at once, on stores that fail. All increments are there in
+/// the end, and a watcher of each server sees every one of them once.
+async fn count_together(servers: &[Server]) {
     const TASKS: usize = 3;
     const INCREMENTS: usize = 20;
     // Seldom enough that a page of history is read within a few attempts.
@@ -239,13 +248,8 @@ async fn increments_on_all_servers_are_all_there_and_every_watcher_sees_each_onc
         unavailable: 0.002,
         ..Rates::ALL
     };
-    let memory = Memory::shared();
-    let mut servers = Vec::new();
-    for name in ["a", "b", "c"] {
-        servers.push(Server::open(&memory, name, LEADS).await);
-    }
     let mut watches = Vec::new();
-    for server in &servers {
+    for server in servers {
         watches.push(server.watch().await);
         server.store.set_rates(rates);
     }
@@ -260,7 +264,7 @@ async fn increments_on_all_servers_are_all_there_and_every_watcher_sees_each_onc
     });
     let watching = join_all(watches.iter_mut().map(|watch| watch.until(newest)));
     let (_, seen) = tokio::join!(join_all(work), watching);
-    for server in &servers {
+    for server in servers {
         server.store.set_rates(Rates::default());
         let found = server.get("n").await.unwrap().unwrap();
         assert_eq!((number(&found), found.mod_revision), (total, newest));
@@ -273,6 +277,52 @@ async fn increments_on_all_servers_are_all_there_and_every_watcher_sees_each_onc
             let kv = event.kv.as_ref().unwrap();
             assert_eq!((prev, number(kv)), (before, before + 1));
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_count_together() {
+    let memory = Memory::shared();
+    let mut servers = Vec::new();
+    for name in ["a", "b", "c"] {
+        servers.push(Server::open(&memory, name, LEADS).await);
+    }
+    count_together(&servers).await;
+}
+
+/// With its own elections and notices, and in its own time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_on_foundationdb_are_one_etcd() {
+    let Some(cluster) = Cluster::get("fdb servers") else {
+        return;
+    };
+    let mut servers = Vec::new();
+    for name in ["a", "b", "c"] {
+        let store = Store::Fdb(Fdb::of(cluster).await);
+        servers.push(Server::open_on(store, name, None).await);
+    }
+    count_together(&servers).await;
+    for server in &servers {
+        let revision = server.put("k", "v", 0).await.header.unwrap().revision;
+        timeout(FOREVER, server.compact(revision)).await.unwrap();
+    }
+    let mut watch = servers[0].watch().await;
+    let mut newest = 0;
+    for server in &servers {
+        let id = server.grant(2).await;
+        newest = server.put("k", "v", id).await.header.unwrap().revision;
+        assert_eq!(watch.until(newest).await.len(), 1);
+        let ended = watch.until(newest + 1).await;
+        assert_eq!(ended[0].r#type, EventType::Delete as i32);
+        newest += 1;
+    }
+    watch.nothing_for(Duration::from_secs(1)).await;
+    for server in &servers {
+        assert_eq!(
+            server.instance.status().await.unwrap().header.revision,
+            newest
+        );
+        server.instance.close().await;
     }
 }
 

@@ -12,7 +12,7 @@
 #[cfg(test)]
 #[allow(clippy::expect_used)]
 #[path = "../../tests/support/cluster.rs"]
-pub(in crate::store) mod cluster;
+pub(crate) mod cluster;
 mod election;
 mod fault;
 mod guards;
@@ -243,7 +243,7 @@ impl Fdb {
     /// Another server of a cluster of tests.
     #[cfg(test)]
     #[allow(clippy::unwrap_used)]
-    pub(in crate::store) async fn of(cluster: &cluster::Cluster) -> Self {
+    pub(crate) async fn of(cluster: &cluster::Cluster) -> Self {
         let options = Options {
             cluster_file: Some(cluster.file()),
             ..Options::default()
