@@ -36,7 +36,8 @@ complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "completions" -d 'Prin
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l name -d 'Name of this member [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l data-dir -d 'Directory the data lives in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
-complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l store -d 'Home of the data: a directory of this machine, or this process\'s memory [default: local]' -r -f -a "local\t''
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l store -d 'Home of the data: a directory of this machine, a FoundationDB cluster, or this process\'s memory [default: local]' -r -f -a "local\t''
+fdb\t''
 memory\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instance -d 'Keyspace to serve: one store holds many that cannot see each other [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
@@ -49,6 +50,18 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l key-file -d 'Pri
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l trusted-ca-file -d 'Authorities whose client certificates are accepted, PEM; clients must then show one' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l client-cert-auth -d 'Accept only clients with a certificate [default: true with --trusted-ca-file]' -r -f -a "true\t''
 false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-request-bytes -d 'Largest request, in bytes [default: 1572864]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-txn-ops -d 'Most compares, or operations of one branch, of a transaction [default: 128]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-concurrent-streams -d 'Most calls open at a time on one connection [default: 4294967295]' -r

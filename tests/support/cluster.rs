@@ -6,9 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-/// Where FoundationDB's packages put their programs, when they are not on the path.
-const DIRECTORIES: [&str; 2] = ["/usr/sbin", "/usr/bin"];
-
 /// Runs the server until the test process ends, however it ends: its end of the pipe is closed
 /// then. `$1` is the directory, the rest is the server.
 const KEEPER: &str = r#"
@@ -107,7 +104,6 @@ impl Cluster {
 
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::env::split_paths(&path).chain(DIRECTORIES.map(PathBuf::from));
-    let mut programs = directories.map(|directory| directory.join(name));
+    let mut programs = std::env::split_paths(&path).map(|directory| directory.join(name));
     programs.find(|path| path.is_file())
 }
