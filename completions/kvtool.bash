@@ -195,7 +195,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__all)
-            opts="-o -h -V --only --duration --keys --overwrites --prefix --output --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --only --duration --keys --overwrites --prefix --output --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -301,7 +301,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__get)
-            opts="-o -h -V --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -603,7 +603,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__lease)
-            opts="-o -h -V --ttl --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --ttl --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -741,7 +741,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__mixed)
-            opts="-o -h -V --reads-per-write --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --reads-per-write --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -909,7 +909,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__page)
-            opts="-o -h -V --limit --walk --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --limit --walk --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1047,7 +1047,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__put)
-            opts="-o -h -V --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1181,7 +1181,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__range)
-            opts="-o -h -V --serializable --keys-only --count-only --stream --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --serializable --keys-only --count-only --stream --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1315,7 +1315,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__txn__subcmd__put)
-            opts="-o -h -V --create-percent --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --create-percent --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1453,7 +1453,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__watch)
-            opts="-o -h -V --watchers --streams --distinct --prev-kv --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --watchers --streams --distinct --prev-kv --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1595,7 +1595,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__compact)
-            opts="-o -h -V --revision --keep-last --older-than --state --no-wait --defrag --dry-run --output --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --revision --keep-last --older-than --state --no-wait --defrag --dry-run --output --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1687,7 +1687,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__dump)
-            opts="-o -h -V --prefix --from --to --rev --keys-only --limit --page-size --format --output --encoding --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --prefix --from --to --rev --keys-only --limit --page-size --format --output --encoding --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2047,7 +2047,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__inspect__subcmd__keyspace)
-            opts="-o -h -V --prefix --depth --separator --top --groups --sort --versions --growth --output --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --prefix --depth --separator --top --groups --sort --versions --growth --output --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2395,7 +2395,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__status)
-            opts="-o -h -V --output --endpoints --cacert --cert --key --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --output --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -798,6 +798,8 @@ fn tls_is_checked_against_the_given_certificates() {
         error.contains("certificate") && error.contains("--cacert"),
         "{error}"
     );
+    let unverified = dump(&https, &["--insecure-skip-tls-verify"]);
+    assert!(succeeded(unverified).contains("\"revision\""));
     let (code, _, error) = failed(dump(&format!("http://localhost:{}", server.port), &[]));
     assert_eq!(code, 3);
     assert!(error.contains("https"), "{error}");

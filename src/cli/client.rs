@@ -142,7 +142,7 @@ impl Dialer {
 
     async fn open(&self, endpoint: &Endpoint) -> Result<Channel> {
         let url = endpoint.url();
-        match tokio::time::timeout(self.dial_timeout, endpoint.transport.connect()).await {
+        match tokio::time::timeout(self.dial_timeout, endpoint.connect()).await {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(error)) => {
                 // The outermost error only says that the transport failed.

@@ -1,6 +1,6 @@
 //! Where to connect and as whom: the connection flags, and the transport they stand for.
 
-use super::{duration, exit::UsageError};
+use super::{duration, exit::UsageError, unverified::Unverified};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::{
@@ -9,7 +9,11 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint as Transport, Identity, Uri};
+use tonic::codegen::http::uri::Scheme;
+use tonic::transport::{
+    Certificate, Channel, ClientTlsConfig, Endpoint as Transport, Error as TransportError,
+    Identity, Uri,
+};
 
 /// Where systems keep the certificates they trust; the first that exists is used.
 const SYSTEM_BUNDLES: &[&str] = &[
@@ -64,6 +68,9 @@ pub struct ClientArgs {
         requires = "cert"
     )]
     pub key: Option<PathBuf>,
+    /// Take any certificate of the server: the connection is encrypted, but to whom is not known
+    #[arg(long, env = "KVTOOL_INSECURE_SKIP_TLS_VERIFY", hide_env_values = true)]
+    pub insecure_skip_tls_verify: bool,
     /// User to log in as; the password is asked for if it is given nowhere
     #[arg(
         long,
@@ -175,18 +182,39 @@ impl ClientArgs {
                 ))
             })?;
         let tls = uri.scheme_str() == Some("https");
-        let mut transport = Transport::from(uri)
+        let unverified = match tls && self.insecure_skip_tls_verify {
+            true => Some(self.unverified()?),
+            false => None,
+        };
+        let dialed = match unverified {
+            // The transport would verify; to it, the encrypted connection is a plain one.
+            Some(_) => plain(uri)?,
+            None => uri,
+        };
+        let mut transport = Transport::from(dialed)
             .connect_timeout(self.dial_timeout)
             .http2_keep_alive_interval(self.keepalive_time)
             .keep_alive_timeout(self.keepalive_timeout)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-        if tls {
+        if tls && unverified.is_none() {
             transport = transport
                 .tls_config(self.tls()?)
                 .map_err(|error| UsageError::new(format!("TLS for {url}: {}", chain(&error))))?;
         }
-        Ok(Endpoint { url, transport })
+        Ok(Endpoint {
+            url,
+            transport,
+            unverified,
+        })
+    }
+
+    fn unverified(&self) -> Result<Unverified> {
+        let identity = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => Some((read("--cert", cert)?, read("--key", key)?)),
+            _ => None,
+        };
+        Ok(Unverified::new(identity).map_err(UsageError::new)?)
     }
 
     fn url(&self, text: &str) -> Result<String> {
@@ -217,6 +245,13 @@ impl ClientArgs {
         }
         Ok(tls)
     }
+}
+
+/// The same address without TLS.
+fn plain(uri: Uri) -> Result<Uri> {
+    let mut parts = uri.into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    Ok(Uri::from_parts(parts)?)
 }
 
 fn system_bundle() -> Result<Vec<u8>> {
@@ -256,10 +291,21 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 #[derive(Clone)]
 pub struct Endpoint {
     url: String,
-    pub(super) transport: Transport,
+    transport: Transport,
+    /// How to encrypt, when the server is not verified.
+    unverified: Option<Unverified>,
 }
 
 impl Endpoint {
+    /// Connects.
+    pub(super) async fn connect(&self) -> Result<Channel, TransportError> {
+        let Some(unverified) = self.unverified.clone() else {
+            return self.transport.connect().await;
+        };
+        let connector = tower::service_fn(move |uri| unverified.clone().connect(uri));
+        self.transport.connect_with_connector(connector).await
+    }
+
     /// The address with its scheme.
     pub fn url(&self) -> &str {
         &self.url

@@ -20,6 +20,7 @@ pub mod scan;
 mod serve;
 pub mod settings;
 mod status;
+mod unverified;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
