@@ -252,6 +252,23 @@ async fn data_of_a_newer_format_is_refused_and_left_alone() {
     assert_eq!(view.get(&format).await.unwrap(), Some(newer));
 }
 
+/// Also where the client library is there, and has begun to work.
+#[test]
+fn foundationdb_that_cannot_be_used_is_refused() {
+    let args = ["--listen-client-urls", ANY_PORT, "--store", "fdb"];
+    for (flag, sentence) in [
+        (
+            "--fdb-client-library=/nowhere.so",
+            "/nowhere.so cannot be loaded",
+        ),
+        ("--fdb-cluster-file=/nowhere", "cannot be"),
+    ] {
+        let (code, line) = refused(kvtool(&args).arg(flag));
+        assert_eq!(code, EXIT_FAILURE, "{line}");
+        assert!(line.contains(sentence), "{line}");
+    }
+}
+
 #[test]
 fn bad_settings_are_refused_with_one_line_that_names_them() {
     let directory = TempDir::new().unwrap();

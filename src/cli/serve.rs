@@ -7,7 +7,7 @@ use crate::api::server::{self, Identity};
 use crate::api::tls;
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::Instance;
-use crate::store::{Store, fdb::Fdb, local::Local, memory::Memory};
+use crate::store::{Store, fdb, fdb::Fdb, local::Local, memory::Memory};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -60,8 +60,18 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let signals = Signals::listen()?;
     // Everything that can be refused comes before the data is touched.
     let listeners = bind(&settings).await?;
+    let outcome = open_and_serve(&settings, listeners, signals).await;
+    fdb::shut_down();
+    outcome
+}
+
+async fn open_and_serve(
+    settings: &Settings,
+    listeners: Vec<Listener>,
+    signals: Signals,
+) -> Result<()> {
     let store = open_store(settings.home.clone()).await?;
-    let outcome = serve(&settings, listeners, store.clone(), signals).await;
+    let outcome = serve(settings, listeners, store.clone(), signals).await;
     let closed = store.close().await.map_err(Error::from);
     outcome.and(closed.context("cannot close the store"))
 }

@@ -122,6 +122,11 @@ struct Newest {
     at: Instant,
 }
 
+/// Ends the client library's thread, if there is one: the last thing a process does with it.
+pub fn shut_down() {
+    network::stop();
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         network::stop_at_exit();
@@ -258,6 +263,12 @@ impl Fdb {
     /// cluster file, and when the cluster does not answer.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
         network::start(options)?;
+        let opened = Self::connect(options).await;
+        network::stop_at_exit();
+        opened
+    }
+
+    async fn connect(options: &Options) -> Result<Self, StoreError> {
         let connection = match &options.connection_string {
             Some(connection) => Some(connection_file(connection)?),
             None => None,

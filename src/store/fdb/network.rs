@@ -24,7 +24,8 @@ unsafe extern "C" {
     fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
 }
 
-extern "C" fn stop() {
+/// Stops the thread, if there is one; the library is of no use from then on.
+pub(super) extern "C" fn stop() {
     let Some(network) = NETWORK.lock().take() else {
         return;
     };
@@ -35,7 +36,7 @@ extern "C" fn stop() {
 
 /// Stops the thread when the process ends: the library's own destructors must find it stopped.
 /// They run in the reverse order of their registration, and some are registered while the
-/// library works; so this is called when a store is given up, too.
+/// library works; so this is called again whenever a store is given up. Who can, calls `stop`.
 pub(super) fn stop_at_exit() {
     // SAFETY: `stop` neither unwinds nor calls exit, and may run more than once. If it cannot be
     // registered, the process ends without it, as it does when it is killed.
