@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -29,20 +29,17 @@ pub struct Cluster {
 impl Cluster {
     /// The cluster of this process; `None`, with a printed line, where there is no FoundationDB.
     pub fn get(test: &str) -> Option<&'static Self> {
-        static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
-        CLUSTER.get_or_init(|| Self::own(test)).as_ref()
+        static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+        let programs = programs(test)?;
+        Some(CLUSTER.get_or_init(|| Self::start(&programs)))
     }
 
     /// A cluster that a test may disturb.
     pub fn own(test: &str) -> Option<Self> {
-        let (Some(fdbserver), Some(fdbcli)) = (program("fdbserver"), program("fdbcli")) else {
-            let _ = writeln!(std::io::stderr(), "SKIP {test}: no fdbserver and fdbcli");
-            return None;
-        };
-        Some(Self::start(&fdbserver, &fdbcli))
+        Some(Self::start(&programs(test)?))
     }
 
-    fn start(fdbserver: &Path, fdbcli: &Path) -> Self {
+    fn start((fdbserver, fdbcli): &(PathBuf, PathBuf)) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory").keep();
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("it is bound").to_string();
@@ -100,6 +97,15 @@ impl Cluster {
             .status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -{signal}");
     }
+}
+
+/// `fdbserver` and `fdbcli`.
+fn programs(test: &str) -> Option<(PathBuf, PathBuf)> {
+    let found = program("fdbserver").zip(program("fdbcli"));
+    if found.is_none() {
+        let _ = writeln!(std::io::stderr(), "SKIP {test}: no fdbserver and fdbcli");
+    }
+    found
 }
 
 fn program(name: &str) -> Option<PathBuf> {
