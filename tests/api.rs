@@ -206,6 +206,29 @@ async fn alarms_show_in_health_readiness_and_status() {
 }
 
 #[tokio::test]
+async fn only_flat_reads_get_past_a_corrupt_alarm() {
+    let server = Server::start().await;
+    server.raise(AlarmType::Corrupt).await;
+    let mut kv = KvClient::new(server.channel().await);
+    let transaction = |request| TxnRequest {
+        success: vec![RequestOp {
+            request: Some(request),
+        }],
+        ..TxnRequest::default()
+    };
+    let range = RangeRequest {
+        key: "a".into(),
+        ..RangeRequest::default()
+    };
+    let flat = transaction(request_op::Request::RequestRange(range));
+    kv.txn(flat.clone()).await.unwrap();
+    let nested = transaction(request_op::Request::RequestTxn(flat));
+    let refused = kv.txn(nested).await.unwrap_err();
+    assert_eq!(refused.code(), Code::DataLoss);
+    assert_eq!(refused.message(), "etcdserver: corrupt cluster");
+}
+
+#[tokio::test]
 async fn status_and_members_describe_the_server() {
     let server = Server::start().await;
     let member = server.instance.member_id();
