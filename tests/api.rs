@@ -51,7 +51,7 @@ impl Server {
             max_request_bytes: MAX_REQUEST_BYTES,
             watch_progress_interval: Duration::from_secs(600),
             auto_compaction: AutoCompaction::Off,
-            request_timeout: Duration::from_secs(7),
+            ..Options::default()
         };
         let store = Store::Memory(Memory::new());
         let instance = Instance::open(store, "default", options).await.unwrap();

@@ -111,6 +111,9 @@ impl Settings {
                     values::auto_compaction(&mode.text, retention)
                 })?,
                 request_timeout: REQUEST_TIMEOUT,
+                cache_bytes: parse(layers.get("cache-bytes"), |text| {
+                    text.parse::<usize>().map_err(|_| "not a number of bytes")
+                })?,
             },
             tls: tls_files(layers, &listen)?,
             listen,

@@ -1,18 +1,23 @@
 //! One keyspace: the calls the API makes.
 
 use crate::error::{Error, Result};
+use crate::mvcc::base::Base;
+use crate::mvcc::cache::Cache;
 use crate::mvcc::compact::{self, AutoCompaction};
+use crate::mvcc::feed::Feed;
+use crate::mvcc::follower::Follower;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{KeyRange, Layout, LeaseRecord, State};
 use crate::mvcc::read::{self, Cursor};
+use crate::mvcc::read_index::ReadIndex;
 use crate::mvcc::scratch::{self, Scratch};
 use crate::mvcc::sequencer::{self, Handle, Request, Response};
 use crate::mvcc::stream::RangeChunks;
 use crate::mvcc::watch::{self, Hub, WatchContext};
-use crate::mvcc::{alarm, clock, collector, follower, hash, identity, lease, txn, writer};
+use crate::mvcc::{alarm, clock, collector, hash, identity, lease, txn, warm, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
-use crate::store::{Consistency, Leadership, Store, Usage, View};
+use crate::store::{Consistency, Leadership, Store, StoreError, Usage, View};
 use bytes::Bytes;
 use futures_util::Stream;
 use prost::Message;
@@ -29,6 +34,9 @@ const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
 /// How long a server that opens an instance waits to hear who leads.
 const ELECTION_GRACE: Duration = Duration::from_secs(2);
 
+/// Tries to answer a transaction that only reads from the cache, while others write.
+const CACHED_ATTEMPTS: usize = 3;
+
 /// How an instance behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -44,6 +52,8 @@ pub struct Options {
     pub auto_compaction: AutoCompaction,
     /// A request without an outcome after this long answers `Timeout`.
     pub request_timeout: Duration,
+    /// What live versions of keys may take in memory; 0 keeps none.
+    pub cache_bytes: usize,
 }
 
 impl Default for Options {
@@ -56,6 +66,7 @@ impl Default for Options {
             watch_progress_interval: Duration::from_secs(600),
             auto_compaction: AutoCompaction::Off,
             request_timeout: Duration::from_secs(7),
+            cache_bytes: 256 << 20,
         }
     }
 }
@@ -90,6 +101,8 @@ struct Inner {
     leadership: state_watch::Receiver<Leadership>,
     sequencer: Handle,
     hub: Arc<Hub>,
+    feed: Arc<Feed>,
+    read_index: ReadIndex,
     compacted: state_watch::Receiver<i64>,
     failed: state_watch::Receiver<Option<Arc<str>>>,
     closing: state_watch::Sender<bool>,
@@ -107,18 +120,12 @@ impl Instance {
         let complete = compact::complete(&view, &layout).await?;
 
         let hub = Arc::new(Hub::new(state));
+        let cache = Arc::new(Cache::new(options.cache_bytes, state.revision));
+        let feed = Arc::new(Feed::new(cache, hub.clone()));
         let granted = Arc::new(Notify::new());
         let (done, compacted) = state_watch::channel(complete);
         let (failed, failed_receiver) = state_watch::channel(None);
         let (closing, closing_receiver) = state_watch::channel(false);
-        let context = sequencer::Context {
-            store: store.clone(),
-            layout: layout.clone(),
-            writer,
-            hub: hub.clone(),
-            granted: granted.clone(),
-            failed,
-        };
         let mut leadership = store.leadership(&layout.leader(), identity.member_id);
         // A server that knows no leader would say so to clients. Late or not, it can serve.
         let known = leadership.wait_for(|now| now.is_leader || now.leader.is_some());
@@ -128,6 +135,17 @@ impl Instance {
             store,
             layout,
             writer,
+        };
+        let is_shared = job.store.is_shared();
+        let follower = is_shared.then(|| Arc::new(Follower::new(job.clone(), feed.clone())));
+        let context = sequencer::Context {
+            store: job.store.clone(),
+            layout: job.layout.clone(),
+            writer,
+            feed: feed.clone(),
+            follower: follower.clone(),
+            granted: granted.clone(),
+            failed,
         };
         let (sequencer, queue) = sequencer::queue(&context, options.request_timeout);
         let mut tasks = vec![
@@ -145,10 +163,10 @@ impl Instance {
                 options.auto_compaction,
             )),
             tokio::spawn(collector::collect_forever(job.clone())),
+            tokio::spawn(warm::warm(job.clone(), feed.cache.clone())),
         ];
-        if job.store.is_shared() {
-            let following = follower::follow_forever(job.clone(), hub.clone());
-            tasks.push(tokio::spawn(following));
+        if let Some(follower) = &follower {
+            tasks.push(tokio::spawn(follower.clone().run()));
         }
         let inner = Inner {
             leadership: job.leadership,
@@ -159,6 +177,8 @@ impl Instance {
             member_id: identity.member_id,
             sequencer,
             hub,
+            read_index: ReadIndex::new(feed.clone(), follower),
+            feed,
             compacted,
             failed: failed_receiver,
             closing,
@@ -203,24 +223,36 @@ impl Instance {
     /// Reads keys.
     pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
         txn::check_range(&request)?;
-        let (cursor, state) = self.cursor(&request).await?;
-        let mut response = read::range(cursor, &request, state.revision).await?;
+        let (cursor, newest) = self.cursor(&request).await?;
+        let mut response = read::range(cursor, &request, newest).await?;
         self.complete(&mut response.header);
         Ok(response)
     }
 
-    async fn cursor(&self, request: &RangeRequest) -> Result<(Cursor<'static>, State)> {
+    /// Where to read a range from, and the newest revision there.
+    async fn cursor(&self, request: &RangeRequest) -> Result<(Cursor<'static>, i64)> {
+        let Inner { layout, feed, .. } = &*self.inner;
+        let range = KeyRange::new(request.key.clone(), request.range_end.clone());
+        if request.revision <= 0 && feed.cache.is_enabled() {
+            if !request.serializable {
+                self.inner.read_index.newest().await?;
+            }
+            let wanted = read::items_wanted(request);
+            if let Some(snapshot) = feed.cache.snapshot(&range, wanted) {
+                let revision = snapshot.revision;
+                return Ok((
+                    Cursor::cached(layout.clone(), snapshot, None, range),
+                    revision,
+                ));
+            }
+        }
+        let is_newest = request.revision <= 0;
+        let fill = is_newest.then(|| feed.cache.fill(&range)).flatten();
         let (view, state) = self.view(request.serializable).await?;
         read::check_revision(request.revision, &state)?;
-        let cursor = Cursor::open(
-            self.inner.store.clone(),
-            self.inner.layout.clone(),
-            view,
-            &state,
-            KeyRange::new(request.key.clone(), request.range_end.clone()),
-            request.revision,
-        );
-        Ok((cursor, state))
+        let store = self.inner.store.clone();
+        let cursor = Cursor::open(store, layout.clone(), view, &state, range, request.revision);
+        Ok((cursor.filling(fill), state.revision))
     }
 
     /// Reads keys in pieces, pinned at one revision.
@@ -239,8 +271,8 @@ impl Instance {
                 "RangeStream does not support revision filters",
             ));
         }
-        let (cursor, state) = self.cursor(&request).await?;
-        let chunks = RangeChunks::new(cursor, request, self.header_at(state.revision));
+        let (cursor, newest) = self.cursor(&request).await?;
+        let chunks = RangeChunks::new(cursor, request, self.header_at(newest));
         Ok(chunks.into_stream())
     }
 
@@ -279,9 +311,7 @@ impl Instance {
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse> {
         txn::check_txn(&request, self.inner.options.max_txn_ops)?;
         let mut response = if txn::is_read_only(&request) {
-            let (view, state) = self.view(txn::is_serializable(&request)).await?;
-            let mut scratch = Scratch::new(view, self.inner.layout.clone(), state);
-            txn::txn(&mut scratch, &request).await?
+            self.read_txn(&request).await?
         } else {
             self.check_size(&request)?;
             match self.inner.sequencer.submit(Request::Txn(request)).await? {
@@ -291,6 +321,35 @@ impl Instance {
         };
         self.complete(&mut response.header);
         Ok(response)
+    }
+
+    async fn read_txn(&self, request: &TxnRequest) -> Result<TxnResponse> {
+        let Inner {
+            store,
+            layout,
+            feed,
+            read_index,
+            ..
+        } = &*self.inner;
+        let is_serializable = txn::is_serializable(request);
+        if feed.cache.is_enabled() && !is_serializable {
+            read_index.newest().await?;
+        }
+        for _ in 0..CACHED_ATTEMPTS {
+            if !feed.cache.is_enabled() {
+                break;
+            }
+            let state = feed.state();
+            let base = Base::cached(store.clone(), feed.cache.clone(), layout.clone(), state);
+            match txn::txn(&mut Scratch::new(base, state), request).await {
+                // The cache has moved on meanwhile.
+                Err(Error::Store(StoreError::ViewExpired)) => {}
+                outcome => return outcome,
+            }
+        }
+        let (view, state) = self.view(is_serializable).await?;
+        let base = Base::of_view(view, layout.clone(), state);
+        txn::txn(&mut Scratch::new(base, state), request).await
     }
 
     /// Forgets what happened before a revision; `physical` waits until it is deleted.

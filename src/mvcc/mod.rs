@@ -8,10 +8,13 @@
 //! of what the others have written.
 
 mod alarm;
+mod base;
 mod blob;
+mod cache;
 mod clock;
 mod collector;
 mod compact;
+mod feed;
 mod follower;
 mod hash;
 mod identity;
@@ -22,6 +25,7 @@ mod lease;
 #[cfg(test)]
 mod model_test;
 mod read;
+mod read_index;
 mod scratch;
 mod sequencer;
 #[cfg(test)]
@@ -29,6 +33,7 @@ mod sequencer;
 mod servers_test;
 mod stream;
 mod txn;
+mod warm;
 pub mod watch;
 mod writer;
 

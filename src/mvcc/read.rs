@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::blob;
+use crate::mvcc::cache::{Fill, Snapshot};
 use crate::mvcc::keyspace::{Change, Current, KeyRange, Layout, Revision, State, Value, successor};
 use crate::pb::etcdserverpb::range_request::{SortOrder, SortTarget};
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
@@ -81,13 +82,20 @@ pub struct Cursor<'a> {
     /// Where to open further views; without it an expired view is the caller's problem.
     store: Option<Store>,
     layout: Layout,
-    view: View,
+    source: Source,
     overlay: Option<&'a Overlay>,
     at: At,
     /// The revision `Latest` means.
     pinned: i64,
     /// What is left to walk.
     rest: Option<KeyRange>,
+    /// Whom to tell what is found.
+    fill: Option<Fill>,
+}
+
+enum Source {
+    View(View),
+    Cached(Snapshot),
 }
 
 impl Cursor<'static> {
@@ -100,11 +108,32 @@ impl Cursor<'static> {
         range: KeyRange,
         revision: i64,
     ) -> Self {
-        Self::new(Some(store), layout, view, None, state, range, revision)
+        let source = Source::View(view);
+        Self::new(
+            Some(store),
+            layout,
+            source,
+            None,
+            state.revision,
+            range,
+            revision,
+        )
     }
 }
 
 impl<'a> Cursor<'a> {
+    /// Over what the cache knows of a range, with `overlay` laid over it.
+    pub fn cached(
+        layout: Layout,
+        snapshot: Snapshot,
+        overlay: Option<&'a Overlay>,
+        range: KeyRange,
+    ) -> Self {
+        let revision = snapshot.revision;
+        let source = Source::Cached(snapshot);
+        Self::new(None, layout, source, overlay, revision, range, 0)
+    }
+
     /// Over committed data with `overlay` laid over the newest revision.
     pub fn over(
         layout: Layout,
@@ -114,31 +143,70 @@ impl<'a> Cursor<'a> {
         range: KeyRange,
         revision: i64,
     ) -> Self {
-        Self::new(None, layout, view, Some(overlay), state, range, revision)
+        let source = Source::View(view);
+        Self::new(
+            None,
+            layout,
+            source,
+            Some(overlay),
+            state.revision,
+            range,
+            revision,
+        )
     }
 
     fn new(
         store: Option<Store>,
         layout: Layout,
-        view: View,
+        source: Source,
         overlay: Option<&'a Overlay>,
-        state: &State,
+        newest: i64,
         range: KeyRange,
         revision: i64,
     ) -> Self {
-        let latest = revision <= 0 || (revision == state.revision && overlay.is_none());
+        let latest = revision <= 0 || (revision == newest && overlay.is_none());
         Self {
             store,
             layout,
-            view,
+            source,
             overlay,
             at: if latest {
                 At::Latest
             } else {
                 At::Revision(revision)
             },
-            pinned: state.revision,
+            pinned: newest,
             rest: (!range.is_empty()).then_some(range),
+            fill: None,
+        }
+    }
+
+    /// Tells `fill` what is found.
+    pub fn filling(mut self, fill: Option<Fill>) -> Self {
+        self.fill = fill.filter(|_| self.at == At::Latest);
+        self
+    }
+
+    /// The revision of what it hands out.
+    pub fn revision(&self) -> i64 {
+        match self.at {
+            At::Latest => self.pinned,
+            At::Revision(revision) => revision,
+        }
+    }
+
+    /// How many keys there are in the whole range, if that is known before they are walked.
+    pub fn known_count(&self) -> Option<usize> {
+        match &self.source {
+            Source::Cached(snapshot) if self.overlay.is_none() => Some(snapshot.count),
+            _ => None,
+        }
+    }
+
+    fn view(&self) -> Result<&View> {
+        match &self.source {
+            Source::View(view) => Ok(view),
+            Source::Cached(_) => Err(StoreError::ViewExpired.into()),
         }
     }
 
@@ -155,15 +223,13 @@ impl<'a> Cursor<'a> {
             match (page, &self.store) {
                 (Err(Error::Store(StoreError::ViewExpired)), Some(store)) => {
                     let view = store.view(Consistency::Linearizable).await?;
-                    let pinned = match self.at {
-                        At::Latest => self.pinned,
-                        At::Revision(revision) => revision,
-                    };
+                    let pinned = self.revision();
                     if pinned < state(&view, &self.layout).await?.compacted {
                         return Err(Error::Compacted);
                     }
-                    self.view = view;
+                    self.source = Source::View(view);
                     self.at = At::Revision(pinned);
+                    self.fill = None;
                 }
                 (page, _) => return page.map(Some),
             }
@@ -172,7 +238,10 @@ impl<'a> Cursor<'a> {
 
     /// The bytes of a value this cursor handed out.
     pub async fn value(&self, item: &Current) -> Result<Bytes> {
-        match value(&self.view, &self.layout, &item.value).await {
+        if let Value::Inline(bytes) = &item.value {
+            return Ok(bytes.clone());
+        }
+        match value(self.view()?, &self.layout, &item.value).await {
             Err(Error::Store(StoreError::ViewExpired)) if self.store.is_some() => {
                 let store = self.store.as_ref().ok_or(Error::Stopped)?;
                 let view = store.view(Consistency::Linearizable).await?;
@@ -185,33 +254,56 @@ impl<'a> Cursor<'a> {
     async fn latest_page(&mut self, rest: KeyRange) -> Result<Vec<Item>> {
         if let KeyRange::Point(key) = &rest {
             let found = match self.overlay.and_then(|overlay| overlay.get(key)) {
-                Some(changed) => changed.clone(),
-                None => current(&self.view, &self.layout, key).await?,
+                Some(changed) => changed.clone().map(|found| (key.clone(), found)),
+                None => self.current(key).await?,
             };
+            let items: Vec<Item> = found.into_iter().collect();
+            self.found(&rest, &items);
             self.rest = None;
-            return Ok(found
-                .map(|found| (key.clone(), found))
-                .into_iter()
-                .collect());
+            return Ok(items);
         }
-        let (start, end) = self.layout.current_range(&rest);
-        let page = self
-            .view
-            .scan(&start, &end, PAGE, Direction::Forward)
-            .await?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for (store_key, record) in page.items {
-            items.push((self.layout.user_key(&store_key), Current::decode(record)?));
+        let (mut items, more) = match &mut self.source {
+            Source::Cached(snapshot) => snapshot.next_page(),
+            Source::View(view) => {
+                let (start, end) = self.layout.current_range(&rest);
+                let page = view.scan(&start, &end, PAGE, Direction::Forward).await?;
+                let more = page.more;
+                let decode = |(store_key, record): (Bytes, Bytes)| {
+                    Ok((self.layout.user_key(&store_key), Current::decode(record)?))
+                };
+                let items: Result<Vec<_>> = page.items.into_iter().map(decode).collect();
+                (items?, more)
+            }
+        };
+        let covered = items.last().filter(|_| more).map(|(key, _)| key.clone());
+        match &covered {
+            Some(last) => {
+                let walked = KeyRange::Span(rest.start().clone(), Some(successor(last)));
+                self.found(&walked, &items);
+            }
+            None => self.found(&rest, &items),
         }
-        let covered = items
-            .last()
-            .filter(|_| page.more)
-            .map(|(key, _)| key.clone());
         if let Some(overlay) = self.overlay {
             items = overlaid(items, overlay, &rest, covered.as_ref());
         }
         self.rest = covered.and_then(|last| after(&rest, &last));
         Ok(items)
+    }
+
+    async fn current(&mut self, key: &Bytes) -> Result<Option<Item>> {
+        match &mut self.source {
+            Source::Cached(snapshot) => Ok(snapshot.next_page().0.pop()),
+            Source::View(view) => {
+                let found = current(view, &self.layout, key).await?;
+                Ok(found.map(|found| (key.clone(), found)))
+            }
+        }
+    }
+
+    fn found(&self, range: &KeyRange, items: &[Item]) {
+        if let Some(fill) = &self.fill {
+            fill.cover(self.pinned, range, items);
+        }
     }
 
     async fn old_page(&mut self, rest: KeyRange, revision: i64) -> Result<Vec<Item>> {
@@ -220,7 +312,7 @@ impl<'a> Cursor<'a> {
         let mut from = start;
         let last_whole = loop {
             let page = self
-                .view
+                .view()?
                 .scan(&from, &end, PAGE, Direction::Forward)
                 .await?;
             let mut last_key = None;
@@ -273,7 +365,7 @@ impl<'a> Cursor<'a> {
             .current_range(&KeyRange::Span(first.clone(), Some(successor(last))));
         loop {
             let page = self
-                .view
+                .view()?
                 .scan(&from, &end, PAGE, Direction::Forward)
                 .await?;
             for (store_key, record) in &page.items {
@@ -304,7 +396,7 @@ impl<'a> Cursor<'a> {
             .iter()
             .map(|(_, revision)| self.layout.history(*revision))
             .collect();
-        let records = self.view.get_many(&keys).await?;
+        let records = self.view()?.get_many(&keys).await?;
         for ((place, revision), record) in old.into_iter().zip(records) {
             let record = record.ok_or_else(missing_change)?;
             items[place].1 = Change::decode(revision, record)?.put;
@@ -398,6 +490,16 @@ fn passes(request: &RangeRequest, item: &Current) -> bool {
         && (request.min_create_revision == 0 || item.create_revision >= request.min_create_revision)
 }
 
+/// How many items of its range, in key order, a request is answered from, besides their count.
+pub fn items_wanted(request: &RangeRequest) -> usize {
+    let cut_late = has_filter(request) || has_custom_order(request);
+    match usize::try_from(request.limit) {
+        _ if request.count_only => 0,
+        Ok(limit @ 1..) if !cut_late => limit.saturating_add(1),
+        _ => usize::MAX,
+    }
+}
+
 /// Answers a range request whose revision has been checked; the header holds `revision` alone.
 pub async fn range(
     mut cursor: Cursor<'_>,
@@ -419,16 +521,13 @@ pub async fn range(
         (order, _) => order,
     };
     let limit = usize::try_from(request.limit).unwrap_or(0);
-    let cut_late = has_filter(request) || has_custom_order(request);
-    let keep = if request.count_only {
-        0
-    } else if limit == 0 || cut_late {
-        usize::MAX
-    } else {
-        limit.saturating_add(1)
-    };
+    let keep = items_wanted(request);
+    let known_count = cursor.known_count();
     let mut kept = Vec::new();
-    while let Some(page) = cursor.next_page().await? {
+    while known_count.is_none() || kept.len() < keep {
+        let Some(page) = cursor.next_page().await? else {
+            break;
+        };
         response.count += page.len() as i64;
         let room = keep - kept.len();
         kept.extend(
@@ -436,6 +535,9 @@ pub async fn range(
                 .filter(|(_, item)| passes(request, item))
                 .take(room),
         );
+    }
+    if let Some(count) = known_count {
+        response.count = count as i64;
     }
     let by_value = target == SortTarget::Value;
     if by_value {

@@ -1,6 +1,7 @@
 //! The keyspace as it will be once the batch being built is committed.
 
 use crate::error::Result;
+use crate::mvcc::base::Base;
 use crate::mvcc::blob;
 use crate::mvcc::keyspace::{
     BLOB_THRESHOLD_BYTES, BlobRef, Change, Current, Due, KeyRange, Layout, LeaseRecord, Revision,
@@ -29,9 +30,9 @@ pub struct Staged {
     pub blob: BlobRef,
 }
 
-/// A view, the changes made over it, and the ops that will make them true.
+/// A base, the changes made over it, and the ops that will make them true.
 pub struct Scratch {
-    view: View,
+    base: Base,
     layout: Layout,
     /// As if all changes were committed.
     pub state: State,
@@ -53,16 +54,18 @@ pub struct Outcome {
     pub state: State,
     /// The ops to commit, but for the state's own.
     pub ops: Vec<Op>,
+    /// What each key became.
+    pub changes: Vec<(Bytes, Option<Current>)>,
     /// What watchers will see.
     pub commits: Vec<Commit>,
 }
 
 impl Scratch {
     /// Nothing changed yet.
-    pub fn new(view: View, layout: Layout, state: State) -> Self {
+    pub fn new(base: Base, state: State) -> Self {
         Self {
-            view,
-            layout,
+            layout: base.layout.clone(),
+            base,
             state,
             keys: Overlay::new(),
             fetched: HashMap::new(),
@@ -78,13 +81,26 @@ impl Scratch {
 
     /// Reads keys and leases that requests will ask for, all at once.
     pub async fn prefetch(&mut self, keys: Vec<Bytes>, leases: Vec<i64>) -> Result<()> {
-        let store_keys: Vec<Bytes> = keys
+        let mut missing = Vec::new();
+        for (key, known) in keys.iter().zip(self.base.known(&keys)?) {
+            match known {
+                Some(found) => {
+                    self.fetched.insert(key.clone(), found);
+                }
+                None => missing.push(key.clone()),
+            }
+        }
+        if missing.is_empty() && leases.is_empty() {
+            return Ok(());
+        }
+        let store_keys: Vec<Bytes> = missing
             .iter()
             .map(|key| self.layout.current(key))
             .chain(leases.iter().map(|id| self.layout.lease(*id)))
             .collect();
-        let mut records = self.view.get_many(&store_keys).await?.into_iter();
-        for (key, record) in keys.into_iter().zip(records.by_ref()) {
+        let view = self.base.view().await?;
+        let mut records = view.get_many(&store_keys).await?.into_iter();
+        for (key, record) in missing.into_iter().zip(records.by_ref()) {
             let found = record.map(Current::decode).transpose()?;
             self.fetched.insert(key, found);
         }
@@ -128,14 +144,17 @@ impl Scratch {
         if let Some(found) = self.fetched.get(key) {
             return Ok(found.clone());
         }
-        let found = read::current(&self.view, &self.layout, key).await?;
+        let found = self.base.current(key).await?;
         self.fetched.insert(key.clone(), found.clone());
         Ok(found)
     }
 
     /// The bytes of a value.
     pub async fn value(&self, value: &Value) -> Result<Bytes> {
-        read::value(&self.view, &self.layout, value).await
+        match value {
+            Value::Inline(bytes) | Value::Fresh(_, bytes) => Ok(bytes.clone()),
+            Value::Blob(_) => read::value(self.base.view().await?, &self.layout, value).await,
+        }
     }
 
     /// A key as clients see it.
@@ -146,7 +165,7 @@ impl Scratch {
 
     /// The live keys of a range.
     pub async fn items(&self, range: KeyRange) -> Result<Vec<Item>> {
-        let mut cursor = self.cursor(range, 0);
+        let mut cursor = self.cursor(range, 0).await?;
         let mut items = Vec::new();
         while let Some(page) = cursor.next_page().await? {
             items.extend(page);
@@ -157,19 +176,26 @@ impl Scratch {
     /// Answers a range request whose revision has been checked.
     pub async fn range(&self, request: &RangeRequest) -> Result<RangeResponse> {
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
-        let cursor = self.cursor(range, request.revision);
+        let cursor = self.cursor(range, request.revision).await?;
         read::range(cursor, request, self.read_revision()).await
     }
 
-    fn cursor(&self, range: KeyRange, revision: i64) -> Cursor<'_> {
-        Cursor::over(
-            self.layout.clone(),
-            self.view.clone(),
-            &self.keys,
+    async fn cursor(&self, range: KeyRange, revision: i64) -> Result<Cursor<'_>> {
+        let (layout, overlay) = (self.layout.clone(), &self.keys);
+        if revision <= 0
+            && let Some(snapshot) = self.base.snapshot(&range)?
+        {
+            return Ok(Cursor::cached(layout, snapshot, Some(overlay), range));
+        }
+        let view = self.base.view().await?.clone();
+        Ok(Cursor::over(
+            layout,
+            view,
+            overlay,
             &self.state,
             range,
             revision,
-        )
+        ))
     }
 
     /// Writes a key; answers what it was.
@@ -250,7 +276,7 @@ impl Scratch {
         if let Some(known) = self.leases.get(&id) {
             return Ok(*known);
         }
-        let record = self.view.get(&self.layout.lease(id)).await?;
+        let record = self.base.view().await?.get(&self.layout.lease(id)).await?;
         let found = record.map(LeaseRecord::decode).transpose()?;
         self.leases.insert(id, found);
         Ok(found)
@@ -278,7 +304,7 @@ impl Scratch {
 
     /// The keys that hang on a lease, ascending.
     pub async fn attached_keys(&self, lease: i64) -> Result<Vec<Bytes>> {
-        let mut keys = attached_keys(&self.view, &self.layout, lease).await?;
+        let mut keys = attached_keys(self.base.view().await?, &self.layout, lease).await?;
         let first = (lease, Bytes::new());
         for ((id, key), attached) in self.attachments.range(first..) {
             if *id != lease {
@@ -304,7 +330,7 @@ impl Scratch {
         });
         match written {
             Some(value) => Ok(Some(value)),
-            None => Ok(self.view.get(&key).await?),
+            None => Ok(self.base.view().await?.get(&key).await?),
         }
     }
 
@@ -323,8 +349,9 @@ impl Scratch {
 
     /// Ends the batch.
     pub fn finish(mut self) -> Outcome {
-        for (key, change) in std::mem::take(&mut self.keys) {
-            let at = self.layout.current(&key);
+        let changes: Vec<_> = std::mem::take(&mut self.keys).into_iter().collect();
+        for (key, change) in &changes {
+            let at = self.layout.current(key);
             self.push(match change {
                 Some(current) => Op::Set(at, current.encode()),
                 None => Op::Clear(at),
@@ -347,6 +374,7 @@ impl Scratch {
         Outcome {
             state: self.state,
             ops: self.ops,
+            changes,
             commits: self.commits,
         }
     }

@@ -7,12 +7,14 @@
 //! later attempt can commit before an earlier one without its guard failing.
 
 use crate::error::{Error, Result};
+use crate::mvcc::base::Base;
+use crate::mvcc::feed::{Committed, Feed};
+use crate::mvcc::follower::Follower;
 use crate::mvcc::keyspace::{Due, Layout, State};
 use crate::mvcc::scratch::{Scratch, Staged};
-use crate::mvcc::watch::{Commit, Hub};
 use crate::mvcc::{alarm, blob, clock, compact, lease, read, txn, writer};
 use crate::pb::etcdserverpb::*;
-use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError};
+use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError, View};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -106,7 +108,9 @@ pub struct Context {
     /// This opening of the instance, among all writers of it; its record is there.
     pub writer: u64,
     /// Whom to tell of commits.
-    pub hub: Arc<Hub>,
+    pub feed: Arc<Feed>,
+    /// Where others write too, who hears of them.
+    pub follower: Option<Arc<Follower>>,
     /// Is notified of leases that were granted.
     pub granted: Arc<Notify>,
     /// Gets the reason when the store has failed for good.
@@ -288,10 +292,19 @@ struct Sequencer {
 struct Attempt {
     sequence: u64,
     answers: Vec<Result<Response>>,
-    state: State,
-    commits: Vec<Commit>,
+    committed: Committed,
     /// It grants a lease, whether or not somebody still waits for the answer.
     has_grant: bool,
+}
+
+/// What a look at the writer's record shows of its attempts.
+enum Looked {
+    /// This one was applied; the others never will be.
+    Applied(Attempt),
+    /// None, so far.
+    NotYet,
+    /// The record was collected: it can be found out no more.
+    Unknowable,
 }
 
 /// What to do after one attempt.
@@ -307,9 +320,9 @@ enum Step {
 impl Sequencer {
     /// Commits a batch made of the first requests of `waiting` and answers them.
     async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
-        let mut consistency = self.first_consistency();
+        let mut is_first = true;
         for _ in 0..MAX_ATTEMPTS {
-            match self.attempt(waiting, consistency).await {
+            match self.attempt(waiting, is_first).await {
                 Ok(Step::Done) => return Ok(()),
                 Ok(Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {}
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
@@ -318,52 +331,80 @@ impl Sequencer {
                 // Also a record that cannot be read: no write may be built on it.
                 Err(error) => return Err(error.to_string().into()),
             }
-            consistency = Consistency::Linearizable;
+            is_first = false;
         }
         self.give_up(waiting, &Error::Timeout);
         Ok(())
     }
 
-    /// How fresh the view of a first attempt must be. One that lags costs a conflict and no
-    /// more, and a store may have one at hand.
-    fn first_consistency(&self) -> Consistency {
-        if self.context.store.is_shared() && self.unsettled.is_empty() {
+    /// The newest state, and what to evaluate over it. Where others write too, a first attempt
+    /// may lag: that costs a conflict and no more, and what it needs may be at hand.
+    async fn base(&self, may_lag: bool) -> Result<(Base, State)> {
+        let Context {
+            store,
+            layout,
+            feed,
+            follower,
+            ..
+        } = &self.context;
+        if feed.cache.is_enabled() {
+            if let Some(follower) = follower.as_ref().filter(|_| !may_lag) {
+                follower.look().await?;
+            }
+            let state = feed.state();
+            let cache = feed.cache.clone();
+            let base = Base::cached(store.clone(), cache, layout.clone(), state);
+            return Ok((base, state));
+        }
+        let consistency = if may_lag {
             Consistency::Serializable
         } else {
             Consistency::Linearizable
-        }
+        };
+        let view = store.view(consistency).await?;
+        let state = read::state(&view, layout).await?;
+        Ok((Base::of_view(view, layout.clone(), state), state))
     }
 
-    /// Only a linearizable view settles earlier attempts, and answers what needs no commit.
-    async fn attempt(
-        &mut self,
-        waiting: &mut VecDeque<Pending>,
-        consistency: Consistency,
-    ) -> Result<Step> {
+    /// What became of earlier attempts: the one that was applied.
+    async fn look_for_applied(&mut self, view: &View) -> Result<Looked> {
+        let Context { layout, writer, .. } = &self.context;
+        let Some(last) = writer::last_sequence(view, layout, *writer).await? else {
+            return Ok(Looked::Unknowable);
+        };
+        let mut unsettled = self.unsettled.iter();
+        let applied = unsettled.position(|attempt| attempt.sequence == last);
+        Ok(match applied {
+            Some(applied) => Looked::Applied(self.unsettled.swap_remove(applied)),
+            None => Looked::NotYet,
+        })
+    }
+
+    /// Only what does not lag settles earlier attempts, and answers what needs no commit.
+    async fn attempt(&mut self, waiting: &mut VecDeque<Pending>, is_first: bool) -> Result<Step> {
         let layout = self.context.layout.clone();
-        let view = self.context.store.view(consistency).await?;
-        if !self.unsettled.is_empty() {
-            let Some(last) = writer::last_sequence(&view, &layout, self.context.writer).await?
-            else {
-                // Whether one of them was applied can be found out no more. If so, the follower
-                // tells the watchers.
-                self.unsettled.clear();
-                self.give_up(waiting, &Error::Timeout);
-                return Ok(Step::Done);
-            };
-            let applied = self
-                .unsettled
-                .iter()
-                .position(|attempt| attempt.sequence == last);
-            if let Some(applied) = applied {
-                let attempt = self.unsettled.swap_remove(applied);
-                self.settle(attempt, waiting);
-                return Ok(Step::Done);
+        let is_lagging = is_first && self.context.follower.is_some() && self.unsettled.is_empty();
+        let (base, before) = if self.unsettled.is_empty() {
+            self.base(is_lagging).await?
+        } else {
+            let view = self.context.store.view(Consistency::Linearizable).await?;
+            match self.look_for_applied(&view).await? {
+                Looked::Applied(attempt) => {
+                    self.settle(attempt, waiting);
+                    return Ok(Step::Done);
+                }
+                Looked::Unknowable => {
+                    // If one of them was applied, the follower tells the watchers.
+                    self.unsettled.clear();
+                    self.give_up(waiting, &Error::Timeout);
+                    return Ok(Step::Done);
+                }
+                Looked::NotYet => {}
             }
-        }
-        let is_lagging = consistency == Consistency::Serializable;
-        let before = read::state(&view, &layout).await?;
-        let mut scratch = Scratch::new(view, layout.clone(), before);
+            let state = read::state(&view, &layout).await?;
+            (Base::of_view(view, layout.clone(), state), state)
+        };
+        let mut scratch = Scratch::new(base, before);
         let answers = self.evaluate(&mut scratch, waiting).await?;
         // While an earlier attempt is unsettled even an empty batch is written: it is the fence.
         if scratch.is_unchanged(&before) && self.unsettled.is_empty() {
@@ -390,8 +431,12 @@ impl Sequencer {
             sequence: id.sequence,
             has_grant: answers.iter().flatten().any(is_grant),
             answers,
-            state: outcome.state,
-            commits: outcome.commits,
+            committed: Committed {
+                state: outcome.state,
+                from: before.revision,
+                changes: outcome.changes,
+                commits: outcome.commits,
+            },
         };
         let batch = Batch {
             id,
@@ -458,7 +503,7 @@ impl Sequencer {
     fn settle(&mut self, attempt: Attempt, waiting: &mut VecDeque<Pending>) {
         self.unsettled.clear();
         self.cap = MAX_BATCH_REQUESTS;
-        self.context.hub.publish(attempt.state, attempt.commits);
+        self.context.feed.publish(attempt.committed);
         if attempt.has_grant {
             self.context.granted.notify_one();
         }

@@ -54,7 +54,15 @@ impl RangeChunks {
                 self.sent += 1;
                 continue;
             }
-            let Some(page) = self.cursor.next_page().await? else {
+            let known_count = self.cursor.known_count();
+            let page = match known_count {
+                Some(_) if self.room() == 0 => None,
+                _ => self.cursor.next_page().await?,
+            };
+            let Some(page) = page else {
+                if let Some(count) = known_count {
+                    self.count = count as i64;
+                }
                 chunk.header = Some(self.header);
                 chunk.count = self.count;
                 chunk.more = !self.request.count_only && self.sent < self.count;

@@ -102,6 +102,9 @@ pub struct RawSettings {
     /// Most compares, or operations of one branch, of a transaction [default: 128]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_txn_ops: Option<String>,
+    /// What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    cache_bytes: Option<String>,
     /// Most calls open at a time on one connection [default: 4294967295]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_concurrent_streams: Option<String>,
@@ -161,6 +164,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("fdb-priority", "default"),
     ("max-request-bytes", "1572864"),
     ("max-txn-ops", "128"),
+    ("cache-bytes", "268435456"),
     ("max-concurrent-streams", "4294967295"),
     ("auto-compaction-mode", "periodic"),
     ("auto-compaction-retention", "0"),

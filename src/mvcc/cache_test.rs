@@ -1,0 +1,228 @@
+//! The cache beside a plain map of the truth: what it says it knows must be true.
+
+use super::*;
+use proptest::prelude::*;
+
+type Truth = BTreeMap<Bytes, Current>;
+
+const KEYS: u16 = 600;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A batch; `true` puts the key.
+    Write(Vec<(u16, bool)>),
+    /// A range is read at once.
+    Read(u16, u16),
+    /// A range is read, and told of after the next steps.
+    BeginRead(u16, u16),
+    EndRead,
+    /// Batches were missed.
+    Gap,
+    Look(u16, u16),
+}
+
+fn key(number: u16) -> Bytes {
+    Bytes::from(format!("{:05}", number % KEYS))
+}
+
+fn put(revision: i64) -> Current {
+    Current {
+        create_revision: revision,
+        mod_revision: revision,
+        sub: 0,
+        version: 1,
+        lease: 0,
+        value: Value::Inline(Bytes::from(vec![b'v'; 100])),
+    }
+}
+
+fn range(from: u16, length: u16) -> KeyRange {
+    match length {
+        0 => KeyRange::Point(key(from)),
+        length if length > KEYS => KeyRange::Span(key(from), None),
+        length => KeyRange::Span(
+            key(from),
+            Some(Bytes::from(format!("{:05}", from % KEYS + length))),
+        ),
+    }
+}
+
+fn items(truth: &Truth, range: &KeyRange) -> Vec<Item> {
+    let within = truth.iter().filter(|(key, _)| range.contains(key));
+    within
+        .map(|(key, current)| (key.clone(), current.clone()))
+        .collect()
+}
+
+fn all(mut snapshot: Snapshot) -> Vec<Item> {
+    let mut items = Vec::new();
+    loop {
+        let (page, more) = snapshot.next_page();
+        items.extend(page);
+        if !more {
+            return items;
+        }
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let range = || (0..KEYS, prop_oneof![Just(0), 1..KEYS + 10]);
+    prop_oneof![
+        4 => prop::collection::vec((0..KEYS, prop::bool::weighted(0.7)), 1..40).prop_map(Step::Write),
+        3 => range().prop_map(|(from, length)| Step::Read(from, length)),
+        1 => range().prop_map(|(from, length)| Step::BeginRead(from, length)),
+        1 => Just(Step::EndRead),
+        1 => Just(Step::Gap),
+        4 => range().prop_map(|(from, length)| Step::Look(from, length)),
+    ]
+}
+
+fn run(capacity_bytes: usize, steps: Vec<Step>) {
+    let mut truth = Truth::new();
+    let mut revision = 1;
+    let cache = Arc::new(Cache::new(capacity_bytes, revision));
+    let mut reading = None;
+    for step in steps {
+        match step {
+            Step::Write(writes) => {
+                let from = revision;
+                revision += 1;
+                let change = |(number, is_put): (u16, bool)| {
+                    let current = is_put.then(|| put(revision));
+                    match &current {
+                        Some(current) => truth.insert(key(number), current.clone()),
+                        None => truth.remove(&key(number)),
+                    };
+                    (key(number), current)
+                };
+                let changes: Vec<_> = writes.into_iter().map(change).collect();
+                cache.apply(from, revision, changes);
+            }
+            Step::Read(from, length) => {
+                let range = range(from, length);
+                let fill = cache.fill(&range).unwrap();
+                fill.cover(revision, &range, &items(&truth, &range));
+            }
+            Step::BeginRead(from, length) => {
+                let range = range(from, length);
+                let fill = cache.fill(&range).unwrap();
+                reading = Some((fill, revision, items(&truth, &range), range));
+            }
+            Step::EndRead => {
+                if let Some((fill, at, found, range)) = reading.take() {
+                    fill.cover(at, &range, &found);
+                }
+            }
+            Step::Gap => {
+                truth.insert(key(revision as u16), put(revision + 5));
+                cache.apply(revision + 4, revision + 5, Vec::new());
+                revision += 5;
+            }
+            Step::Look(from, length) => {
+                let range = range(from, length);
+                if let Some(snapshot) = cache.snapshot(&range, usize::MAX) {
+                    assert_eq!(snapshot.revision, revision);
+                    assert_eq!(snapshot.count, items(&truth, &range).len());
+                    assert_eq!(all(snapshot), items(&truth, &range));
+                }
+                if let Some(snapshot) = cache.snapshot(&range, 10) {
+                    let expected = items(&truth, &range);
+                    assert_eq!(snapshot.count, expected.len());
+                    let some = all(snapshot);
+                    assert!(some.len() >= expected.len().min(10));
+                    assert_eq!(some, expected[..some.len()]);
+                }
+                let key = key(from);
+                if let Some(known) = cache.get(&key, revision).unwrap() {
+                    assert_eq!(known.as_ref(), truth.get(&key));
+                }
+                assert!(cache.get(&key, revision - 1).is_err());
+            }
+        }
+        let inner = cache.inner.read();
+        assert!(inner.bytes <= capacity_bytes);
+        let counted: usize = inner.stretches.values().map(|stretch| stretch.bytes).sum();
+        assert_eq!(inner.bytes, counted);
+        for stretch in inner.stretches.values() {
+            assert_eq!(stretch.count, stretch.items.len());
+            let sizes = stretch
+                .items
+                .iter()
+                .map(|(key, current)| size_bytes(key, current));
+            assert_eq!(stretch.bytes, STRETCH_OVERHEAD_BYTES + sizes.sum::<usize>());
+        }
+        let mut edge = Some(Bytes::new());
+        for (start, stretch) in &inner.stretches {
+            assert!(
+                edge.as_ref().is_some_and(|edge| edge <= start),
+                "stretches overlap"
+            );
+            assert!(stretch.end.as_ref().is_none_or(|end| start < end));
+            edge.clone_from(&stretch.end);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_it_knows_is_true(steps in prop::collection::vec(step(), 1..80)) {
+        run(1 << 20, steps);
+    }
+
+    #[test]
+    fn what_it_knows_is_true_while_it_forgets(steps in prop::collection::vec(step(), 1..80)) {
+        run(40_000, steps);
+    }
+}
+
+#[test]
+fn a_range_that_was_read_is_known_until_it_is_forgotten() {
+    let cache = Arc::new(Cache::new(1 << 20, 1));
+    let everything = KeyRange::Span(Bytes::new(), None);
+    let some: Vec<Item> = (0..KEYS).map(|number| (key(number), put(1))).collect();
+    assert!(cache.snapshot(&everything, usize::MAX).is_none());
+    cache
+        .fill(&everything)
+        .unwrap()
+        .cover(1, &everything, &some);
+    assert_eq!(all(cache.snapshot(&everything, usize::MAX).unwrap()), some);
+    assert_eq!(cache.get(b"absent", 1).unwrap(), Some(None));
+    // A hole in the middle.
+    let start = cache.inner.read().stretch_of(&key(300)).unwrap().0.clone();
+    cache.inner.write().remove(&start);
+    assert!(cache.snapshot(&everything, usize::MAX).is_none());
+    assert_eq!(cache.get(&key(300), 1).unwrap(), None);
+}
+
+#[test]
+fn a_view_that_lags_or_is_ahead_does_not_fill() {
+    let cache = Arc::new(Cache::new(1 << 20, 5));
+    let point = KeyRange::Point(key(1));
+    let fill = cache.fill(&point).unwrap();
+    fill.cover(4, &point, &[]);
+    fill.cover(6, &point, &[]);
+    assert_eq!(cache.get(&key(1), 5).unwrap(), None);
+    fill.cover(5, &point, &[]);
+    assert_eq!(cache.get(&key(1), 5).unwrap(), Some(None));
+}
+
+#[test]
+fn one_reading_does_not_drive_out_everything() {
+    let cache = Arc::new(Cache::new(100_000, 1));
+    let hot = KeyRange::Point(key(1));
+    cache
+        .fill(&hot)
+        .unwrap()
+        .cover(1, &hot, &[(key(1), put(1))]);
+    let long = KeyRange::Span(key(2), None);
+    let fill = cache.fill(&long).unwrap();
+    for number in (2..KEYS).step_by(10) {
+        let page: Vec<Item> = (number..number + 10)
+            .map(|number| (key(number), put(1)))
+            .collect();
+        let until = Bytes::from(format!("{:05}", number + 10));
+        fill.cover(1, &KeyRange::Span(key(number), Some(until)), &page);
+    }
+    assert!(cache.inner.read().bytes < 60_000);
+    assert!(cache.get(&key(1), 1).unwrap().is_some());
+}

@@ -1,0 +1,63 @@
+//! The one stream of committed batches, in order: what feeds the cache and the watchers.
+
+use crate::mvcc::cache::Cache;
+use crate::mvcc::keyspace::{Current, State};
+use crate::mvcc::watch::{Commit, Hub};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A batch that is durable.
+#[derive(Debug)]
+pub struct Committed {
+    /// The state it left.
+    pub state: State,
+    /// The revision before it.
+    pub from: i64,
+    /// What each key it touched became.
+    pub changes: Vec<(Bytes, Option<Current>)>,
+    /// What watchers see, if that is at hand; else they read it from the store.
+    pub commits: Vec<Commit>,
+}
+
+/// Takes in committed batches. Several may publish; each batch is told once.
+pub struct Feed {
+    /// Live versions of keys, as of the revision of [`Feed::state`] or, for a moment, a newer one.
+    pub cache: Arc<Cache>,
+    hub: Arc<Hub>,
+    order: Mutex<()>,
+}
+
+impl Feed {
+    /// Begins at the state that the hub and the cache were made with.
+    pub fn new(cache: Arc<Cache>, hub: Arc<Hub>) -> Self {
+        Self {
+            cache,
+            hub,
+            order: Mutex::new(()),
+        }
+    }
+
+    /// Tells of a batch, unless it or a newer one was told of already.
+    pub fn publish(&self, batch: Committed) {
+        let _order = self.order.lock();
+        if batch.state.batch.sequence <= self.hub.state().batch.sequence {
+            return;
+        }
+        // First, so that who hears of the state finds it there.
+        self.cache
+            .apply(batch.from, batch.state.revision, batch.changes);
+        self.hub.publish(batch.state, batch.commits);
+    }
+
+    /// The state last told of.
+    pub fn state(&self) -> State {
+        self.hub.state()
+    }
+
+    /// The state last told of, now and as it changes.
+    pub fn states(&self) -> watch::Receiver<State> {
+        self.hub.states()
+    }
+}
