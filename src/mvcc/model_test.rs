@@ -607,9 +607,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
+/// No cache, one that must forget all the time, one that knows everything.
+fn cache_bytes() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), Just(2_000), Just(1 << 30)]
+}
+
 /// Opens the instance through each of `stores`, which hold the same data, and lets these servers
 /// take the steps in turn.
-fn check(stores: &[Store], reopen: bool, steps: &[Step]) {
+fn check(stores: &[Store], reopen: bool, cache_bytes: usize, steps: &[Step]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -620,14 +625,14 @@ fn check(stores: &[Store], reopen: bool, steps: &[Step]) {
         let name = rand::random::<u64>().to_string();
         let mut instances = Vec::new();
         for store in stores {
-            instances.push(open(store, &name).await);
+            instances.push(open(store, &name, cache_bytes).await);
         }
         set_rates(stores, Rates::ALL);
         for (number, step) in steps.iter().enumerate() {
             let turn = number % stores.len();
             if reopen && number % 20 == 19 {
                 instances[turn].close().await;
-                instances[turn] = open(&stores[turn], &name).await;
+                instances[turn] = open(&stores[turn], &name, cache_bytes).await;
             }
             let expected = model.apply(step);
             let answer = loop {
@@ -647,8 +652,12 @@ fn check(stores: &[Store], reopen: bool, steps: &[Step]) {
     });
 }
 
-async fn open(store: &Store, name: &str) -> Instance {
-    Instance::open(store.clone(), name, Options::default())
+async fn open(store: &Store, name: &str, cache_bytes: usize) -> Instance {
+    let options = Options {
+        cache_bytes,
+        ..Options::default()
+    };
+    Instance::open(store.clone(), name, options)
         .await
         .expect("the instance opens")
 }
@@ -716,34 +725,34 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn memory_answers_as_the_model(steps in steps()) {
-        check(&[Store::Memory(Memory::new())], true, &steps);
+    fn memory_answers_as_the_model(steps in steps(), cache in cache_bytes()) {
+        check(&[Store::Memory(Memory::new())], true, cache, &steps);
     }
 
     #[test]
-    fn a_store_of_small_batches_answers_as_the_model(steps in steps()) {
+    fn a_store_of_small_batches_answers_as_the_model(steps in steps(), cache in cache_bytes()) {
         // Values of several pieces must be staged.
         let limits = Limits { batch_bytes: 280_000, key_bytes: 10_000, value_bytes: 100_000 };
-        check(&[Store::Memory(Memory::with_limits(limits))], true, &steps);
+        check(&[Store::Memory(Memory::with_limits(limits))], true, cache, &steps);
     }
 
     #[test]
-    fn a_store_that_fails_answers_as_the_model(steps in steps(), seed in any::<u64>()) {
+    fn a_store_that_fails_answers_as_the_model(steps in steps(), cache in cache_bytes(), seed in any::<u64>()) {
         let store = Faulty::new(Store::Memory(Memory::new()), seed, Rates::default());
-        check(&[Store::Faulty(store)], false, &steps);
+        check(&[Store::Faulty(store)], false, cache, &steps);
     }
 
     #[test]
-    fn two_servers_in_turn_answer_as_the_model(steps in steps()) {
+    fn two_servers_in_turn_answer_as_the_model(steps in steps(), cache in cache_bytes()) {
         let store = Store::Memory(Memory::shared());
-        check(&[store.clone(), store], true, &steps);
+        check(&[store.clone(), store], true, cache, &steps);
     }
 
     #[test]
-    fn two_servers_on_a_store_that_fails_answer_as_the_model(steps in steps(), seed in any::<u64>()) {
+    fn two_servers_on_a_store_that_fails_answer_as_the_model(steps in steps(), cache in cache_bytes(), seed in any::<u64>()) {
         let memory = Store::Memory(Memory::shared());
         let store = |seed| Store::Faulty(Faulty::new(memory.clone(), seed, Rates::default()));
-        check(&[store(seed), store(!seed)], false, &steps);
+        check(&[store(seed), store(!seed)], false, cache, &steps);
     }
 }
 
@@ -752,20 +761,20 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
-    fn local_answers_as_the_model(steps in steps()) {
+    fn local_answers_as_the_model(steps in steps(), cache in cache_bytes()) {
         let directory = tempfile::tempdir().expect("a directory");
         let store = Local::open(directory.path()).expect("the store opens");
-        check(&[Store::Local(store)], true, &steps);
+        check(&[Store::Local(store)], true, cache, &steps);
     }
 
     #[test]
-    fn two_servers_on_foundationdb_answer_as_the_model(steps in steps(), seed in any::<u64>()) {
+    fn two_servers_on_foundationdb_answer_as_the_model(steps in steps(), cache in cache_bytes(), seed in any::<u64>()) {
         if let Some(cluster) = Cluster::get("fdb model") {
             let stores = [fdb(cluster), fdb(cluster)];
-            check(&stores, true, &steps);
+            check(&stores, true, cache, &steps);
             let [one, two] = stores;
             let failing = |store, seed| Store::Faulty(Faulty::new(store, seed, Rates::default()));
-            check(&[failing(one, seed), failing(two, !seed)], false, &steps);
+            check(&[failing(one, seed), failing(two, !seed)], false, cache, &steps);
         }
     }
 }

@@ -238,7 +238,7 @@ impl<'a> Cursor<'a> {
 
     /// The bytes of a value this cursor handed out.
     pub async fn value(&self, item: &Current) -> Result<Bytes> {
-        if let Value::Inline(bytes) = &item.value {
+        if let Value::Inline(bytes) | Value::Fresh(_, bytes) = &item.value {
             return Ok(bytes.clone());
         }
         match value(self.view()?, &self.layout, &item.value).await {
