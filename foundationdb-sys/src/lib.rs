@@ -90,6 +90,7 @@ macro_rules! functions {
     ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $answer:ty)?;)*) => {
         struct Api {
             $($name: unsafe extern "C" fn($($type),*) $(-> $answer)?,)*
+            select_api_version: SelectApiVersion,
             get_client_status: Option<GetClientStatus>,
         }
 
@@ -101,6 +102,8 @@ macro_rules! functions {
                 Ok(Self {
                     $($name: *unsafe { library.get(concat!(stringify!($name), "\0")) }
                         .map_err(|_| LoadError::Function(stringify!($name)))?,)*
+                    select_api_version: *unsafe { library.get("fdb_select_api_version_impl\0") }
+                        .map_err(|_| LoadError::Function("fdb_select_api_version_impl"))?,
                     get_client_status: unsafe { library.get("fdb_database_get_client_status\0") }
                         .map(|function| *function)
                         .ok(),
@@ -123,7 +126,6 @@ macro_rules! functions {
 
 functions! {
     fn fdb_get_max_api_version() -> c_int;
-    fn fdb_select_api_version_impl(runtime_version: c_int, header_version: c_int) -> fdb_error_t;
     fn fdb_get_error(code: fdb_error_t) -> *const c_char;
     fn fdb_error_predicate(predicate: c_int, code: fdb_error_t) -> fdb_bool_t;
 
@@ -249,6 +251,22 @@ functions! {
     fn fdb_transaction_on_error(
         transaction: *mut FDBTransaction, error: fdb_error_t,
     ) -> *mut FDBFuture;
+}
+
+type SelectApiVersion = unsafe extern "C" fn(c_int, c_int) -> fdb_error_t;
+
+/// `fdb_select_api_version_impl` of `fdb_c.h`. A library refuses headers newer than itself; what
+/// is declared here is the same in theirs, so it is told of its own.
+///
+/// # Safety
+///
+/// As there; [`load`] must have succeeded.
+pub unsafe fn fdb_select_api_version_impl(
+    runtime_version: c_int,
+    header_version: c_int,
+) -> fdb_error_t {
+    let newest = unsafe { fdb_get_max_api_version() };
+    unsafe { (api().select_api_version)(runtime_version, header_version.min(newest)) }
 }
 
 type GetClientStatus = unsafe extern "C" fn(*mut FDBDatabase) -> *mut FDBFuture;

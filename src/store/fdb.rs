@@ -288,9 +288,8 @@ impl Fdb {
         for option in wanted {
             database.set_option(option).map_err(failed)?;
         }
-        let first = database.create_trx().map_err(failed)?;
-        match tokio::time::timeout(OPEN_TIMEOUT, first.get_read_version()).await {
-            Ok(Ok(_)) => {}
+        match tokio::time::timeout(OPEN_TIMEOUT, first_answer(&database)).await {
+            Ok(Ok(())) => {}
             Ok(Err(error)) if !error.is_retryable() => return Err(failed(error)),
             Ok(Err(_)) | Err(_) => return Err(fault::unreachable(cluster_file, OPEN_TIMEOUT)),
         }
@@ -424,6 +423,18 @@ impl Fdb {
         self.0.closed.store(true, Ordering::Release);
         self.0.notices.end();
         Ok(())
+    }
+}
+
+/// Waits for a cluster to answer. While the client library finds out which version it speaks, it
+/// asks to be asked again.
+async fn first_answer(database: &Database) -> Result<(), FdbError> {
+    let mut transaction = database.create_trx()?;
+    loop {
+        match transaction.get_read_version().await {
+            Ok(_) => return Ok(()),
+            Err(error) => transaction = transaction.on_error(error).await?,
+        }
     }
 }
 

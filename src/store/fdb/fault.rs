@@ -54,11 +54,15 @@ pub(super) fn commit(error: FdbError) -> Outcome {
     })
 }
 
+fn named(cluster_file: Option<&Path>) -> String {
+    cluster_file.map_or("the default cluster file".into(), |path| {
+        path.display().to_string()
+    })
+}
+
 /// Of opening a cluster.
 pub(super) fn open(error: FdbError, cluster_file: Option<&Path>) -> StoreError {
-    let named = cluster_file.map_or("the default cluster file".into(), |path| {
-        path.display().to_string()
-    });
+    let named = named(cluster_file);
     let sentence = match error.code() {
         NO_CLUSTER_FILE => format!(
             "{named} cannot be read: name FoundationDB's cluster file with --fdb-cluster-file"
@@ -73,12 +77,10 @@ pub(super) fn open(error: FdbError, cluster_file: Option<&Path>) -> StoreError {
 
 /// Nobody answered when the cluster was first asked.
 pub(super) fn unreachable(cluster_file: Option<&Path>, waited: Duration) -> StoreError {
-    let file = cluster_file.map_or("the default cluster file".into(), |path| {
-        path.display().to_string()
-    });
+    let file = named(cluster_file);
     unavailable(&format!(
         "the FoundationDB cluster of {file} did not answer in {} s: check that it runs, that its \
-         addresses can be reached, and its TLS settings",
+         addresses can be reached, its TLS settings, and that the client library is of its version",
         waited.as_secs()
     ))
 }
