@@ -104,7 +104,7 @@ pub struct Tls {
 pub struct Fdb(Arc<Shared>);
 
 struct Shared {
-    database: Database,
+    connection: Connection,
     tag: Option<String>,
     batch_priority: bool,
     guards: Guards,
@@ -112,8 +112,13 @@ struct Shared {
     elections: election::Elections,
     newest: Mutex<Option<Newest>>,
     closed: AtomicBool,
+}
+
+/// A connection to a cluster, as the store uses it.
+pub struct Connection {
+    database: Database,
     /// Kept while the client may read it.
-    _connection: Option<NamedTempFile>,
+    _file: Option<NamedTempFile>,
 }
 
 /// The newest version that this process knows of.
@@ -127,7 +132,7 @@ pub fn shut_down() {
     network::stop();
 }
 
-impl Drop for Shared {
+impl Drop for Connection {
     fn drop(&mut self) {
         network::stop_at_exit();
     }
@@ -147,7 +152,7 @@ impl Shared {
     }
 
     fn new_transaction(&self) -> Result<Transaction, FdbError> {
-        let transaction = self.database.create_trx()?;
+        let transaction = self.connection.database.create_trx()?;
         if let Some(tag) = &self.tag {
             transaction.set_option(TransactionOption::AutoThrottleTag(tag.clone()))?;
         }
@@ -244,18 +249,7 @@ fn refused(error: FdbError) -> ApplyError {
     }
 }
 
-impl Fdb {
-    /// Another server of a cluster of tests.
-    #[cfg(test)]
-    #[allow(clippy::unwrap_used)]
-    pub(crate) async fn of(cluster: &cluster::Cluster) -> Self {
-        let options = Options {
-            cluster_file: Some(cluster.file()),
-            ..Options::default()
-        };
-        Self::open(&options).await.unwrap()
-    }
-
+impl Connection {
     /// Loads the client library and connects to a cluster. The options that concern the library
     /// and TLS are those of the first call in the process.
     ///
@@ -269,11 +263,11 @@ impl Fdb {
     }
 
     async fn connect(options: &Options) -> Result<Self, StoreError> {
-        let connection = match &options.connection_string {
+        let file = match &options.connection_string {
             Some(connection) => Some(connection_file(connection)?),
             None => None,
         };
-        let cluster_file = match &connection {
+        let cluster_file = match &file {
             Some(file) => Some(file.path()),
             None => options.cluster_file.as_deref(),
         };
@@ -294,8 +288,35 @@ impl Fdb {
             Ok(Err(error)) if !error.is_retryable() => return Err(failed(error)),
             Ok(Err(_)) | Err(_) => return Err(fault::unreachable(cluster_file, OPEN_TIMEOUT)),
         }
-        Ok(Self(Arc::new(Shared {
+        Ok(Self {
             database,
+            _file: file,
+        })
+    }
+
+    /// The database, for those who talk to FoundationDB itself.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+impl Fdb {
+    /// Another server of a cluster of tests.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) async fn of(cluster: &cluster::Cluster) -> Self {
+        let options = Options {
+            cluster_file: Some(cluster.file()),
+            ..Options::default()
+        };
+        Self::open(&options).await.unwrap()
+    }
+
+    /// Opens the store in a cluster, as [`Connection::open`] does.
+    pub async fn open(options: &Options) -> Result<Self, StoreError> {
+        let connection = Connection::open(options).await?;
+        Ok(Self(Arc::new(Shared {
+            connection,
             tag: options.tag.clone(),
             batch_priority: options.batch_priority,
             guards: Guards::default(),
@@ -303,7 +324,6 @@ impl Fdb {
             elections: election::Elections::default(),
             newest: Mutex::new(None),
             closed: AtomicBool::new(false),
-            _connection: connection,
         })))
     }
 

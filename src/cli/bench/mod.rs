@@ -5,7 +5,8 @@
 //! - `runner` prepares a server and starts the `lane`s, one per generator thread; each drives
 //!   its `session`s, or the streams of `watch`, through a `gate` that may follow a `schedule`.
 //! - Lanes fill a `record`; `report` and `compare` put it into numbers with `stats`.
-//! - `noop` is the empty server, `process` reads memory and processor time of a server.
+//! - `noop` is the empty server, `raw` is FoundationDB without one, `process` reads memory and
+//!   processor time of a server.
 
 mod args;
 mod compare;
@@ -16,6 +17,7 @@ mod noop;
 mod plan;
 mod prefill;
 mod process;
+mod raw;
 mod record;
 mod report;
 mod runner;
@@ -28,6 +30,7 @@ mod suite;
 mod watch;
 
 use super::exit::Interrupted;
+use crate::store::fdb;
 use anyhow::{Result, bail};
 use args::CommonArgs;
 use clap::{Args, Subcommand};
@@ -49,14 +52,18 @@ Examples:
   kvtool bench get --prefill --endpoints http://10.0.0.1:2379 -o json
   kvtool bench put --target noop
   kvtool bench txn-put --name kvtool --compare 127.0.0.1:12379,etcd --compare noop
+  kvtool bench put --clients 1000 --name kvtool --compare fdb-per-put \\
+      --compare fdb-first-in-batch --fdb-cluster-file fdb.cluster --watch-pid fdbserver=4242
 
 Fields of -o json and yaml, for one server:
   server, workload, settings, interrupted, seconds, operations, operations_per_second,
   error_count, unfinished, unsent, latency (mean_us, stddev_us, min_us, p50_us, p90_us, p95_us,
-  p99_us, p999_us, max_us), kinds, histogram, percentiles, series, errors, process
+  p99_us, p999_us, max_us), kinds, histogram, percentiles, series, errors, process, others (name and the
+  same as in process)
 With --compare:
   sides (server, operations_per_second, p50_us and p99_us, each with median, min and max;
-  error_count, resident_bytes, cpu_ms_per_operation), ratios (server, against, throughput,
+  error_count, resident_bytes, cpu_ms_per_operation, others with name and
+  cpu_ms_per_operation), ratios (server, against, throughput,
   p50, p99), runs (one record per run, as above)")]
 pub struct BenchArgs {
     #[command(subcommand)]
@@ -228,8 +235,11 @@ pub async fn run(args: BenchArgs) -> Result<()> {
     };
     let plan = Arc::new(Plan::new(workload, &common.load, &common.data)?);
     let sides = Sides::new(&common.sides, &common.client)?;
+    sides.check(&plan.workload)?;
     let stop = stop_on_ctrl_c();
-    measure(&common, &plan, &sides, &stop).await?;
+    let measured = measure(&common, &plan, &sides, &stop).await;
+    fdb::shut_down();
+    measured?;
     ended(&stop)
 }
 
@@ -247,12 +257,13 @@ async fn measure(
     stop: &Arc<Stop>,
 ) -> Result<()> {
     if let [side] = sides.all.as_slice() {
-        let prepared = Prepared::new(plan, side, stop).await?;
-        let measured = prepared.run(plan, &side.name, stop).await?;
-        let report = Report::new(&side.name, plan, &measured, stop.is_set());
+        let prepared = Prepared::new(plan, sides, side, stop).await?;
+        let measured = prepared.run(plan, &side.name, stop).await;
+        prepared.close().await?;
+        let report = Report::new(&side.name, plan, &measured?, stop.is_set());
         return common.output.print(&report, Report::text);
     }
-    let comparison = compare::run(plan, sides, stop).await?;
+    let comparison = compare::run(plan, sides, 0, stop).await?;
     common
         .output
         .print(&comparison, compare::Comparison::text)?;
