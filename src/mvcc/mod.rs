@@ -12,6 +12,9 @@ mod blob;
 mod clock;
 mod collector;
 mod compact;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod costs_test;
 mod follower;
 mod hash;
 mod identity;

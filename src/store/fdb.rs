@@ -13,6 +13,8 @@
 #[allow(clippy::expect_used)]
 #[path = "../../tests/support/cluster.rs"]
 pub(crate) mod cluster;
+#[cfg(test)]
+pub(crate) mod costs;
 mod election;
 mod fault;
 mod guards;
@@ -112,6 +114,8 @@ struct Shared {
     elections: election::Elections,
     newest: Mutex<Option<Newest>>,
     closed: AtomicBool,
+    #[cfg(test)]
+    costs: costs::Costs,
 }
 
 /// A connection to a cluster, as the store uses it.
@@ -221,12 +225,16 @@ impl Shared {
                 let after = [&guard.key, b"\0".as_slice()].concat();
                 transaction.add_conflict_range(&guard.key, &after, ConflictRangeType::Read)?;
             } else {
+                #[cfg(test)]
+                self.costs.note(|| costs::Call::Get(guard.key.clone()));
                 let held = transaction.get(&guard.key, false).await?;
                 if held.as_deref() != guard.expected.as_deref() {
                     return Ok(false);
                 }
             }
         }
+        #[cfg(test)]
+        self.costs.note(|| costs::Call::Commit(batch.ops.clone()));
         for op in &batch.ops {
             match op {
                 Op::Set(key, value) => transaction.set(key, value),
@@ -312,6 +320,12 @@ impl Fdb {
         Self::open(&options).await.unwrap()
     }
 
+    /// What this server asks of the cluster.
+    #[cfg(test)]
+    pub(crate) fn costs(&self) -> &costs::Costs {
+        &self.0.costs
+    }
+
     /// Opens the store in a cluster, as [`Connection::open`] does.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
         let connection = Connection::open(options).await?;
@@ -324,6 +338,8 @@ impl Fdb {
             elections: election::Elections::default(),
             newest: Mutex::new(None),
             closed: AtomicBool::new(false),
+            #[cfg(test)]
+            costs: costs::Costs::default(),
         })))
     }
 

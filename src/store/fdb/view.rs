@@ -29,6 +29,10 @@ impl FdbView {
     /// The value of a key.
     pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.shared.check_open()?;
+        #[cfg(test)]
+        self.shared
+            .costs
+            .note(|| super::costs::Call::Get(Bytes::copy_from_slice(key)));
         let value = self.transaction.get(key, true).await.map_err(fault::read)?;
         let value = value.map(|value| Bytes::copy_from_slice(&value));
         self.shared.guards.seen(key, &value, self.version);
@@ -89,6 +93,8 @@ impl FdbView {
         target_bytes: usize,
         direction: Direction,
     ) -> impl Future<Output = FdbResult<FdbValues>> + Send + use<> {
+        #[cfg(test)]
+        self.shared.costs.note(|| super::costs::Call::RangeRead);
         let options = RangeOption {
             begin: KeySelector::first_greater_or_equal(start),
             end: KeySelector::first_greater_or_equal(end),
