@@ -43,6 +43,19 @@ pub enum Home {
     Memory,
 }
 
+impl Home {
+    /// Validates what flags and environment variables say of it, for a verb without other settings.
+    pub fn given(
+        store: Option<String>,
+        data_dir: Option<String>,
+        fdb: FdbArgs,
+    ) -> Result<Self, UsageError> {
+        let flags = RawSettings::of_home(store, data_dir, fdb);
+        let environment = |name: &str| std::env::var(name).ok();
+        home(&Layers::merge(&flags, environment, None)?)
+    }
+}
+
 /// The files of the client ports' certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {

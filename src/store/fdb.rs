@@ -166,6 +166,13 @@ impl Shared {
         Ok(transaction)
     }
 
+    /// One that never reads what it has written or read before: the client keeps none of it.
+    fn direct_transaction(&self) -> Result<Transaction, FdbError> {
+        let transaction = self.new_transaction()?;
+        transaction.set_option(TransactionOption::ReadYourWritesDisable)?;
+        Ok(transaction)
+    }
+
     fn note_version(&self, version: i64) {
         let mut newest = self.newest.lock();
         if newest.as_ref().is_none_or(|known| known.version < version) {
@@ -184,7 +191,7 @@ impl Shared {
 
     /// Commits a batch once; the version it has.
     async fn commit(&self, batch: &Batch, known: Option<i64>) -> Result<i64, ApplyError> {
-        let mut transaction = self.new_transaction().map_err(refused)?;
+        let mut transaction = self.direct_transaction().map_err(refused)?;
         for _ in 0..LATER_MAX {
             let error = match self.prepare(&transaction, batch, known).await {
                 Ok(true) => match transaction.commit().await {
@@ -345,7 +352,8 @@ impl Fdb {
 
     /// A snapshot: at a fresh version, or at the newest that this process knows of.
     pub async fn view(&self, consistency: Consistency) -> Result<FdbView, StoreError> {
-        let transaction = self.0.transaction()?;
+        self.0.check_open()?;
+        let transaction = self.0.direct_transaction().map_err(fault::read)?;
         let version = match (consistency, self.0.lagging_version()) {
             (Consistency::Serializable, Some(version)) => {
                 transaction.set_read_version(version);
@@ -405,19 +413,41 @@ impl Fdb {
     /// What FoundationDB estimates that the keys with a prefix take, before replication. It
     /// samples, and may not see a few keys at all; they count [`USAGE_MIN_BYTES`].
     pub async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
-        let transaction = self.0.transaction()?;
         let end = [prefix, [0xff; 1].as_slice()].concat();
-        let bytes = transaction
-            .get_estimated_range_size_bytes(prefix, &end)
-            .await;
-        let bytes = bytes
-            .map_err(fault::read)?
-            .unsigned_abs()
-            .max(USAGE_MIN_BYTES);
+        let bytes = self.estimate(prefix, &end).await?.max(USAGE_MIN_BYTES);
         Ok(Usage {
             allocated_bytes: bytes,
             live_bytes: bytes,
         })
+    }
+
+    /// What FoundationDB estimates that the keys in `[start, end)` take.
+    pub async fn estimate(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreError> {
+        let transaction = self.0.transaction()?;
+        let bytes = transaction.get_estimated_range_size_bytes(start, end).await;
+        Ok(bytes.map_err(fault::read)?.unsigned_abs())
+    }
+
+    /// Every directory `("kvtool", NAME)` with its prefix.
+    pub async fn instances(&self) -> Result<Vec<(String, Bytes)>, StoreError> {
+        let transaction = self.0.transaction()?;
+        let layer = DirectoryLayer::default();
+        let names = match layer.list(&transaction, &[ROOT.to_owned()]).await {
+            Ok(names) => names,
+            Err(DirectoryError::DirectoryDoesNotExists | DirectoryError::PathDoesNotExists) => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(unread_directory(error)),
+        };
+        let mut instances = Vec::with_capacity(names.len());
+        for name in names {
+            let path = [ROOT.to_owned(), name.clone()];
+            let opened = layer.open(&transaction, &path, None).await;
+            let opened = opened.map_err(unread_directory)?;
+            let prefix = opened.bytes().map(Bytes::copy_from_slice);
+            instances.push((name, prefix.map_err(unread_directory)?));
+        }
+        Ok(instances)
     }
 
     /// The prefix of the directory `("kvtool", name)`, which is made on first use.
@@ -460,6 +490,13 @@ impl Fdb {
         self.0.closed.store(true, Ordering::Release);
         self.0.notices.end();
         Ok(())
+    }
+}
+
+fn unread_directory(error: DirectoryError) -> StoreError {
+    match error {
+        DirectoryError::FdbError(error) => fault::read(error),
+        error => refused_directory(&error),
     }
 }
 

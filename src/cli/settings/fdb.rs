@@ -49,7 +49,7 @@ pub struct FdbArgs {
 impl FdbArgs {
     /// Validates these flags and their environment variables, for a verb without other settings.
     pub fn options(&self) -> Result<fdb::Options, UsageError> {
-        let flags = RawSettings::of_fdb(self.clone());
+        let flags = RawSettings::of_home(None, None, self.clone());
         foundationdb(&Layers::merge(
             &flags,
             |name| std::env::var(name).ok(),

@@ -103,9 +103,11 @@ pub struct RawSettings {
 }
 
 impl RawSettings {
-    /// Those of FoundationDB, and no others.
-    pub(super) fn of_fdb(fdb: FdbArgs) -> Self {
+    /// Those that say where the data is, and no others.
+    pub(super) fn of_home(store: Option<String>, data_dir: Option<String>, fdb: FdbArgs) -> Self {
         Self {
+            store,
+            data_dir,
             fdb,
             ..Self::default()
         }

@@ -44,8 +44,9 @@ impl FdbView {
         try_join_all(keys.iter().map(|key| self.get(key))).await
     }
 
-    /// One page of the keys in `[start, end)`: one range read, and rarely one more for what a
-    /// page that ends by its bytes leaves open.
+    /// One page of the keys in `[start, end)`: one range read for each 80,000 bytes, which is
+    /// the most that FoundationDB answers at once, and rarely one more for what a page that ends
+    /// by its bytes leaves open.
     pub async fn scan(
         &self,
         start: &[u8],
@@ -71,10 +72,11 @@ impl FdbView {
                 bytes += item.key().len() + item.value().len();
                 items.push((owned(item.key()), owned(item.value())));
             }
-            let Some((last, _)) = items.last().filter(|_| values.more()) else {
+            let Some((last, value)) = items.last().filter(|_| values.more()) else {
                 break;
             };
-            if items.len() > limit.items.max(1) {
+            let is_behind = bytes - last.len() - value.len() >= limit.bytes;
+            if is_behind || items.len() > limit.items.max(1) {
                 break;
             }
             match direction {
