@@ -75,7 +75,7 @@ impl FdbView {
             let Some((last, value)) = items.last().filter(|_| values.more()) else {
                 break;
             };
-            let is_behind = bytes - last.len() - value.len() >= limit.bytes;
+            let is_behind = items.len() > 1 && bytes - last.len() - value.len() >= limit.bytes;
             if is_behind || items.len() > limit.items.max(1) {
                 break;
             }
