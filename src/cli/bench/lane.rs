@@ -129,7 +129,10 @@ impl Lane {
         let load = &self.plan.load;
         let conns = self.share(load.connections as u64);
         let count = (conns.end - conns.start) as usize;
-        let clients = dialer.connect_many(count).await?;
+        if let Workload::Watch { apart: true, .. } = self.plan.workload {
+            return self.watch_apart(dialer, count).await;
+        }
+        let clients = dialer.connect_many(dialer.endpoints(), count).await?;
         match self.plan.workload {
             Workload::Put => self.drive(&clients, PutSession::new).await,
             Workload::TxnPut { create_percent } => {
@@ -161,8 +164,21 @@ impl Lane {
                 let open = |seat: Seat| LeaseSession::new(seat, ttl_seconds);
                 self.drive(&clients, open).await
             }
-            Workload::Watch { .. } => watch::run(self, clients).await,
+            Workload::Watch { .. } => {
+                let writer = clients.first().cloned();
+                watch::run(self, writer, clients).await
+            }
         }
+    }
+
+    /// Writes to the first endpoint and watches at the others.
+    async fn watch_apart(self, dialer: &Dialer, count: usize) -> Result<Option<Record>> {
+        let Some((first, others)) = dialer.endpoints().split_first() else {
+            return Ok(None);
+        };
+        let writer = dialer.connect_to(first).await?;
+        let watchers = dialer.connect_many(others, count).await?;
+        watch::run(self, Some(writer), watchers).await
     }
 
     async fn drive<C: Clone, S: Session + 'static>(

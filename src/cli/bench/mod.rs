@@ -29,7 +29,7 @@ mod stop;
 mod suite;
 mod watch;
 
-use super::exit::Interrupted;
+use super::exit::{Interrupted, UsageError};
 use crate::store::fdb;
 use anyhow::{Result, bail};
 use args::CommonArgs;
@@ -176,7 +176,8 @@ Examples:
 Examples:
   kvtool bench watch --watchers 1000 --streams 10
   kvtool bench watch --watchers 10000 --streams 100 --total 100
-  kvtool bench watch --distinct --watchers 10000 --rate 1000")]
+  kvtool bench watch --distinct --watchers 10000 --rate 1000
+  kvtool bench watch --apart --watchers 1 --streams 1 --endpoints 10.0.0.1:2379,10.0.0.2:2379")]
     Watch {
         /// Watchers in all
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -190,6 +191,10 @@ Examples:
         /// Ask for the previous value with each event
         #[arg(long)]
         prev_kv: bool,
+        /// Write to the first of --endpoints and watch at the others: how long an event takes
+        /// from one server to another
+        #[arg(long)]
+        apart: bool,
         #[command(flatten)]
         common: Box<CommonArgs>,
     },
@@ -236,6 +241,13 @@ pub async fn run(args: BenchArgs) -> Result<()> {
     let plan = Arc::new(Plan::new(workload, &common.load, &common.data)?);
     let sides = Sides::new(&common.sides, &common.client)?;
     sides.check(&plan.workload)?;
+    let has_others = common.client.endpoints.len() > 1;
+    if matches!(plan.workload, Workload::Watch { apart: true, .. }) && !has_others {
+        return Err(UsageError::new(
+            "--apart watches at the second of --endpoints and those behind it: name two",
+        )
+        .into());
+    }
     let stop = stop_on_ctrl_c();
     let measured = measure(&common, &plan, &sides, &stop).await;
     fdb::shut_down();
@@ -334,6 +346,7 @@ impl WorkloadArgs {
                 streams,
                 distinct,
                 prev_kv,
+                apart,
                 common,
             } => {
                 let watch = Workload::Watch {
@@ -341,6 +354,7 @@ impl WorkloadArgs {
                     streams,
                     distinct,
                     prev_kv,
+                    apart,
                 };
                 (watch, common)
             }
