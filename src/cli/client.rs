@@ -126,11 +126,11 @@ impl Dialer {
         Ok(self.client(channel, token, endpoint))
     }
 
-    /// Opens `count` separate connections, spread evenly over the endpoints, under one login.
-    pub async fn connect_many(&self, count: usize) -> Result<Vec<Client>> {
+    /// Opens `count` separate connections, spread evenly over `endpoints`, under one login.
+    pub async fn connect_many(&self, endpoints: &[Endpoint], count: usize) -> Result<Vec<Client>> {
         let mut clients = Vec::with_capacity(count);
         let mut token = None;
-        for endpoint in self.endpoints.iter().cycle().take(count) {
+        for endpoint in endpoints.iter().cycle().take(count) {
             let channel = self.open(endpoint).await?;
             if token.is_none() {
                 token = Some(self.log_in(channel.clone(), endpoint).await?);

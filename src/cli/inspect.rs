@@ -1,5 +1,7 @@
 //! `kvtool inspect-keyspace`: what fills the keyspace, and what makes it grow.
 
+mod raw;
+
 use super::{
     client::{Client, Dialer},
     encoding::{Name, printable},
@@ -29,18 +31,27 @@ Examples:
   kvtool inspect-keyspace --prefix /registry/ --depth 1 --top 20
   kvtool inspect-keyspace --versions --sort versions
   kvtool inspect-keyspace --growth 1m --sort writes -o json
+  kvtool inspect-keyspace --raw --store fdb --fdb-cluster-file fdb.cluster
+  kvtool inspect-keyspace --raw --data-dir /var/lib/kvtool --instance default
 
 A group is named by the first --depth parts behind --prefix. KEYS, BYTES (keys and values),
 WRITES (how often its living keys were written) and LEASED (keys on a lease) cost one read of
 the range. --versions also reads the whole history that is not compacted yet. --growth watches
 the range for a while and adds what was written meanwhile, per second.
 
+--raw asks no server: it reads the store, and changes nothing there. It shows what each
+subspace of an instance takes, history and index and blobs too, before the store compresses
+or replicates it. A data directory must not be open elsewhere.
+
 Fields of JSON and YAML:
   endpoint, revision, seconds_watched (with --growth), history_from (with --versions: the oldest
   kept revision), total, groups, other_groups (how many beyond --groups) and other, largest
   groups: prefix (or prefix_base64) with keys, key_bytes, value_bytes, writes, leased_keys,
   versions, growth (puts, deletes, written_bytes, keys, bytes: the last two as a difference)
-  largest: key (or key_base64), bytes")]
+  largest: key (or key_base64), bytes
+With --raw:
+  instances (instance, total_bytes, subspaces with name, letter, bytes, keys, which is null
+  where bytes is an estimate, and estimated)")]
 pub struct InspectArgs {
     /// Only keys that begin with this text (default: all keys)
     #[arg(
@@ -71,6 +82,8 @@ pub struct InspectArgs {
     /// Watch the range for so long and show what is written
     #[arg(long, value_name = "DURATION", value_parser = some_time)]
     growth: Option<Duration>,
+    #[command(flatten)]
+    raw: raw::RawArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -136,6 +149,9 @@ fn some_time(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) async fn run(args: InspectArgs) -> Result<()> {
+    if args.raw.is_wanted() {
+        return raw::run(args.raw, &args.output).await;
+    }
     let dialer = Dialer::new(&args.client)?;
     let client = dialer.connect().await?;
     let range = KeyRange::prefix(args.prefix.as_bytes());

@@ -1,10 +1,12 @@
 //! The settings of a server: given by flags, environment and config file, then validated.
 
+mod fdb;
 mod file;
 mod layers;
 mod raw;
 mod values;
 
+pub use fdb::FdbArgs;
 pub use layers::Layers;
 pub use raw::RawSettings;
 pub use values::HostUrl;
@@ -15,7 +17,7 @@ use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
 use crate::api::server::Limits;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
-use crate::store::fdb;
+use crate::store::fdb as store;
 use layers::{Setting, Source};
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -36,9 +38,22 @@ pub enum Home {
     /// A directory of this machine.
     Local(PathBuf),
     /// A FoundationDB cluster.
-    Fdb(Box<fdb::Options>),
+    Fdb(Box<store::Options>),
     /// This process's memory.
     Memory,
+}
+
+impl Home {
+    /// Validates what flags and environment variables say of it, for a verb without other settings.
+    pub fn given(
+        store: Option<String>,
+        data_dir: Option<String>,
+        fdb: FdbArgs,
+    ) -> Result<Self, UsageError> {
+        let flags = RawSettings::of_home(store, data_dir, fdb);
+        let environment = |name: &str| std::env::var(name).ok();
+        home(&Layers::merge(&flags, environment, None)?)
+    }
 }
 
 /// The files of the client ports' certificates.
@@ -222,7 +237,7 @@ fn home(layers: &Layers) -> Result<Home, UsageError> {
     }
 }
 
-fn foundationdb(layers: &Layers) -> Result<fdb::Options, UsageError> {
+fn foundationdb(layers: &Layers) -> Result<store::Options, UsageError> {
     let text = |key| Some(layers.get(key).text.clone()).filter(|text| !text.is_empty());
     let path = |key| text(key).map(PathBuf::from);
     let connection_string = text("fdb-connection-string");
@@ -232,11 +247,11 @@ fn foundationdb(layers: &Layers) -> Result<fdb::Options, UsageError> {
             .get("fdb-connection-string")
             .refuse("a cluster file says the same: leave one of them out"));
     }
-    Ok(fdb::Options {
+    Ok(store::Options {
         library: path("fdb-client-library"),
         cluster_file,
         connection_string,
-        tls: fdb::Tls {
+        tls: store::Tls {
             certificate_file: path("fdb-tls-certificate-file"),
             key_file: path("fdb-tls-key-file"),
             ca_file: path("fdb-tls-ca-file"),

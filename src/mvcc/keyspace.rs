@@ -38,6 +38,20 @@ pub const BLOB_THRESHOLD_BYTES: usize = 64 * 1024;
 /// Bytes of one piece of a blob: below the smallest value limit of any store.
 pub const BLOB_CHUNK_BYTES: usize = 64 * 1024;
 
+/// The subspaces of an instance, each with what it holds.
+pub const SUBSPACES: [(u8, &str); 10] = [
+    (b'm', "metadata"),
+    (b'c', "current"),
+    (b'h', "history"),
+    (b'k', "index"),
+    (b'b', "blobs"),
+    (b'l', "leases"),
+    (b'd', "due"),
+    (b'a', "attachments"),
+    (b'w', "writers"),
+    (b's', "staged"),
+];
+
 /// A point in the history: the transaction, and the operation within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision {

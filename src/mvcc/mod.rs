@@ -14,6 +14,9 @@ mod cache;
 mod clock;
 mod collector;
 mod compact;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod costs_test;
 mod feed;
 mod follower;
 mod hash;

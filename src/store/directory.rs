@@ -8,13 +8,21 @@
 //! The prefix of an instance is the byte 0x01 and the low 3 bytes of its number, so prefixes are
 //! equally long and none begins another.
 
-use super::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError};
+use super::{
+    ApplyError, Batch, BatchId, Consistency, Direction, Guard, Op, PageLimit, Store, StoreError,
+    View,
+};
 use bytes::Bytes;
 
 const ENTRY: &[u8] = b"\x00d";
 const LAST_NUMBER: &[u8] = b"\x00n";
 const NUMBER_MAX: u32 = 0xff_ffff;
 const NAME_BYTES_MAX: usize = 255;
+/// Entries read at once.
+const PAGE: PageLimit = PageLimit {
+    items: 1000,
+    bytes: 1 << 20,
+};
 /// Other servers that make instances at the same moment cost one attempt each.
 const ATTEMPTS_MAX: u32 = 64;
 
@@ -44,6 +52,23 @@ pub async fn prefix(store: &Store, name: &str) -> Result<Bytes, StoreError> {
     Err(StoreError::Unavailable(
         format!("no prefix for instance {name} in {ATTEMPTS_MAX} attempts").into(),
     ))
+}
+
+/// Every instance with its prefix.
+pub async fn instances(view: &View) -> Result<Vec<(String, Bytes)>, StoreError> {
+    let (mut from, end) = (ENTRY.to_vec(), [ENTRY, &[0xff]].concat());
+    let mut instances = Vec::new();
+    loop {
+        let page = view.scan(&from, &end, PAGE, Direction::Forward).await?;
+        for (key, value) in &page.items {
+            let name = String::from_utf8_lossy(&key[ENTRY.len()..]).into_owned();
+            instances.push((name, encode(decode(value)?)?));
+        }
+        match page.items.last() {
+            Some((last, _)) if page.more => from = [last, b"\0".as_slice()].concat(),
+            _ => return Ok(instances),
+        }
+    }
 }
 
 fn encode(number: u32) -> Result<Bytes, StoreError> {

@@ -13,6 +13,8 @@
 #[allow(clippy::expect_used)]
 #[path = "../../tests/support/cluster.rs"]
 pub(crate) mod cluster;
+#[cfg(test)]
+pub(crate) mod costs;
 mod election;
 mod fault;
 mod guards;
@@ -104,7 +106,7 @@ pub struct Tls {
 pub struct Fdb(Arc<Shared>);
 
 struct Shared {
-    database: Database,
+    connection: Connection,
     tag: Option<String>,
     batch_priority: bool,
     guards: Guards,
@@ -112,8 +114,15 @@ struct Shared {
     elections: election::Elections,
     newest: Mutex<Option<Newest>>,
     closed: AtomicBool,
+    #[cfg(test)]
+    costs: costs::Costs,
+}
+
+/// A connection to a cluster, as the store uses it.
+pub struct Connection {
+    database: Database,
     /// Kept while the client may read it.
-    _connection: Option<NamedTempFile>,
+    _file: Option<NamedTempFile>,
 }
 
 /// The newest version that this process knows of.
@@ -127,7 +136,7 @@ pub fn shut_down() {
     network::stop();
 }
 
-impl Drop for Shared {
+impl Drop for Connection {
     fn drop(&mut self) {
         network::stop_at_exit();
     }
@@ -147,13 +156,20 @@ impl Shared {
     }
 
     fn new_transaction(&self) -> Result<Transaction, FdbError> {
-        let transaction = self.database.create_trx()?;
+        let transaction = self.connection.database.create_trx()?;
         if let Some(tag) = &self.tag {
             transaction.set_option(TransactionOption::AutoThrottleTag(tag.clone()))?;
         }
         if self.batch_priority {
             transaction.set_option(TransactionOption::PriorityBatch)?;
         }
+        Ok(transaction)
+    }
+
+    /// One that never reads what it has written or read before: the client keeps none of it.
+    fn direct_transaction(&self) -> Result<Transaction, FdbError> {
+        let transaction = self.new_transaction()?;
+        transaction.set_option(TransactionOption::ReadYourWritesDisable)?;
         Ok(transaction)
     }
 
@@ -175,7 +191,7 @@ impl Shared {
 
     /// Commits a batch once; the version it has.
     async fn commit(&self, batch: &Batch, known: Option<i64>) -> Result<i64, ApplyError> {
-        let mut transaction = self.new_transaction().map_err(refused)?;
+        let mut transaction = self.direct_transaction().map_err(refused)?;
         for _ in 0..LATER_MAX {
             let error = match self.prepare(&transaction, batch, known).await {
                 Ok(true) => match transaction.commit().await {
@@ -216,12 +232,16 @@ impl Shared {
                 let after = [&guard.key, b"\0".as_slice()].concat();
                 transaction.add_conflict_range(&guard.key, &after, ConflictRangeType::Read)?;
             } else {
+                #[cfg(test)]
+                self.costs.note(|| costs::Call::Get(guard.key.clone()));
                 let held = transaction.get(&guard.key, false).await?;
                 if held.as_deref() != guard.expected.as_deref() {
                     return Ok(false);
                 }
             }
         }
+        #[cfg(test)]
+        self.costs.note(|| costs::Call::Commit(batch.ops.clone()));
         for op in &batch.ops {
             match op {
                 Op::Set(key, value) => transaction.set(key, value),
@@ -244,18 +264,7 @@ fn refused(error: FdbError) -> ApplyError {
     }
 }
 
-impl Fdb {
-    /// Another server of a cluster of tests.
-    #[cfg(test)]
-    #[allow(clippy::unwrap_used)]
-    pub(crate) async fn of(cluster: &cluster::Cluster) -> Self {
-        let options = Options {
-            cluster_file: Some(cluster.file()),
-            ..Options::default()
-        };
-        Self::open(&options).await.unwrap()
-    }
-
+impl Connection {
     /// Loads the client library and connects to a cluster. The options that concern the library
     /// and TLS are those of the first call in the process.
     ///
@@ -269,11 +278,11 @@ impl Fdb {
     }
 
     async fn connect(options: &Options) -> Result<Self, StoreError> {
-        let connection = match &options.connection_string {
+        let file = match &options.connection_string {
             Some(connection) => Some(connection_file(connection)?),
             None => None,
         };
-        let cluster_file = match &connection {
+        let cluster_file = match &file {
             Some(file) => Some(file.path()),
             None => options.cluster_file.as_deref(),
         };
@@ -293,8 +302,41 @@ impl Fdb {
             Ok(Err(error)) if !error.is_retryable() => return Err(failed(error)),
             Ok(Err(_)) | Err(_) => return Err(fault::unreachable(cluster_file, OPEN_TIMEOUT)),
         }
-        Ok(Self(Arc::new(Shared {
+        Ok(Self {
             database,
+            _file: file,
+        })
+    }
+
+    /// The database, for those who talk to FoundationDB itself.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+impl Fdb {
+    /// Another server of a cluster of tests.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) async fn of(cluster: &cluster::Cluster) -> Self {
+        let options = Options {
+            cluster_file: Some(cluster.file()),
+            ..Options::default()
+        };
+        Self::open(&options).await.unwrap()
+    }
+
+    /// What this server asks of the cluster.
+    #[cfg(test)]
+    pub(crate) fn costs(&self) -> &costs::Costs {
+        &self.0.costs
+    }
+
+    /// Opens the store in a cluster, as [`Connection::open`] does.
+    pub async fn open(options: &Options) -> Result<Self, StoreError> {
+        let connection = Connection::open(options).await?;
+        Ok(Self(Arc::new(Shared {
+            connection,
             tag: options.tag.clone(),
             batch_priority: options.batch_priority,
             guards: Guards::default(),
@@ -302,13 +344,15 @@ impl Fdb {
             elections: election::Elections::default(),
             newest: Mutex::new(None),
             closed: AtomicBool::new(false),
-            _connection: connection,
+            #[cfg(test)]
+            costs: costs::Costs::default(),
         })))
     }
 
     /// A snapshot: at a fresh version, or at the newest that this process knows of.
     pub async fn view(&self, consistency: Consistency) -> Result<FdbView, StoreError> {
-        let transaction = self.0.transaction()?;
+        self.0.check_open()?;
+        let transaction = self.0.direct_transaction().map_err(fault::read)?;
         let version = match (consistency, self.0.lagging_version()) {
             (Consistency::Serializable, Some(version)) => {
                 transaction.set_read_version(version);
@@ -368,19 +412,41 @@ impl Fdb {
     /// What FoundationDB estimates that the keys with a prefix take, before replication. It
     /// samples, and may not see a few keys at all; they count [`USAGE_MIN_BYTES`].
     pub async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
-        let transaction = self.0.transaction()?;
         let end = [prefix, [0xff; 1].as_slice()].concat();
-        let bytes = transaction
-            .get_estimated_range_size_bytes(prefix, &end)
-            .await;
-        let bytes = bytes
-            .map_err(fault::read)?
-            .unsigned_abs()
-            .max(USAGE_MIN_BYTES);
+        let bytes = self.estimate(prefix, &end).await?.max(USAGE_MIN_BYTES);
         Ok(Usage {
             allocated_bytes: bytes,
             live_bytes: bytes,
         })
+    }
+
+    /// What FoundationDB estimates that the keys in `[start, end)` take.
+    pub async fn estimate(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreError> {
+        let transaction = self.0.transaction()?;
+        let bytes = transaction.get_estimated_range_size_bytes(start, end).await;
+        Ok(bytes.map_err(fault::read)?.unsigned_abs())
+    }
+
+    /// Every directory `("kvtool", NAME)` with its prefix.
+    pub async fn instances(&self) -> Result<Vec<(String, Bytes)>, StoreError> {
+        let transaction = self.0.transaction()?;
+        let layer = DirectoryLayer::default();
+        let names = match layer.list(&transaction, &[ROOT.to_owned()]).await {
+            Ok(names) => names,
+            Err(DirectoryError::DirectoryDoesNotExists | DirectoryError::PathDoesNotExists) => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(unread_directory(error)),
+        };
+        let mut instances = Vec::with_capacity(names.len());
+        for name in names {
+            let path = [ROOT.to_owned(), name.clone()];
+            let opened = layer.open(&transaction, &path, None).await;
+            let opened = opened.map_err(unread_directory)?;
+            let prefix = opened.bytes().map(Bytes::copy_from_slice);
+            instances.push((name, prefix.map_err(unread_directory)?));
+        }
+        Ok(instances)
     }
 
     /// The prefix of the directory `("kvtool", name)`, which is made on first use.
@@ -435,6 +501,13 @@ async fn first_answer(database: &Database) -> Result<(), FdbError> {
             Ok(_) => return Ok(()),
             Err(error) => transaction = transaction.on_error(error).await?,
         }
+    }
+}
+
+fn unread_directory(error: DirectoryError) -> StoreError {
+    match error {
+        DirectoryError::FdbError(error) => fault::read(error),
+        error => refused_directory(&error),
     }
 }
 

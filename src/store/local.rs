@@ -102,6 +102,21 @@ impl Local {
         Ok(Self { shared, work })
     }
 
+    /// A store to read only, in a directory that nobody has open: nothing is made or changed there
+    /// but what the engine does to its own files when it is opened, and every batch is refused.
+    ///
+    /// Fails as [`open`](Self::open) does, and when the directory holds no store.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let engine = Engine::open_read_only(Home::claim_existing(path)?)?;
+        let (work, _) = mpsc::channel(1);
+        let shared = Arc::new(Shared {
+            engine: RwLock::new(Ok(Arc::new(engine))),
+            changes: Changes::new(),
+            leadership: watch::Sender::new(Leadership::alone(0)),
+        });
+        Ok(Self { shared, work })
+    }
+
     /// A snapshot.
     pub fn view(&self) -> Result<LocalView, StoreError> {
         let snapshot = self.shared.read(|engine| Ok(engine.snapshot()))?;

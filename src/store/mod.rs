@@ -462,6 +462,14 @@ impl Store {
         }
     }
 
+    /// Every instance with its prefix, by name; makes none.
+    pub async fn instances(&self) -> Result<Vec<(String, Bytes)>, StoreError> {
+        match self {
+            Store::Fdb(store) => store.instances().await,
+            store => directory::instances(&store.view(Consistency::Linearizable).await?).await,
+        }
+    }
+
     /// The key prefix that belongs to the instance `name` alone, made on first use.
     pub async fn instance_prefix(&self, name: &str) -> Result<Bytes, StoreError> {
         directory::check_name(name)?;

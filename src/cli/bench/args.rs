@@ -1,6 +1,6 @@
 //! The flags the workloads share, as they were typed.
 
-use crate::cli::{duration, endpoint::ClientArgs, output::OutputArgs};
+use crate::cli::{duration, endpoint::ClientArgs, output::OutputArgs, settings::FdbArgs};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -65,6 +65,12 @@ pub enum Target {
     /// An empty server, started for the run: it answers at once and keeps nothing, which is the
     /// most any gRPC server can reach here
     Noop,
+    /// FoundationDB itself, without a server (put and txn-put): each put is one transaction with a
+    /// versionstamp, which reads the key and writes the records that a server would
+    FdbPerPut,
+    /// The same, each transaction the first of its commit version, so that the version can be
+    /// its revision
+    FdbFirstInBatch,
 }
 
 /// Which servers to measure.
@@ -78,7 +84,7 @@ pub struct SideArgs {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// Measure this server too, in turns with the first, and print ratios: an address with a
-    /// name, or "noop" for the empty server. May be repeated
+    /// name, or a target of --target. May be repeated
     #[arg(long, value_name = "ENDPOINT[,NAME]")]
     pub compare: Vec<String>,
     /// How often each server has its turn
@@ -91,6 +97,12 @@ pub struct SideArgs {
     /// May be repeated
     #[arg(long, value_name = "NAME=PID")]
     pub pid: Vec<String>,
+    /// Another process of this machine, such as a database behind the servers: what it uses in
+    /// each run is shown too. May be repeated
+    #[arg(long, value_name = "NAME=PID")]
+    pub watch_pid: Vec<String>,
+    #[command(flatten)]
+    pub fdb: FdbArgs,
 }
 
 /// Every flag all workloads share.

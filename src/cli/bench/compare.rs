@@ -2,7 +2,7 @@
 
 use super::{
     plan::Plan,
-    report::{Report, time},
+    report::{Other, Report, time},
     runner::Prepared,
     side::{Side, Sides},
     stats::{Summary, ratio, round},
@@ -41,6 +41,17 @@ pub struct SideSummary {
     pub resident_bytes: Option<u64>,
     /// Processor seconds of all runs for a thousand operations, if the process is known.
     pub cpu_ms_per_operation: Option<f64>,
+    /// The same of this process and of the watched ones.
+    pub others: Vec<OtherCost>,
+}
+
+/// What an operation costs a process that is not the server.
+#[derive(Debug, Serialize)]
+pub struct OtherCost {
+    /// Name of the process.
+    pub name: String,
+    /// Processor time of all runs for an operation.
+    pub cpu_ms_per_operation: Option<f64>,
 }
 
 /// Medians of the first server divided by those of another.
@@ -58,18 +69,41 @@ pub struct Ratio {
     pub p99: Option<f64>,
 }
 
-/// Runs `plan` on every side in turn, round after round. What was measured before a stop is kept.
-pub async fn run(plan: &Arc<Plan>, sides: &Sides, stop: &Arc<Stop>) -> Result<Comparison> {
+/// Runs `plan` on every side in turn, round after round. Before the first round each gets
+/// `overwrites` more puts. What was measured before a stop is kept.
+pub async fn run(
+    plan: &Arc<Plan>,
+    sides: &Sides,
+    overwrites: u64,
+    stop: &Arc<Stop>,
+) -> Result<Comparison> {
     let mut prepared = Vec::new();
-    for side in &sides.all {
-        prepared.push(Prepared::new(plan, side, stop).await?);
+    let compared = prepare_and_run(plan, sides, overwrites, stop, &mut prepared).await;
+    for server in prepared {
+        server.close().await?;
     }
-    let servers: Vec<_> = sides.all.iter().zip(&prepared).collect();
+    compared
+}
+
+async fn prepare_and_run(
+    plan: &Arc<Plan>,
+    sides: &Sides,
+    overwrites: u64,
+    stop: &Arc<Stop>,
+    prepared: &mut Vec<Prepared>,
+) -> Result<Comparison> {
+    for side in &sides.all {
+        let server = Prepared::new(plan, sides, side, stop).await?;
+        let written = server.write(plan, overwrites, stop).await;
+        prepared.push(server);
+        written?;
+    }
+    let servers: Vec<_> = sides.all.iter().zip(&*prepared).collect();
     alternate(plan, &servers, sides.rounds, stop).await
 }
 
 /// The same on servers that are ready.
-pub async fn alternate(
+async fn alternate(
     plan: &Arc<Plan>,
     servers: &[(&Side, &Prepared)],
     rounds: usize,
@@ -116,8 +150,9 @@ impl Comparison {
     pub fn text(&self) -> String {
         let columns = [
             "SERVER", "RUNS", "OPS/S", "SPREAD", "P50", "P99", "ERRORS", "MEMORY", "CPU/OP",
+            "OTHERS",
         ];
-        let mut summary = table(&columns, &columns[1..]);
+        let mut summary = table(&columns, &columns[1..columns.len() - 1]);
         for side in &self.sides {
             let runs = self.runs.iter().filter(|run| run.server == side.server);
             summary.add_row([
@@ -130,6 +165,7 @@ impl Comparison {
                 side.error_count.to_string(),
                 or_dash(side.resident_bytes.map(bytes)),
                 or_dash(side.cpu_ms_per_operation.map(|ms| time(ms * 1000.0))),
+                side.others_text(),
             ]);
         }
         let columns = ["RATIO", "THROUGHPUT", "P50", "P99"];
@@ -168,9 +204,21 @@ impl SideSummary {
         let own: Vec<_> = runs.iter().filter(|run| run.server == name).collect();
         let processes: Option<Vec<_>> = own.iter().map(|run| run.process).collect();
         let operations: u64 = own.iter().map(|run| run.operations).sum();
+        let per_operation =
+            |cpu_seconds: f64| Some(round(ratio(cpu_seconds * 1000.0, operations as f64)?, 4));
         let cpu_ms_per_operation = processes.as_ref().and_then(|processes| {
-            let cpu_seconds: f64 = processes.iter().map(|process| process.cpu_seconds).sum();
-            Some(round(ratio(cpu_seconds * 1000.0, operations as f64)?, 4))
+            per_operation(processes.iter().map(|process| process.cpu_seconds).sum())
+        });
+        let others = own.first().map_or(&[][..], |run| &run.others);
+        let others = others.iter().map(|Other { name, .. }| {
+            let all = own.iter().flat_map(|run| &run.others);
+            let same = all.filter(|other| other.name == *name);
+            OtherCost {
+                name: name.clone(),
+                cpu_ms_per_operation: per_operation(
+                    same.map(|other| other.process.cpu_seconds).sum(),
+                ),
+            }
         });
         Some(Self {
             server: name.to_owned(),
@@ -180,7 +228,18 @@ impl SideSummary {
             error_count: own.iter().map(|run| run.error_count).sum(),
             resident_bytes: processes.and_then(|them| Some(them.last()?.resident_bytes)),
             cpu_ms_per_operation,
+            others: others.collect(),
         })
+    }
+
+    /// What an operation costs the other processes, for people.
+    fn others_text(&self) -> String {
+        let cost = |other: &OtherCost| {
+            let cost = or_dash(other.cpu_ms_per_operation.map(|ms| time(ms * 1000.0)));
+            format!("{} {cost}", other.name)
+        };
+        let costs: Vec<_> = self.others.iter().map(cost).collect();
+        costs.join(", ")
     }
 
     fn against(&self, other: &Self) -> Ratio {
@@ -215,6 +274,7 @@ mod tests {
             error_count: 0,
             resident_bytes: None,
             cpu_ms_per_operation: None,
+            others: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 use super::{
     gate::{Gate, Ticket},
     plan::{Limit, Plan, Workload},
+    raw,
     record::Record,
     session::{
         GetSession, LeaseSession, MixedSession, PageSession, PutSession, RangeSession, Seat,
@@ -14,11 +15,8 @@ use super::{
     stop::Stop,
     watch,
 };
-use crate::cli::{
-    client::{Client, Dialer},
-    exit::status_sentence,
-};
-use anyhow::Result;
+use crate::cli::{client::Dialer, exit::status_sentence};
+use anyhow::{Result, bail};
 use std::{
     cell::{Cell, RefCell},
     ops::Range,
@@ -50,12 +48,21 @@ pub enum Event {
     Failed(anyhow::Error),
 }
 
+/// Where the requests go.
+#[derive(Clone)]
+pub enum Way {
+    /// To a server, by connections that this opens.
+    Server(Arc<Dialer>),
+    /// Straight to FoundationDB.
+    Raw(Arc<raw::Cluster>),
+}
+
 /// What one generator thread is given.
 pub struct Lane {
     /// The run.
     pub plan: Arc<Plan>,
-    /// Opens the connections.
-    pub dialer: Arc<Dialer>,
+    /// Where its requests go.
+    pub way: Way,
     /// Its number, from 0.
     pub number: usize,
     /// How many lanes there are.
@@ -100,12 +107,32 @@ impl Lane {
     }
 
     async fn work(self) -> Result<Option<Record>> {
+        match self.way.clone() {
+            Way::Server(dialer) => self.work_with_server(&dialer).await,
+            Way::Raw(cluster) => self.work_with_cluster(cluster).await,
+        }
+    }
+
+    async fn work_with_cluster(self, cluster: Arc<raw::Cluster>) -> Result<Option<Record>> {
+        match self.plan.workload {
+            Workload::Put => self.drive(&[cluster], PutSession::new).await,
+            Workload::TxnPut { create_percent } => {
+                let versions = self.versions.clone();
+                let open = |seat: Seat<_>| TxnPutSession::new(seat, &versions, create_percent);
+                self.drive(&[cluster], open).await
+            }
+            _ => bail!("FoundationDB itself can only be written to"),
+        }
+    }
+
+    async fn work_with_server(self, dialer: &Dialer) -> Result<Option<Record>> {
         let load = &self.plan.load;
         let conns = self.share(load.connections as u64);
-        let clients = self
-            .dialer
-            .connect_many((conns.end - conns.start) as usize)
-            .await?;
+        let count = (conns.end - conns.start) as usize;
+        if let Workload::Watch { apart: true, .. } = self.plan.workload {
+            return self.watch_apart(dialer, count).await;
+        }
+        let clients = dialer.connect_many(dialer.endpoints(), count).await?;
         match self.plan.workload {
             Workload::Put => self.drive(&clients, PutSession::new).await,
             Workload::TxnPut { create_percent } => {
@@ -137,14 +164,27 @@ impl Lane {
                 let open = |seat: Seat| LeaseSession::new(seat, ttl_seconds);
                 self.drive(&clients, open).await
             }
-            Workload::Watch { .. } => watch::run(self, clients).await,
+            Workload::Watch { .. } => {
+                let writer = clients.first().cloned();
+                watch::run(self, writer, clients).await
+            }
         }
     }
 
-    async fn drive<S: Session + 'static>(
+    /// Writes to the first endpoint and watches at the others.
+    async fn watch_apart(self, dialer: &Dialer, count: usize) -> Result<Option<Record>> {
+        let Some((first, others)) = dialer.endpoints().split_first() else {
+            return Ok(None);
+        };
+        let writer = dialer.connect_to(first).await?;
+        let watchers = dialer.connect_many(others, count).await?;
+        watch::run(self, Some(writer), watchers).await
+    }
+
+    async fn drive<C: Clone, S: Session + 'static>(
         self,
-        connections: &[Client],
-        open: impl Fn(Seat) -> S,
+        connections: &[C],
+        open: impl Fn(Seat<C>) -> S,
     ) -> Result<Option<Record>> {
         let sessions: Vec<S> = self
             .share(self.plan.load.clients)

@@ -5,7 +5,8 @@
 //! - `runner` prepares a server and starts the `lane`s, one per generator thread; each drives
 //!   its `session`s, or the streams of `watch`, through a `gate` that may follow a `schedule`.
 //! - Lanes fill a `record`; `report` and `compare` put it into numbers with `stats`.
-//! - `noop` is the empty server, `process` reads memory and processor time of a server.
+//! - `noop` is the empty server, `raw` is FoundationDB without one, `process` reads memory and
+//!   processor time of a server.
 
 mod args;
 mod compare;
@@ -16,6 +17,7 @@ mod noop;
 mod plan;
 mod prefill;
 mod process;
+mod raw;
 mod record;
 mod report;
 mod runner;
@@ -27,7 +29,8 @@ mod stop;
 mod suite;
 mod watch;
 
-use super::exit::Interrupted;
+use super::exit::{Interrupted, UsageError};
+use crate::store::fdb;
 use anyhow::{Result, bail};
 use args::CommonArgs;
 use clap::{Args, Subcommand};
@@ -49,14 +52,18 @@ Examples:
   kvtool bench get --prefill --endpoints http://10.0.0.1:2379 -o json
   kvtool bench put --target noop
   kvtool bench txn-put --name kvtool --compare 127.0.0.1:12379,etcd --compare noop
+  kvtool bench put --clients 1000 --name kvtool --compare fdb-per-put \\
+      --compare fdb-first-in-batch --fdb-cluster-file fdb.cluster --watch-pid fdbserver=4242
 
 Fields of -o json and yaml, for one server:
   server, workload, settings, interrupted, seconds, operations, operations_per_second,
   error_count, unfinished, unsent, latency (mean_us, stddev_us, min_us, p50_us, p90_us, p95_us,
-  p99_us, p999_us, max_us), kinds, histogram, percentiles, series, errors, process
+  p99_us, p999_us, max_us), kinds, histogram, percentiles, series, errors, process, others (name and the
+  same as in process)
 With --compare:
   sides (server, operations_per_second, p50_us and p99_us, each with median, min and max;
-  error_count, resident_bytes, cpu_ms_per_operation), ratios (server, against, throughput,
+  error_count, resident_bytes, cpu_ms_per_operation, others with name and
+  cpu_ms_per_operation), ratios (server, against, throughput,
   p50, p99), runs (one record per run, as above)")]
 pub struct BenchArgs {
     #[command(subcommand)]
@@ -169,7 +176,8 @@ Examples:
 Examples:
   kvtool bench watch --watchers 1000 --streams 10
   kvtool bench watch --watchers 10000 --streams 100 --total 100
-  kvtool bench watch --distinct --watchers 10000 --rate 1000")]
+  kvtool bench watch --distinct --watchers 10000 --rate 1000
+  kvtool bench watch --apart --watchers 1 --streams 1 --endpoints 10.0.0.1:2379,10.0.0.2:2379")]
     Watch {
         /// Watchers in all
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -183,6 +191,10 @@ Examples:
         /// Ask for the previous value with each event
         #[arg(long)]
         prev_kv: bool,
+        /// Write to the first of --endpoints and watch at the others: how long an event takes
+        /// from one server to another
+        #[arg(long)]
+        apart: bool,
         #[command(flatten)]
         common: Box<CommonArgs>,
     },
@@ -228,8 +240,18 @@ pub async fn run(args: BenchArgs) -> Result<()> {
     };
     let plan = Arc::new(Plan::new(workload, &common.load, &common.data)?);
     let sides = Sides::new(&common.sides, &common.client)?;
+    sides.check(&plan.workload)?;
+    let has_others = common.client.endpoints.len() > 1;
+    if matches!(plan.workload, Workload::Watch { apart: true, .. }) && !has_others {
+        return Err(UsageError::new(
+            "--apart watches at the second of --endpoints and those behind it: name two",
+        )
+        .into());
+    }
     let stop = stop_on_ctrl_c();
-    measure(&common, &plan, &sides, &stop).await?;
+    let measured = measure(&common, &plan, &sides, &stop).await;
+    fdb::shut_down();
+    measured?;
     ended(&stop)
 }
 
@@ -247,12 +269,13 @@ async fn measure(
     stop: &Arc<Stop>,
 ) -> Result<()> {
     if let [side] = sides.all.as_slice() {
-        let prepared = Prepared::new(plan, side, stop).await?;
-        let measured = prepared.run(plan, &side.name, stop).await?;
-        let report = Report::new(&side.name, plan, &measured, stop.is_set());
+        let prepared = Prepared::new(plan, sides, side, stop).await?;
+        let measured = prepared.run(plan, &side.name, stop).await;
+        prepared.close().await?;
+        let report = Report::new(&side.name, plan, &measured?, stop.is_set());
         return common.output.print(&report, Report::text);
     }
-    let comparison = compare::run(plan, sides, stop).await?;
+    let comparison = compare::run(plan, sides, 0, stop).await?;
     common
         .output
         .print(&comparison, compare::Comparison::text)?;
@@ -323,6 +346,7 @@ impl WorkloadArgs {
                 streams,
                 distinct,
                 prev_kv,
+                apart,
                 common,
             } => {
                 let watch = Workload::Watch {
@@ -330,6 +354,7 @@ impl WorkloadArgs {
                     streams,
                     distinct,
                     prev_kv,
+                    apart,
                 };
                 (watch, common)
             }

@@ -65,6 +65,8 @@ pub enum Workload {
         distinct: bool,
         /// Ask for the previous value.
         prev_kv: bool,
+        /// Write to the first endpoint and watch at the others.
+        apart: bool,
     },
     /// Reads of one key and puts.
     Mixed {

@@ -54,6 +54,8 @@ pub struct Report {
     pub errors: Vec<ErrorCount>,
     /// What the server's process used, with `--pid` or for the empty server.
     pub process: Option<Process>,
+    /// What this process and the watched ones used.
+    pub others: Vec<Other>,
 }
 
 /// The plan of a run.
@@ -150,6 +152,16 @@ pub struct Process {
     pub cpu_seconds: f64,
 }
 
+/// What a process that is not the server used.
+#[derive(Debug, Serialize)]
+pub struct Other {
+    /// Its name.
+    pub name: String,
+    /// What it used.
+    #[serde(flatten)]
+    pub process: Process,
+}
+
 impl Report {
     /// Puts a run into numbers.
     pub fn new(server: &str, plan: &Plan, measured: &Measured, interrupted: bool) -> Self {
@@ -189,6 +201,7 @@ impl Report {
             process: measured
                 .usage
                 .map(|(before, after)| Process::of(before, after)),
+            others: measured.others.iter().map(Other::of).collect(),
         }
     }
 
@@ -238,10 +251,13 @@ impl Report {
                 self.unsent
             )?;
         }
-        if let Some(process) = &self.process {
+        writeln!(text)?;
+        let server = self.process.iter().map(|process| ("server", process));
+        let others = self.others.iter();
+        for (name, process) in server.chain(others.map(|it| (it.name.as_str(), &it.process))) {
             writeln!(
                 text,
-                "\nserver process: {} resident, {} at most, {:.2} processor seconds in this run",
+                "{name} process: {} resident, {} at most, {:.2} processor seconds in this run",
                 bytes(process.resident_bytes),
                 bytes(process.peak_resident_bytes),
                 process.cpu_seconds,
@@ -323,6 +339,15 @@ impl Second {
             errors: counts.errors,
             mean_us: us(mean_ns.unwrap_or(0)),
             max_us: us(counts.latency_max_ns),
+        }
+    }
+}
+
+impl Other {
+    fn of((name, before, after): &(String, Usage, Usage)) -> Self {
+        Self {
+            name: name.clone(),
+            process: Process::of(*before, *after),
         }
     }
 }

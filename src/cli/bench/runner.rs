@@ -1,13 +1,15 @@
 //! One run against one server: prepare, start the lanes together, wait, add up.
 
 use super::{
-    lane::{Event, Lane},
+    args::Target,
+    lane::{Event, Lane, Way},
     plan::{Limit, Plan, Workload},
     prefill,
     process::Usage,
+    raw::Cluster,
     record::Record,
     session::Versions,
-    side::{Noop, Side},
+    side::{Noop, Side, Sides},
     stop::Stop,
     watch::Fanout,
 };
@@ -26,6 +28,8 @@ use tokio::sync::{mpsc, watch};
 
 /// Lanes hear of the start a moment before it, so that they begin together.
 const START_DELAY: Duration = Duration::from_millis(2);
+/// The name of this process among those that are watched.
+const GENERATOR: &str = "bench";
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A run's record, with what its server used.
@@ -35,60 +39,113 @@ pub struct Measured {
     pub record: Record,
     /// What the server used, at the start and at the end of the run, if its process is known.
     pub usage: Option<(Usage, Usage)>,
+    /// The same of this process and of the watched ones, with their names.
+    pub others: Vec<(String, Usage, Usage)>,
 }
 
 /// A server made ready for runs: reachable, and, if it is the empty one, started.
-#[derive(Debug)]
 pub struct Prepared {
-    dialer: Arc<Dialer>,
-    client: Client,
+    kind: Kind,
     pid: Option<u32>,
-    // Ends with this.
-    noop: Option<Noop>,
+    /// This process and the watched ones.
+    others: Vec<(String, u32)>,
+}
+
+enum Kind {
+    Server {
+        dialer: Arc<Dialer>,
+        client: Box<Client>,
+        // Ends with this.
+        noop: Option<Noop>,
+    },
+    Raw(Arc<Cluster>),
 }
 
 impl Prepared {
     /// Starts the empty server if need be, connects, and writes or checks the keys.
-    pub async fn new(plan: &Plan, side: &Side, stop: &Stop) -> Result<Self> {
-        let noop = match side.noop {
-            true => Some(Noop::start(plan).await?),
-            false => None,
+    pub async fn new(plan: &Plan, sides: &Sides, side: &Side, stop: &Stop) -> Result<Self> {
+        let noop = match side.target {
+            Some(Target::Noop) => Some(Noop::start(plan).await?),
+            _ => None,
         };
-        let (args, pid) = match &noop {
-            Some(noop) => (noop.client(&side.client), noop.pid()),
-            None => (side.client.clone(), side.pid),
+        let pid = noop.as_ref().map_or(side.pid, Noop::pid);
+        let kind = if side.is_raw() {
+            let is_first_in_batch = side.target == Some(Target::FdbFirstInBatch);
+            Kind::Raw(Arc::new(
+                Cluster::open(&sides.fdb, is_first_in_batch).await?,
+            ))
+        } else {
+            let dialer = match &noop {
+                Some(noop) => Dialer::new(&noop.client(&side.client)),
+                None => Dialer::new(&side.client),
+            };
+            let dialer = Arc::new(dialer?);
+            let client = Box::new(dialer.connect().await?);
+            Kind::Server {
+                dialer,
+                client,
+                noop,
+            }
         };
-        let dialer = Arc::new(Dialer::new(&args)?);
-        let client = dialer.connect().await?;
+        let this = (GENERATOR.to_owned(), std::process::id());
+        let others = [this].into_iter().chain(sides.watched.iter().cloned());
         let prepared = Self {
-            dialer,
-            client,
+            kind,
             pid,
-            noop,
+            others: others.collect(),
         };
         if plan.data.prefill {
             prepared.write(plan, plan.data.keys.count(), stop).await?;
         }
-        if plan.workload.reads() {
-            prefill::check(&prepared.client, &plan.data).await?;
+        match &prepared.kind {
+            Kind::Server { client, .. } if plan.workload.reads() => {
+                prefill::check(client, &plan.data).await?;
+            }
+            _ => {}
         }
         Ok(prepared)
     }
 
     /// Writes `puts` values over the keys of `plan`, if the server keeps any.
     pub async fn write(&self, plan: &Plan, puts: u64, stop: &Stop) -> Result<()> {
-        match self.noop {
-            Some(_) => Ok(()),
-            None => prefill::write(&self.client, &plan.data, puts, stop).await,
+        match &self.kind {
+            Kind::Server { noop: Some(_), .. } => Ok(()),
+            Kind::Server { client, .. } => prefill::write(client, &plan.data, puts, stop).await,
+            Kind::Raw(cluster) => cluster.fill(&plan.data, puts, stop).await,
+        }
+    }
+
+    /// Takes away what only the runs needed.
+    pub async fn close(self) -> Result<()> {
+        match self.kind {
+            Kind::Server { .. } => Ok(()),
+            Kind::Raw(cluster) => cluster.clear().await,
+        }
+    }
+
+    /// The revisions that a run of `plan` starts from.
+    async fn versions(&self, plan: &Plan) -> Result<Versions> {
+        match (&plan.workload, &self.kind) {
+            (Workload::TxnPut { .. }, Kind::Server { client, .. }) => {
+                Versions::load(client, &plan.data.keys).await
+            }
+            (Workload::TxnPut { .. }, Kind::Raw(cluster)) => {
+                Ok(Versions::of(cluster.revisions(&plan.data.keys).await?))
+            }
+            _ => Ok(Versions::default()),
+        }
+    }
+
+    fn way(&self) -> Way {
+        match &self.kind {
+            Kind::Server { dialer, .. } => Way::Server(dialer.clone()),
+            Kind::Raw(cluster) => Way::Raw(cluster.clone()),
         }
     }
 
     /// Runs `plan` once.
     pub async fn run(&self, plan: &Arc<Plan>, label: &str, stop: &Arc<Stop>) -> Result<Measured> {
-        let versions = match plan.workload {
-            Workload::TxnPut { .. } => Versions::load(&self.client, &plan.data.keys).await?,
-            _ => Versions::default(),
-        };
+        let versions = self.versions(plan).await?;
         let lanes = plan.load.threads;
         let (events, inbox) = mpsc::channel(2 * lanes);
         let (go, start) = watch::channel(None);
@@ -97,7 +154,7 @@ impl Prepared {
         for (number, progress) in progress.iter().enumerate() {
             let lane = Lane {
                 plan: plan.clone(),
-                dialer: self.dialer.clone(),
+                way: self.way(),
                 number,
                 lanes,
                 versions: versions.clone(),
@@ -126,7 +183,7 @@ impl Prepared {
     ) -> Result<Measured> {
         let mut ready = 0;
         let mut finished = 0;
-        let mut before = None;
+        let (mut before, mut others_before) = (None, Vec::new());
         let mut sum: Option<Record> = None;
         let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
         while finished < lanes {
@@ -142,6 +199,7 @@ impl Prepared {
                     ready += 1;
                     if ready == lanes {
                         before = self.usage()?;
+                        others_before = self.usage_of_others()?;
                         go.send_replace(Some(Instant::now() + START_DELAY));
                     }
                 }
@@ -155,14 +213,24 @@ impl Prepared {
                 Event::Failed(error) => return Err(error),
             }
         }
+        let others = self.others.iter().map(|(name, _)| name.clone());
+        let usages = others_before.into_iter().zip(self.usage_of_others()?);
         Ok(Measured {
             record: sum.context("no generator thread ran")?,
             usage: before.zip(self.usage()?),
+            others: others
+                .zip(usages)
+                .map(|(name, (before, after))| (name, before, after))
+                .collect(),
         })
     }
 
     fn usage(&self) -> Result<Option<Usage>> {
         self.pid.map(Usage::of).transpose()
+    }
+
+    fn usage_of_others(&self) -> Result<Vec<Usage>> {
+        self.others.iter().map(|(_, pid)| Usage::of(*pid)).collect()
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::{
     args::{SideArgs, Target},
-    plan::Plan,
+    plan::{Plan, Workload},
 };
 use crate::cli::{endpoint::ClientArgs, exit::UsageError};
+use crate::store::fdb;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -13,8 +15,6 @@ use tokio::{
     time::timeout,
 };
 
-/// The name that stands for the empty server.
-pub const NOOP: &str = "noop";
 /// The empty server makes its keys first; a million take a second or two.
 const NOOP_START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Every side is measured in every round.
@@ -28,8 +28,8 @@ pub struct Side {
     pub name: String,
     /// How to reach it; for the empty server once it runs.
     pub client: ClientArgs,
-    /// Whether it is the empty server.
-    pub noop: bool,
+    /// What is measured in place of a server there, if anything is.
+    pub target: Option<Target>,
     /// Its process on this machine, if known.
     pub pid: Option<u32>,
 }
@@ -43,17 +43,21 @@ pub struct Sides {
     pub rounds: usize,
     /// The least ratio to another server that is no failure.
     pub fail_below: Option<f64>,
+    /// Other processes that are watched, with their names.
+    pub watched: Vec<(String, u32)>,
+    /// The cluster of the sides that are FoundationDB itself.
+    pub fdb: fdb::Options,
 }
 
 impl Sides {
     /// Checks the flags. Nothing is started or reached yet.
     pub fn new(args: &SideArgs, client: &ClientArgs) -> Result<Self, UsageError> {
         let first = match args.target {
-            Some(Target::Noop) => side(NOOP, client),
+            Some(target) => side(name_of(target), client),
             None => Side {
                 name: client.endpoints.join(","),
                 client: client.clone(),
-                noop: false,
+                target: None,
                 pid: None,
             },
         };
@@ -81,7 +85,7 @@ impl Sides {
         {
             return refuse("--fail-below must be more than 0");
         }
-        let mut pids = pids(&args.pid)?;
+        let mut pids: BTreeMap<_, _> = processes("--pid", &args.pid)?.into_iter().collect();
         for side in &mut all {
             side.pid = pids.remove(&side.name);
         }
@@ -94,7 +98,41 @@ impl Sides {
             all,
             rounds: args.rounds,
             fail_below: args.fail_below,
+            watched: processes("--watch-pid", &args.watch_pid)?,
+            fdb: args.fdb.options()?,
         })
+    }
+
+    /// Refuses a workload that some side cannot do.
+    pub fn check(&self, workload: &Workload) -> Result<(), UsageError> {
+        let raw = self.all.iter().find(|side| side.is_raw());
+        match (raw, workload) {
+            (None, _) | (Some(_), Workload::Put | Workload::TxnPut { .. }) => Ok(()),
+            (Some(raw), workload) => refuse(format!(
+                "{} can only be written to: it takes put and txn-put, not {}",
+                raw.name,
+                workload.name()
+            )),
+        }
+    }
+}
+
+impl Side {
+    /// Whether it is FoundationDB itself.
+    pub fn is_raw(&self) -> bool {
+        matches!(
+            self.target,
+            Some(Target::FdbPerPut | Target::FdbFirstInBatch)
+        )
+    }
+}
+
+/// The name of a target in flags and answers.
+fn name_of(target: Target) -> &'static str {
+    match target {
+        Target::Noop => "noop",
+        Target::FdbPerPut => "fdb-per-put",
+        Target::FdbFirstInBatch => "fdb-first-in-batch",
     }
 }
 
@@ -106,7 +144,10 @@ fn side(spec: &str, client: &ClientArgs) -> Side {
             endpoints: vec![endpoint.to_owned()],
             ..client.clone()
         },
-        noop: endpoint == NOOP,
+        target: Target::value_variants()
+            .iter()
+            .copied()
+            .find(|target| name_of(*target) == endpoint),
         pid: None,
     }
 }
@@ -119,7 +160,7 @@ fn twice(sides: &[Side]) -> Option<&str> {
         .map(|(_, name)| name)
 }
 
-fn pids(specs: &[String]) -> Result<BTreeMap<String, u32>, UsageError> {
+fn processes(flag: &str, specs: &[String]) -> Result<Vec<(String, u32)>, UsageError> {
     let pid = |spec: &String| {
         let (name, pid) = spec.rsplit_once('=')?;
         Some((name.to_owned(), pid.parse().ok()?))
@@ -128,7 +169,7 @@ fn pids(specs: &[String]) -> Result<BTreeMap<String, u32>, UsageError> {
         .iter()
         .map(|spec| {
             pid(spec).ok_or_else(|| {
-                UsageError::new(format!("--pid {spec}: write NAME=PID, such as etcd=1234"))
+                UsageError::new(format!("{flag} {spec}: write NAME=PID, such as etcd=1234"))
             })
         })
         .collect()
@@ -229,13 +270,14 @@ mod tests {
         assert_eq!(names, ["ours", "theirs", "noop"]);
         assert_eq!(sides.all[1].client.endpoints, ["b:2"]);
         assert_eq!(sides.all[1].pid, Some(42));
-        assert!(sides.all[2].noop && !sides.all[1].noop);
+        assert_eq!(sides.all[2].target, Some(Target::Noop));
+        assert_eq!(sides.all[1].target, None);
     }
 
     #[test]
     fn a_server_may_be_called_noop_and_not_be_it() {
         let sides = sides(&["--compare=b:2,noop"]).unwrap();
-        assert!(!sides.all[1].noop);
+        assert_eq!(sides.all[1].target, None);
     }
 
     #[test]
@@ -247,6 +289,7 @@ mod tests {
             ),
             (vec!["--pid=etcd=1"], "no server of this run is called so"),
             (vec!["--pid=etcd"], "NAME=PID"),
+            (vec!["--watch-pid=1"], "--watch-pid 1: write NAME=PID"),
             (vec!["--compare=noop", "--rounds=0"], "--rounds"),
             (vec!["--compare=noop", "--fail-below=0"], "--fail-below"),
         ] {

@@ -3,11 +3,10 @@
 mod rows;
 
 use super::{
-    args::{DataArgs, LoadArgs, SideArgs},
-    compare::{Comparison, Ratio, SideSummary, alternate},
+    args::{DataArgs, LoadArgs, SideArgs, Target},
+    compare::{self, Comparison, Ratio, SideSummary},
     plan::Plan,
     report::time,
-    runner::Prepared,
     side::Sides,
     stats::round,
     stop::Stop,
@@ -84,6 +83,13 @@ struct RowReport {
 /// Runs the rows.
 pub async fn run(args: &AllArgs, stop: &Arc<Stop>) -> Result<()> {
     let sides = Sides::new(&args.sides, &args.client)?;
+    if let Some(raw) = sides.all.iter().find(|side| side.is_raw()) {
+        return Err(UsageError::new(format!(
+            "the table of goals is about servers: measure {} with bench put or txn-put",
+            raw.name
+        ))
+        .into());
+    }
     let rows = chosen(rows(args.keys), &args.only)?;
     let plans: Vec<_> = rows
         .iter()
@@ -96,9 +102,11 @@ pub async fn run(args: &AllArgs, stop: &Arc<Stop>) -> Result<()> {
     };
     let mut slow = None;
     for (row, plan) in rows.iter().zip(plans) {
-        let comparison = row
-            .measure(&Arc::new(plan), &sides, args.overwrites, stop)
-            .await?;
+        let overwrites = match row.setup {
+            Setup::Overwrite => args.overwrites,
+            _ => 0,
+        };
+        let comparison = compare::run(&Arc::new(plan), &sides, overwrites, stop).await?;
         report.interrupted = stop.is_set();
         if let Some(ratio) = sides.fail_below.and_then(|least| comparison.below(least)) {
             slow.get_or_insert(format!(
@@ -154,27 +162,11 @@ impl Row {
         Plan::new(self.workload.clone(), &load, &data)
     }
 
-    async fn measure(
-        &self,
-        plan: &Arc<Plan>,
-        sides: &Sides,
-        overwrites: u64,
-        stop: &Arc<Stop>,
-    ) -> Result<Comparison> {
-        let mut prepared = Vec::new();
-        for side in &sides.all {
-            let server = Prepared::new(plan, side, stop).await?;
-            if self.setup == Setup::Overwrite {
-                server.write(plan, overwrites, stop).await?;
-            }
-            prepared.push(server);
-        }
-        let servers: Vec<_> = sides.all.iter().zip(&prepared).collect();
-        alternate(plan, &servers, sides.rounds, stop).await
-    }
-
     fn report(&self, comparison: Comparison, sides: &Sides) -> RowReport {
-        let is_noop = |name: &str| sides.all.iter().any(|side| side.noop && side.name == name);
+        let is_noop = |name: &str| {
+            let mut all = sides.all.iter();
+            all.any(|side| side.target == Some(Target::Noop) && side.name == name)
+        };
         let verdicts = comparison.ratios.iter().flat_map(|ratio| {
             let noop = is_noop(&ratio.against);
             let goals = self.goals.iter().filter(move |goal| goal.noop == noop);

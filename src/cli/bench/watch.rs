@@ -164,8 +164,13 @@ impl Fanout {
     }
 }
 
-/// Opens this lane's streams and runs its part: the first lane writes, all lanes watch.
-pub async fn run(lane: Lane, connections: Vec<Client>) -> Result<Option<Record>> {
+/// Opens this lane's streams on `connections` and runs its part: the first lane writes, all lanes
+/// watch.
+pub async fn run(
+    lane: Lane,
+    writer: Option<Client>,
+    connections: Vec<Client>,
+) -> Result<Option<Record>> {
     let plan = lane.plan.clone();
     let fanout = lane.fanout.clone();
     let mut streams = Vec::new();
@@ -174,8 +179,8 @@ pub async fn run(lane: Lane, connections: Vec<Client>) -> Result<Option<Record>>
             streams.push(open(client, create_requests(&plan, number)).await?);
         }
     }
-    let writer = match (lane.number, connections.first()) {
-        (0, Some(client)) => Some(Writer::new(&lane, client)),
+    let writer = match (lane.number, writer) {
+        (0, Some(client)) => Some(Writer::new(&lane, &client)),
         _ => None,
     };
     let Some(run) = lane.ready().await else {
@@ -202,6 +207,7 @@ fn create_requests(plan: &Plan, number: u64) -> Vec<WatchRequest> {
         streams,
         distinct,
         prev_kv,
+        ..
     } = plan.workload
     else {
         return Vec::new();

@@ -1,5 +1,6 @@
 //! The settings as they are given: one text per flag, and what each is when nobody gives it.
 
+use super::FdbArgs;
 use clap::Args;
 use serde::Serialize;
 
@@ -60,41 +61,9 @@ pub struct RawSettings {
     )]
     client_cert_auth: Option<String>,
 
-    /// Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
-    fdb_cluster_file: Option<String>,
-    /// Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...
-    #[arg(long, value_name = "STRING", help_heading = "FoundationDB")]
-    fdb_connection_string: Option<String>,
-    /// Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
-    fdb_client_library: Option<String>,
-    /// Client libraries of other versions, used when the cluster is of theirs
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, help_heading = "FoundationDB")]
-    fdb_external_client_dir: Option<String>,
-    /// Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
-    fdb_tls_certificate_file: Option<String>,
-    /// Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD
-    /// [default: FDB_TLS_KEY_FILE]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
-    fdb_tls_key_file: Option<String>,
-    /// Authorities that sign the cluster's certificates, PEM [default: FDB_TLS_CA_FILE]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "FoundationDB")]
-    fdb_tls_ca_file: Option<String>,
-    /// What the cluster's certificates must say, as FoundationDB's tools take it
-    /// [default: FDB_TLS_VERIFY_PEERS]
-    #[arg(long, value_name = "RULE", help_heading = "FoundationDB")]
-    fdb_tls_verify_peers: Option<String>,
-    /// Directory for the client library's traces [default: none are written]
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, help_heading = "FoundationDB")]
-    fdb_trace_dir: Option<String>,
-    /// Tag of all transactions, for the cluster's quotas
-    #[arg(long, value_name = "TAG", help_heading = "FoundationDB")]
-    fdb_transaction_tag: Option<String>,
-    /// Priority of all transactions; batch gives way to other work [default: default]
-    #[arg(long, value_parser = ["default", "batch"], help_heading = "FoundationDB")]
-    fdb_priority: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(super) fdb: FdbArgs,
 
     /// Largest request, in bytes [default: 1572864]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
@@ -134,6 +103,18 @@ pub struct RawSettings {
     /// etcd version reported to clients, who choose by it what they use [default: 3.7.1]
     #[arg(long, value_name = "VERSION")]
     etcd_version: Option<String>,
+}
+
+impl RawSettings {
+    /// Those that say where the data is, and no others.
+    pub(super) fn of_home(store: Option<String>, data_dir: Option<String>, fdb: FdbArgs) -> Self {
+        Self {
+            store,
+            data_dir,
+            fdb,
+            ..Self::default()
+        }
+    }
 }
 
 /// What each setting is when nobody gives it; empty is unset. The order is that of `--print-config`.

@@ -66,6 +66,7 @@ impl Notices {
 /// Tells of changes until the store ends or nobody waits.
 async fn follow(shared: Weak<Shared>, key: Bytes, sender: watch::Sender<()>) {
     let mut last = None;
+    let mut has_fired = false;
     loop {
         let Some(strong) = shared.upgrade() else {
             return;
@@ -77,13 +78,14 @@ async fn follow(shared: Weak<Shared>, key: Bytes, sender: watch::Sender<()>) {
         drop(strong);
         match looked {
             Ok((value, changed)) => {
-                // The first value is news to those who asked before it was read.
-                if last.as_ref() != Some(&value) {
+                // The first value is news to those who asked before it was read. A watch that
+                // fired is news too: the value may have changed and come back.
+                if has_fired || last.as_ref() != Some(&value) {
                     last = Some(value);
                     sender.send_replace(());
                 }
-                // Whether the watch fired, failed or was forgotten: the next look tells.
-                let _ = tokio::time::timeout(POLL_INTERVAL, changed).await;
+                let waited = tokio::time::timeout(POLL_INTERVAL, changed).await;
+                has_fired = matches!(waited, Ok(Ok(())));
             }
             Err(error) => {
                 tracing::debug!(%error, "cannot watch a key");

@@ -29,6 +29,10 @@ impl FdbView {
     /// The value of a key.
     pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.shared.check_open()?;
+        #[cfg(test)]
+        self.shared
+            .costs
+            .note(|| super::costs::Call::Get(Bytes::copy_from_slice(key)));
         let value = self.transaction.get(key, true).await.map_err(fault::read)?;
         let value = value.map(|value| Bytes::copy_from_slice(&value));
         self.shared.guards.seen(key, &value, self.version);
@@ -40,8 +44,9 @@ impl FdbView {
         try_join_all(keys.iter().map(|key| self.get(key))).await
     }
 
-    /// One page of the keys in `[start, end)`: one range read, and rarely one more for what a
-    /// page that ends by its bytes leaves open.
+    /// One page of the keys in `[start, end)`: one range read for each 80,000 bytes, which is
+    /// the most that FoundationDB answers at once, and rarely one more for what a page that ends
+    /// by its bytes leaves open.
     pub async fn scan(
         &self,
         start: &[u8],
@@ -67,10 +72,11 @@ impl FdbView {
                 bytes += item.key().len() + item.value().len();
                 items.push((owned(item.key()), owned(item.value())));
             }
-            let Some((last, _)) = items.last().filter(|_| values.more()) else {
+            let Some((last, value)) = items.last().filter(|_| values.more()) else {
                 break;
             };
-            if items.len() > limit.items.max(1) {
+            let is_behind = items.len() > 1 && bytes - last.len() - value.len() >= limit.bytes;
+            if is_behind || items.len() > limit.items.max(1) {
                 break;
             }
             match direction {
@@ -89,6 +95,8 @@ impl FdbView {
         target_bytes: usize,
         direction: Direction,
     ) -> impl Future<Output = FdbResult<FdbValues>> + Send + use<> {
+        #[cfg(test)]
+        self.shared.costs.note(|| super::costs::Call::RangeRead);
         let options = RangeOption {
             begin: KeySelector::first_greater_or_equal(start),
             end: KeySelector::first_greater_or_equal(end),

@@ -90,6 +90,17 @@ impl Engine {
 
     /// Opens the engine and begins a new term.
     pub(super) fn open(home: Home) -> Result<(Self, u64), StoreError> {
+        let engine = Self::open_read_only(home)?;
+        let fault = |error| engine.fault("reading its counters", &error);
+        let term = engine.number(TERM_KEY).map_err(fault)? + 1;
+        engine
+            .commit(BTreeMap::from([entry(TERM_KEY, term)]))
+            .map_err(|error| engine.fault("beginning a term", &error))?;
+        Ok((engine, term))
+    }
+
+    /// Opens the engine and commits nothing.
+    pub(super) fn open_read_only(home: Home) -> Result<Self, StoreError> {
         let (database, keyspace) = open_database(&home.data())
             .map_err(|error| fault::engine(home.path(), "opening it", &error))?;
         let engine = Self {
@@ -103,11 +114,7 @@ impl Engine {
         let last_commit = engine.number(COMMIT_KEY).map_err(fault)?;
         engine.home.check_complete(last_commit)?;
         *engine.last_commit.lock() = last_commit;
-        let term = engine.number(TERM_KEY).map_err(fault)? + 1;
-        engine
-            .commit(BTreeMap::from([entry(TERM_KEY, term)]))
-            .map_err(|error| engine.fault("beginning a term", &error))?;
-        Ok((engine, term))
+        Ok(engine)
     }
 
     /// One of the engine's own numbers; 0 when it was never set.

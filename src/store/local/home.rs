@@ -63,15 +63,33 @@ impl Home {
             .write(true)
             .open(path.join(LOCK))
             .map_err(fatal(path, "opening its lock file"))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => fault::in_use(path),
-            TryLockError::Error(error) => fatal(path, "locking it")(error),
-        })?;
+        take(&lock, path)?;
         // Again, because another process may have made and closed a store in between.
         if !is_formatted(path)? {
             make_staging(path).map_err(fatal(path, "making the directory"))?;
             write_format(path).map_err(fatal(path, "writing its format"))?;
         }
+        Self::locked(path, lock)
+    }
+
+    /// Claims a directory that holds a store already.
+    pub(super) fn claim_existing(path: &Path) -> Result<Self, StoreError> {
+        let missing =
+            || StoreError::Fatal(format!("{} holds no store of kvtool", path.display()).into());
+        if !path.is_dir() || !is_formatted(path)? {
+            return Err(missing());
+        }
+        let lock = OpenOptions::new().write(true).open(path.join(LOCK));
+        let lock = lock.map_err(fatal(path, "opening its lock file"))?;
+        take(&lock, path)?;
+        let home = Self::locked(path, lock)?;
+        if !home.holds_data()? {
+            return Err(missing());
+        }
+        Ok(home)
+    }
+
+    fn locked(path: &Path, lock: File) -> Result<Self, StoreError> {
         let acknowledged = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -185,6 +203,13 @@ fn make_staging(path: &Path) -> io::Result<()> {
 }
 
 /// Whether the directory holds a store of this format; `false` when it may become one.
+fn take(lock: &File, path: &Path) -> Result<(), StoreError> {
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => fault::in_use(path),
+        TryLockError::Error(error) => fatal(path, "locking it")(error),
+    })
+}
+
 fn is_formatted(path: &Path) -> Result<bool, StoreError> {
     let fatal = fatal(path, "reading its format");
     let text = match File::open(path.join(FORMAT)) {

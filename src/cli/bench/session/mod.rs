@@ -26,23 +26,40 @@ pub trait Session {
     async fn send(&mut self, index: u64) -> Result<usize, Status>;
 }
 
+/// What can be written to.
+pub trait Writer {
+    /// Puts.
+    async fn put(&mut self, key: Bytes, value: Bytes) -> Result<(), Status>;
+
+    /// Puts, if the key is at this modification revision; 0 if it does not exist.
+    async fn put_if(&mut self, key: Bytes, value: Bytes, revision: i64) -> Result<PutIf, Status>;
+}
+
+/// What became of a conditional put.
+pub struct PutIf {
+    /// It was written.
+    pub succeeded: bool,
+    /// The revision of the key now, whoever wrote it.
+    pub revision: i64,
+}
+
 /// The place of one client: its number, its connection and its data.
-pub struct Seat {
+pub struct Seat<C = Client> {
     /// Its number among all clients.
     pub number: u64,
     /// How many clients there are.
     pub clients: u64,
     /// Its connection.
-    pub client: Client,
+    pub client: C,
     /// Its keys.
     pub picker: Picker,
     /// Its values.
     pub values: Arc<Values>,
 }
 
-impl Seat {
+impl<C: Clone> Seat<C> {
     /// The seat of client `number` on `client`'s connection.
-    pub fn new(lane: &Lane, number: u64, client: &Client) -> Self {
+    pub fn new(lane: &Lane, number: u64, client: &C) -> Self {
         let data = &lane.plan.data;
         Self {
             number,

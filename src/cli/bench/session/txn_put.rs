@@ -1,15 +1,14 @@
 //! Writes as Kubernetes sends them: if the key is still at the revision I know, put.
 
-use super::{Picker, Seat, Session};
+use super::{Picker, PutIf, Seat, Session, Writer};
 use crate::{
     cli::{
         bench::keys::{Keys, Values},
-        client::{Client, Transport},
+        client::Client,
     },
     pb::etcdserverpb::{
         Compare, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
         compare::{CompareResult, CompareTarget, TargetUnion},
-        kv_client::KvClient,
         request_op::Request,
         response_op::Response,
     },
@@ -74,11 +73,19 @@ impl Versions {
             next_fresh: AtomicU64::new(next_fresh),
         })
     }
+
+    /// The revisions of the keys in order; nobody has created others before this run.
+    pub fn of(revisions: Vec<i64>) -> Self {
+        Self {
+            next_fresh: AtomicU64::new(revisions.len() as u64),
+            revisions,
+        }
+    }
 }
 
 /// Updates the keys that are its own, and creates new ones.
-pub struct TxnPutSession {
-    kv: KvClient<Transport>,
+pub struct TxnPutSession<W> {
+    writer: W,
     picker: Picker,
     values: Arc<Values>,
     /// The first of its keys; the others follow at a distance of `stride`.
@@ -89,9 +96,9 @@ pub struct TxnPutSession {
     create_percent: u8,
 }
 
-impl TxnPutSession {
+impl<W: Writer> TxnPutSession<W> {
     /// A client that updates every `clients`-th key from its number on.
-    pub fn new(seat: Seat, versions: &Arc<Versions>, create_percent: u8) -> Self {
+    pub fn new(seat: Seat<W>, versions: &Arc<Versions>, create_percent: u8) -> Self {
         let own = versions.revisions.iter().copied();
         Self {
             first: seat.number,
@@ -101,21 +108,20 @@ impl TxnPutSession {
                 .step_by(seat.clients as usize)
                 .collect(),
             versions: versions.clone(),
-            kv: seat.client.kv,
+            writer: seat.client,
             picker: seat.picker,
             values: seat.values,
             create_percent,
         }
     }
 
-    async fn put_if(&mut self, key: Bytes, revision: i64) -> Result<TxnResponse, Status> {
+    async fn put_if(&mut self, key: Bytes, revision: i64) -> Result<PutIf, Status> {
         let value = self.values.pick(self.picker.rng());
-        let request = put_if(key, value, revision);
-        Ok(self.kv.txn(request).await?.into_inner())
+        self.writer.put_if(key, value, revision).await
     }
 }
 
-impl Session for TxnPutSession {
+impl<W: Writer> Session for TxnPutSession<W> {
     async fn send(&mut self, index: u64) -> Result<usize, Status> {
         if self.picker.rng().random_range(0..100) < self.create_percent {
             let fresh = self.versions.next_fresh.fetch_add(1, Ordering::Relaxed);
@@ -127,7 +133,7 @@ impl Session for TxnPutSession {
         let key = self.picker.keys().key(self.first + slot * self.stride);
         let known = &self.revisions[slot as usize];
         let answer = self.put_if(key, *known).await?;
-        self.revisions[slot as usize] = revision_after(&answer);
+        self.revisions[slot as usize] = answer.revision;
         Ok(if answer.succeeded { UPDATE } else { CONFLICT })
     }
 }
@@ -141,7 +147,7 @@ fn successor(key: &[u8]) -> Bytes {
 }
 
 /// The revision of the key after the transaction, whoever wrote it.
-fn revision_after(answer: &TxnResponse) -> i64 {
+pub fn revision_after(answer: &TxnResponse) -> i64 {
     if answer.succeeded {
         return answer.header.as_ref().map_or(0, |header| header.revision);
     }
@@ -152,7 +158,8 @@ fn revision_after(answer: &TxnResponse) -> i64 {
     }
 }
 
-fn put_if(key: Bytes, value: Bytes, revision: i64) -> TxnRequest {
+/// Puts if the key is at the revision, and reads it if not.
+pub fn put_if(key: Bytes, value: Bytes, revision: i64) -> TxnRequest {
     let op = |request| RequestOp {
         request: Some(request),
     };

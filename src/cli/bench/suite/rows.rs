@@ -193,6 +193,7 @@ fn watch(name: &'static str, title: &'static str, watchers: u64) -> Row {
         streams: watchers / WATCHERS_PER_STREAM,
         distinct: false,
         prev_kv: false,
+        apart: false,
     };
     row(name, title, &workload, 1, WATCH)
         .latency()
