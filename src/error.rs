@@ -3,6 +3,7 @@
 //! The texts are etcd's: its clients match on them.
 
 use crate::store::{ApplyError, StoreError};
+use std::sync::Arc;
 use tonic::{Code, Status};
 
 /// `Result` with kvtool's [`Error`].
@@ -66,6 +67,10 @@ pub enum Error {
     /// No outcome within the request timeout; the request may still take effect.
     #[error("etcdserver: request timed out")]
     Timeout,
+    /// The server that leads has the request and cannot be heard any more; the request may have
+    /// taken effect, or may still.
+    #[error("etcdserver: request timed out, possibly due to previous leader failure")]
+    LeaderLost,
     /// No server leads, so nothing can be written or read linearizably.
     #[error("etcdserver: no leader")]
     NoLeader,
@@ -102,7 +107,40 @@ pub enum Error {
     /// The store under the keyspace failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The server that leads has failed in a way that has no name here.
+    #[error("{text}")]
+    Relayed {
+        /// What it would tell a client of its own.
+        code: Code,
+        /// The words for it.
+        text: Arc<str>,
+    },
 }
+
+/// Everything a write may be answered with that has no more to say than its text: these are still
+/// told apart after another server has sent them.
+const NAMED: &[Error] = &[
+    Error::EmptyKey,
+    Error::KeyNotFound,
+    Error::ValueProvided,
+    Error::LeaseProvided,
+    Error::TooManyOps,
+    Error::DuplicateKey,
+    Error::InvalidSortOption,
+    Error::RequestTooLarge,
+    Error::Compacted,
+    Error::FutureRevision,
+    Error::LeaseTtlTooLarge,
+    Error::LeaseNotFound,
+    Error::LeaseExists,
+    Error::NoSpace,
+    Error::Corrupt,
+    Error::TooManyRequests,
+    Error::Timeout,
+    Error::LeaderLost,
+    Error::NoLeader,
+    Error::LeaderChanged,
+];
 
 impl From<ApplyError> for Error {
     fn from(error: ApplyError) -> Self {
@@ -116,6 +154,17 @@ impl From<ApplyError> for Error {
 }
 
 impl Error {
+    /// The error that another server has put into a status.
+    pub fn relayed(code: Code, text: &str) -> Self {
+        let named = NAMED
+            .iter()
+            .find(|error| error.code() == code && error.to_string() == text);
+        named.cloned().unwrap_or_else(|| Self::Relayed {
+            code,
+            text: text.into(),
+        })
+    }
+
     /// The gRPC status code clients of etcd expect with this error.
     pub fn code(&self) -> Code {
         match self {
@@ -135,9 +184,12 @@ impl Error {
             // etcd sends this one as Unknown, although its clients name it ResourceExhausted.
             Self::TooManyRequests => Code::Unknown,
             Self::Corrupt | Self::CorruptRecord { .. } | Self::NewerFormat { .. } => Code::DataLoss,
-            Self::Timeout | Self::NoLeader | Self::LeaderChanged | Self::Stopped => {
-                Code::Unavailable
-            }
+            Self::Timeout
+            | Self::LeaderLost
+            | Self::NoLeader
+            | Self::LeaderChanged
+            | Self::Stopped => Code::Unavailable,
+            Self::Relayed { code, .. } => *code,
             Self::WatchCanceled => Code::Cancelled,
             Self::Unsupported(_) => Code::Unimplemented,
             Self::Store(error) => match error {
@@ -220,6 +272,27 @@ pub fn exit_code(code: Code) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_the_same_after_another_server_has_sent_it() {
+        let across = |error: &Error| {
+            let status = Status::from(error.clone());
+            Error::relayed(status.code(), status.message())
+        };
+        for error in NAMED {
+            assert_eq!(&across(error), error);
+        }
+        let unnamed = [
+            Error::Store(StoreError::Unavailable("injected".into())),
+            Error::Store(StoreError::Fatal("the disk of /srv/secret is full".into())),
+            Error::Unsupported("not in this version"),
+        ];
+        for error in unnamed {
+            let sent = Status::from(error.clone());
+            let told = Status::from(across(&error));
+            assert_eq!((told.code(), told.message()), (sent.code(), sent.message()));
+        }
+    }
 
     #[test]
     fn clients_are_not_told_where_the_store_is() {

@@ -13,3 +13,14 @@ pub mod mvccpb {
 pub mod etcdserverpb {
     tonic::include_proto!("etcdserverpb");
 }
+
+/// Packages of our own.
+pub mod kvtool {
+    /// What servers of one instance say to each other.
+    pub mod peer {
+        /// The first version.
+        pub mod v1 {
+            tonic::include_proto!("kvtool.peer.v1");
+        }
+    }
+}

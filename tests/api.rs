@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
-use kvtool::api::server::{self, Identity, Limits};
+use kvtool::api::server::{self, Limits};
 use kvtool::api::tls;
-use kvtool::mvcc::{AutoCompaction, Instance, Options};
+use kvtool::mvcc::{Advertised, AutoCompaction, Instance, Options};
 use kvtool::pb::etcdserverpb::cluster_client::ClusterClient;
 use kvtool::pb::etcdserverpb::kv_client::KvClient;
 use kvtool::pb::etcdserverpb::lease_client::LeaseClient;
@@ -51,6 +51,10 @@ impl Server {
             max_request_bytes: MAX_REQUEST_BYTES,
             watch_progress_interval: Duration::from_secs(600),
             auto_compaction: AutoCompaction::Off,
+            advertised: Advertised {
+                client_urls: vec!["http://a:1".to_owned()],
+                peer_urls: Vec::new(),
+            },
             ..Options::default()
         };
         let store = Store::Memory(Memory::new());
@@ -61,12 +65,7 @@ impl Server {
             listeners.push(listener.unwrap());
         }
         let addresses = listeners.iter().map(Listener::address).collect();
-        let identity = Identity {
-            name: "n1".to_owned(),
-            version: "3.7.1".parse().unwrap(),
-            client_urls: vec!["http://a:1".to_owned()],
-            peer_urls: Vec::new(),
-        };
+        let version = "3.7.1".parse().unwrap();
         let limits = Limits {
             max_request_bytes: MAX_REQUEST_BYTES,
             max_concurrent_streams: u32::MAX,
@@ -80,7 +79,7 @@ impl Server {
             let shutdown = async {
                 stopped.await.ok();
             };
-            server::run(listeners, served, identity, limits, shutdown)
+            server::run(listeners, served, version, limits, shutdown)
                 .await
                 .unwrap();
         });

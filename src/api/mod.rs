@@ -5,6 +5,7 @@
 //! - `opening`: lets old clients in that name the server by a URL.
 //! - [`front`]: what is checked or put right for every gRPC call alike.
 //! - [`etcd`]: the etcd v3 services.
+//! - [`peer`]: what servers of one instance say to each other.
 //! - [`ops`]: health and version over plain HTTP.
 //! - [`tls`]: certificates of the client ports.
 //! - [`version`]: the etcd version a server reports.
@@ -14,6 +15,7 @@ pub mod front;
 pub mod listener;
 mod opening;
 pub mod ops;
+pub mod peer;
 pub mod server;
 pub mod tls;
 pub mod version;

@@ -3,9 +3,8 @@
 use super::front::Front;
 use super::listener::{Listener, connections};
 use super::version::EtcdVersion;
-use super::{etcd, ops};
+use super::{etcd, ops, peer};
 use crate::mvcc::Instance;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -14,25 +13,12 @@ use tonic::transport::{self, Server};
 /// How long running requests may still take after the server was told to stop.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// What a client may send on one stream before it must wait for us: a largest request fits.
-const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// What a client may send on one connection before it must wait for us.
-const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 /// Streams that a client gave up before we saw them. A client whose thousand calls time out at
 /// once is no attacker, so this is far above hyper's default of 20.
 const RESET_STREAMS_MAX: usize = 4096;
-
-/// How a server presents itself.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The member's name.
-    pub name: String,
-    /// The etcd version reported to clients.
-    pub version: EtcdVersion,
-    /// Where clients are told to connect.
-    pub client_urls: Vec<String>,
-    /// Where other members would connect; empty on a server that has no such port.
-    pub peer_urls: Vec<String>,
-}
 
 /// The bounds of a server.
 #[derive(Debug, Clone)]
@@ -49,14 +35,14 @@ pub struct Limits {
     pub keepalive_timeout: Duration,
 }
 
-/// Serves `instance` on `listeners` until `shutdown` completes.
+/// Serves `instance` on `listeners`, as an etcd of this version, until `shutdown` completes.
 ///
 /// Then the ports are closed, watch and keep-alive streams end with `server stopped`, and
 /// requests under way get [`SHUTDOWN_GRACE`] to finish. The instance stays open.
 pub async fn run(
     listeners: Vec<Listener>,
     instance: Instance,
-    identity: Identity,
+    version: EtcdVersion,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), transport::Error> {
@@ -64,7 +50,7 @@ pub async fn run(
     let stopping = Stopping(stopping);
     let stopped = stopping.clone();
     let front = Front::new(
-        routes(&instance, identity, &limits, &stopping),
+        routes(&instance, version, &limits, &stopping),
         instance.leadership(),
     );
     let serving = transport(&limits).serve_with_incoming_shutdown(
@@ -100,12 +86,17 @@ pub fn transport(limits: &Limits) -> Server {
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
 }
 
-fn routes(instance: &Instance, identity: Identity, limits: &Limits, stopping: &Stopping) -> Routes {
+fn routes(
+    instance: &Instance,
+    version: EtcdVersion,
+    limits: &Limits,
+    stopping: &Stopping,
+) -> Routes {
     // Answers SERVING for the service "" from the start, as etcd does.
     let (_, health) = tonic_health::server::health_reporter();
-    let http = ops::router(instance.clone(), identity.version);
-    let identity = Arc::new(identity);
-    let grpc = etcd::routes(instance, &identity, limits.max_request_bytes, stopping)
+    let http = ops::router(instance.clone(), version);
+    let grpc = etcd::routes(instance, version, limits.max_request_bytes, stopping)
+        .add_service(peer::service(instance, stopping))
         .add_service(health)
         .into_axum_router();
     // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
@@ -117,6 +108,11 @@ fn routes(instance: &Instance, identity: Identity, limits: &Limits, stopping: &S
 pub struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
+    /// Whether the server stops.
+    pub fn is_stopping(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Completes when the server stops.
     pub async fn wait(&self) {
         // An error means that `run` is gone, and the server with it.

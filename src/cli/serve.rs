@@ -3,16 +3,17 @@
 use super::exit::UsageError;
 use super::settings::{Home, HostUrl, Layers, Log, RawSettings, Settings, TlsFiles};
 use crate::api::listener::Listener;
-use crate::api::server::{self, Identity};
-use crate::api::tls;
+use crate::api::peer::Dialer;
+use crate::api::{server, tls};
 use crate::error::{EXIT_INTERRUPTED, Error};
-use crate::mvcc::Instance;
+use crate::mvcc::{Advertised, Instance, Options};
 use crate::store::{Store, fdb, fdb::Fdb, local::Local, memory::Memory};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
@@ -82,11 +83,15 @@ async fn serve(
     store: Store,
     signals: Signals,
 ) -> Result<()> {
-    let instance = Instance::open(store, &settings.instance, settings.options.clone())
+    let options = Options {
+        advertised: advertised(settings, &listeners),
+        peers: settings.forward_writes.then(|| Arc::new(Dialer) as _),
+        ..settings.options.clone()
+    };
+    let instance = Instance::open(store, &settings.instance, options)
         .await
         .context("cannot open the keyspace")?;
     let limits = settings.limits(raise_connection_limit());
-    let identity = identity(settings, &listeners);
     let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
     tracing::info!(urls = urls.join(","), "ready to serve client requests");
     let mut failure = None;
@@ -96,14 +101,21 @@ async fn serve(
             () = signals.first() => {}
         }
     };
-    let served = server::run(listeners, instance.clone(), identity, limits, shutdown).await;
+    let served = server::run(
+        listeners,
+        instance.clone(),
+        settings.version,
+        limits,
+        shutdown,
+    )
+    .await;
     instance.close().await;
     tracing::info!("stopped");
     served?;
     failure.map_or(Ok(()), |reason| Err(anyhow!("{reason}")))
 }
 
-fn identity(settings: &Settings, listeners: &[Listener]) -> Identity {
+fn advertised(settings: &Settings, listeners: &[Listener]) -> Advertised {
     let texts = |urls: &[HostUrl]| urls.iter().map(HostUrl::to_string).collect::<Vec<_>>();
     let mut client_urls = texts(&settings.client_urls);
     if client_urls.is_empty() {
@@ -117,9 +129,7 @@ fn identity(settings: &Settings, listeners: &[Listener]) -> Identity {
         }
         client_urls = listeners.iter().map(Listener::url).collect();
     }
-    Identity {
-        name: settings.options.name.clone(),
-        version: settings.version,
+    Advertised {
         client_urls,
         peer_urls: texts(&settings.peer_urls),
     }

@@ -91,6 +91,8 @@ pub struct Settings {
     pub client_urls: Vec<HostUrl>,
     /// Where other members are told to connect.
     pub peer_urls: Vec<HostUrl>,
+    /// Whether writes go to the server that leads.
+    pub forward_writes: bool,
     /// The certificates, when a listener speaks TLS.
     pub tls: Option<TlsFiles>,
     /// Most calls a client has open on one connection.
@@ -129,11 +131,13 @@ impl Settings {
                 cache_bytes: parse(layers.get("cache-bytes"), |text| {
                     text.parse::<usize>().map_err(|_| "not a number of bytes")
                 })?,
+                ..Options::default()
             },
             tls: tls_files(layers, &listen)?,
             listen,
             client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
             peer_urls: parse(layers.get("initial-advertise-peer-urls"), values::urls)?,
+            forward_writes: parse(layers.get("forward-writes"), str::parse)?,
             max_concurrent_streams: parse(layers.get("max-concurrent-streams"), at_least_one)?,
             keepalive_interval: Some(keepalive_interval).filter(|time| !time.is_zero()),
             keepalive_timeout: parse(layers.get("grpc-keepalive-timeout"), |text| {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::mvcc::job::Job;
-use crate::mvcc::{blob, clock, writer};
+use crate::mvcc::{blob, clock, peer, writer};
 use std::time::Duration;
 
 /// How often it looks.
@@ -24,6 +24,10 @@ pub async fn collect_forever(job: Job) {
         report(
             "records of writers",
             writer::collect_stale(&job, now_ms).await,
+        );
+        report(
+            "records of servers",
+            peer::collect_stale(&job, now_ms).await,
         );
     }
 }

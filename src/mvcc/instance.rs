@@ -6,20 +6,22 @@ use crate::mvcc::cache::Cache;
 use crate::mvcc::compact::{self, AutoCompaction};
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
+use crate::mvcc::forward::{self, Handover, Peers};
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{KeyRange, Layout, LeaseRecord, State};
+use crate::mvcc::keyspace::{KeyRange, Layout, LeaseRecord, PeerRecord, State};
+use crate::mvcc::peer::Announcement;
 use crate::mvcc::read::{self, Cursor};
 use crate::mvcc::read_index::ReadIndex;
 use crate::mvcc::scratch::{self, Scratch};
 use crate::mvcc::sequencer::{self, Handle, Request, Response};
 use crate::mvcc::stream::RangeChunks;
 use crate::mvcc::watch::{self, Hub, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, txn, warm, writer};
+use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, txn, warm, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Store, StoreError, Usage, View};
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +56,20 @@ pub struct Options {
     pub request_timeout: Duration,
     /// What live versions of keys may take in memory; 0 keeps none.
     pub cache_bytes: usize,
+    /// Where this server says it is.
+    pub advertised: Advertised,
+    /// The way to other servers of the instance, for writes to go to the one that leads; `None`:
+    /// this server makes its own batches always.
+    pub peers: Option<Arc<dyn Peers>>,
+}
+
+/// The URLs of a server.
+#[derive(Debug, Clone, Default)]
+pub struct Advertised {
+    /// Where clients, and other servers of the instance, connect.
+    pub client_urls: Vec<String>,
+    /// Shown in the member list.
+    pub peer_urls: Vec<String>,
 }
 
 impl Default for Options {
@@ -67,6 +83,8 @@ impl Default for Options {
             auto_compaction: AutoCompaction::Off,
             request_timeout: Duration::from_secs(7),
             cache_bytes: 256 << 20,
+            advertised: Advertised::default(),
+            peers: None,
         }
     }
 }
@@ -99,6 +117,7 @@ struct Inner {
     cluster_id: u64,
     member_id: u64,
     leadership: state_watch::Receiver<Leadership>,
+    announcement: Announcement,
     sequencer: Handle,
     hub: Arc<Hub>,
     feed: Arc<Feed>,
@@ -136,6 +155,22 @@ impl Instance {
             layout,
             writer,
         };
+        let peer = PeerRecord {
+            token: rand::random(),
+            written_ms: clock::now_ms(),
+            name: options.name.clone(),
+            client_urls: options.advertised.client_urls.clone(),
+            peer_urls: options.advertised.peer_urls.clone(),
+        };
+        let announcement = Announcement {
+            job: job.clone(),
+            member_id: identity.member_id,
+            record: peer,
+        };
+        if job.store.is_shared() {
+            announcement.write().await?;
+        }
+        let (links, link) = state_watch::channel(None);
         let is_shared = job.store.is_shared();
         let follower = is_shared.then(|| Arc::new(Follower::new(job.clone(), feed.clone())));
         let context = sequencer::Context {
@@ -147,7 +182,7 @@ impl Instance {
             granted: granted.clone(),
             failed,
         };
-        let (sequencer, queue) = sequencer::queue(&context, options.request_timeout);
+        let (sequencer, queue) = sequencer::queue(&context, link, options.request_timeout);
         let mut tasks = vec![
             tokio::spawn(sequencer::run(context, queue, closing_receiver)),
             tokio::spawn(lease::expire_forever(
@@ -167,8 +202,15 @@ impl Instance {
         ];
         if let Some(follower) = &follower {
             tasks.push(tokio::spawn(follower.clone().run()));
+            tasks.push(tokio::spawn(announcement.clone().renew_forever()));
+            if let Some(peers) = options.peers.clone() {
+                let id = identity.member_id;
+                let connecting = forward::connect_forever(job.clone(), id, peers, links);
+                tasks.push(tokio::spawn(connecting));
+            }
         }
         let inner = Inner {
+            announcement,
             leadership: job.leadership,
             store: job.store,
             layout: job.layout,
@@ -191,7 +233,7 @@ impl Instance {
 
     /// The header for an answer that has none of its own, at the current revision.
     pub fn header(&self) -> ResponseHeader {
-        self.header_at(self.inner.hub.state().revision)
+        self.header_at(self.state().revision)
     }
 
     fn header_at(&self, revision: i64) -> ResponseHeader {
@@ -209,8 +251,18 @@ impl Instance {
         *header = Some(self.header_at(revision));
     }
 
+    /// Sees to it that this server knows what another has written for it.
+    async fn catch_up(&self) -> Result<()> {
+        let heard = self.inner.sequencer.heard();
+        if heard.batch.sequence > self.inner.feed.state().batch.sequence {
+            self.inner.read_index.newest().await?;
+        }
+        Ok(())
+    }
+
     async fn view(&self, serializable: bool) -> Result<(View, State)> {
         let consistency = if serializable {
+            self.catch_up().await?;
             Consistency::Serializable
         } else {
             Consistency::Linearizable
@@ -234,7 +286,9 @@ impl Instance {
         let Inner { layout, feed, .. } = &*self.inner;
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
         if request.revision <= 0 && feed.cache.is_enabled() {
-            if !request.serializable {
+            if request.serializable {
+                self.catch_up().await?;
+            } else {
                 self.inner.read_index.newest().await?;
             }
             let wanted = read::items_wanted(request);
@@ -332,7 +386,9 @@ impl Instance {
             ..
         } = &*self.inner;
         let is_serializable = txn::is_serializable(request);
-        if feed.cache.is_enabled() && !is_serializable {
+        if is_serializable {
+            self.catch_up().await?;
+        } else if feed.cache.is_enabled() {
             read_index.newest().await?;
         }
         for _ in 0..CACHED_ATTEMPTS {
@@ -389,6 +445,18 @@ impl Instance {
             progress_interval: inner.options.watch_progress_interval,
             max_response_bytes: inner.options.max_request_bytes + GRPC_OVERHEAD_BYTES,
         };
+        let instance = self.clone();
+        let requests = requests.then(move |request| {
+            let instance = instance.clone();
+            async move {
+                // A watcher from now on begins after all that its client was told of. Should the
+                // store be out of reach, it begins a little earlier.
+                if let Err(error) = instance.catch_up().await {
+                    tracing::debug!(%error, "a watcher may be told of what its client knows");
+                }
+                request
+            }
+        });
         watch::serve(context, requests)
     }
 
@@ -556,7 +624,7 @@ impl Instance {
         let (view, state) = self.view(true).await?;
         let leadership = *self.inner.leadership.borrow();
         // The view may lag behind what this server has said already.
-        let published = self.inner.hub.state();
+        let published = self.state();
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
             leadership,
@@ -569,6 +637,53 @@ impl Instance {
     /// Who leads, now and as it changes.
     pub fn leadership(&self) -> state_watch::Receiver<Leadership> {
         self.inner.leadership.clone()
+    }
+
+    /// Does what another server hands over, while this one leads.
+    pub async fn take(&self, request: forward::Request) -> Handover {
+        if !self.inner.leadership.borrow().leads() {
+            return Handover::Refused;
+        }
+        self.inner.sequencer.take(request).await
+    }
+
+    /// Whether this server leads and `token` is that of its own record: what [`take`](Self::take)
+    /// needs.
+    pub fn admits(&self, token: u128) -> bool {
+        token == self.inner.announcement.record.token && self.inner.leadership.borrow().leads()
+    }
+
+    /// A state that is durable, and as new as all that this server has said.
+    pub fn state(&self) -> State {
+        let (published, heard) = (self.inner.feed.state(), self.inner.sequencer.heard());
+        if heard.batch.sequence > published.batch.sequence {
+            heard
+        } else {
+            published
+        }
+    }
+
+    /// The servers that have the instance open, in the order of their ids.
+    pub async fn members(&self) -> Result<Vec<Member>> {
+        let Inner { store, layout, .. } = &*self.inner;
+        let mut peers = Vec::new();
+        if store.is_shared() {
+            let view = store.view(Consistency::Linearizable).await?;
+            peers = peer::all(&view, layout).await?;
+        }
+        // This one is there, whatever became of its record.
+        let own = self.inner.member_id;
+        if let Err(place) = peers.binary_search_by_key(&own, |(id, _)| *id) {
+            peers.insert(place, (own, self.inner.announcement.record.clone()));
+        }
+        let member = |(id, peer): (u64, PeerRecord)| Member {
+            id,
+            name: peer.name,
+            peer_ur_ls: peer.peer_urls,
+            client_ur_ls: peer.client_urls,
+            is_learner: false,
+        };
+        Ok(peers.into_iter().map(member).collect())
     }
 
     /// This server's id.
@@ -602,6 +717,9 @@ impl Instance {
         }
         for task in tasks {
             task.abort();
+        }
+        if self.inner.store.is_shared() {
+            self.inner.announcement.withdraw().await;
         }
     }
 

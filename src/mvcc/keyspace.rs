@@ -4,7 +4,7 @@
 //!
 //! | subspace | key | value |
 //! |---|---|---|
-//! | `m` | name | metadata: [`State`], format, ids, alarms |
+//! | `m` | name | metadata: [`State`], format, ids, alarms, [`PeerRecord`]s |
 //! | `c` | user key | [`Current`]: the live version, all that a latest read needs |
 //! | `h` | main, sub revision | [`Change`]: what that revision did |
 //! | `k` | escaped user key, main, sub revision | `1` put, `0` deletion |
@@ -19,9 +19,11 @@
 //! Numbers in values are LEB128 varints.
 
 mod layout;
+mod peer;
 mod records;
 
 pub use layout::Layout;
+pub use peer::PeerRecord;
 pub use records::{
     BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Value, WriterRecord,
 };
@@ -194,6 +196,7 @@ mod tests {
             let _ = State::decode(record.clone());
             let _ = LeaseRecord::decode(record.clone());
             let _ = WriterRecord::decode(record.clone());
+            let _ = PeerRecord::decode(record.clone());
             let mut key = BytesMut::from(&b"\x01pk"[..]);
             key.put_slice(&record);
             let _ = layout().index_entry(&key.freeze());
@@ -236,5 +239,22 @@ mod tests {
             },
         };
         assert_eq!(State::decode(state.encode()).unwrap(), state);
+    }
+
+    #[test]
+    fn a_servers_record_comes_back_as_written() {
+        let record = PeerRecord {
+            token: u128::MAX - 1,
+            written_ms: 7,
+            name: "one".to_owned(),
+            client_urls: vec!["http://a:1".to_owned(), "http://b:2".to_owned()],
+            peer_urls: Vec::new(),
+        };
+        assert_eq!(PeerRecord::decode(record.encode()).unwrap(), record);
+        let layout = layout();
+        let key = layout.peer(0xfedc);
+        assert_eq!(layout.peer_member(&key).unwrap(), 0xfedc);
+        let (start, end) = layout.peers();
+        assert!(start < key && key < end);
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Several servers may have the same keyspace open, where the store can be shared. Nothing they
 //! write depends on which of them leads, or on how many there are; the [`follower`] of each hears
-//! of what the others have written.
+//! of what the others have written, and [`forward`] spares them to be in each other's way.
 
 mod alarm;
 mod base;
@@ -19,6 +19,7 @@ mod compact;
 mod costs_test;
 mod feed;
 mod follower;
+pub mod forward;
 mod hash;
 mod identity;
 pub mod instance;
@@ -27,6 +28,7 @@ pub mod keyspace;
 mod lease;
 #[cfg(test)]
 mod model_test;
+mod peer;
 mod read;
 mod read_index;
 mod scratch;
@@ -41,4 +43,4 @@ pub mod watch;
 mod writer;
 
 pub use compact::AutoCompaction;
-pub use instance::{Instance, InstanceStatus, Options};
+pub use instance::{Advertised, Instance, InstanceStatus, Options};

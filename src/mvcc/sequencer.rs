@@ -1,5 +1,7 @@
 //! The one writer of an instance: group commit, dense revisions, settled outcomes.
 //!
+//! Where another server leads, requests go to its sequencer, while it can be reached.
+//!
 //! Requests wait in one bounded queue. The sequencer takes what is waiting, evaluates it over
 //! one view and applies the result as one batch, guarded by the state record. Whoever else wrote
 //! in between makes that a conflict, and the batch is evaluated again. A write whose outcome is
@@ -10,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::mvcc::base::Base;
 use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::follower::Follower;
+use crate::mvcc::forward::{self, Handover, Heard};
 use crate::mvcc::keyspace::{Due, Layout, State};
 use crate::mvcc::scratch::{Scratch, Staged};
 use crate::mvcc::{alarm, blob, clock, compact, lease, read, txn, writer};
@@ -20,6 +23,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 /// Requests that may wait; one more is refused as etcd refuses it.
 const MAX_QUEUED_REQUESTS: usize = 5000;
@@ -33,6 +37,12 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 const MAX_ATTEMPTS: u32 = 100;
 /// Pause before the store is asked again after it was out of reach or the outcome unknown.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
+/// Conflicts in a row after which a pause comes before the next evaluation.
+const CONFLICTS_AT_ONCE: u32 = 2;
+/// The longest pause after a conflict at first; it doubles with each further one.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(2);
+/// The longest pause after any number of conflicts.
+const CONFLICT_PAUSE_MAX: Duration = Duration::from_millis(64);
 
 /// What the sequencer can be asked to do.
 #[derive(Debug, Clone)]
@@ -93,6 +103,11 @@ struct Pending {
 pub struct Handle {
     queue: mpsc::Sender<Pending>,
     bytes: Arc<Semaphore>,
+    /// Places for requests that another server has.
+    forwards: Arc<Semaphore>,
+    link: forward::Current,
+    heard: Arc<Heard>,
+    feed: Arc<Feed>,
     store: Store,
     layout: Layout,
     writer: u64,
@@ -118,11 +133,15 @@ pub struct Context {
 }
 
 /// Makes the queue and its handle; `run` must be spawned with the other end.
-pub fn queue(context: &Context, timeout: Duration) -> (Handle, Receiver) {
+pub fn queue(context: &Context, link: forward::Current, timeout: Duration) -> (Handle, Receiver) {
     let (sender, receiver) = mpsc::channel(MAX_QUEUED_REQUESTS);
     let handle = Handle {
         queue: sender,
         bytes: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
+        forwards: Arc::new(Semaphore::new(MAX_QUEUED_REQUESTS)),
+        link,
+        heard: Arc::new(Heard::new(context.feed.state())),
+        feed: context.feed.clone(),
         store: context.store.clone(),
         layout: context.layout.clone(),
         writer: context.writer,
@@ -144,14 +163,64 @@ impl Handle {
     }
 
     async fn submit_without_timeout(&self, request: Request) -> Result<Response> {
-        let bytes = request.size_bytes().min(MAX_QUEUED_BYTES) as u32;
-        let permit = match self.bytes.clone().acquire_many_owned(bytes).await {
-            Ok(permit) => permit,
-            Err(_) => return Err(Error::Stopped),
+        let permit = self.permit(&request).await?;
+        let link = self.link.borrow().clone();
+        if let Some(link) = link.filter(|_| request.concerns_any_server()) {
+            let Ok(_place) = self.forwards.try_acquire() else {
+                return Err(Error::TooManyRequests);
+            };
+            match link.call(request.clone()).await {
+                Handover::Answered(answer, state) => {
+                    self.heard.note(state);
+                    return answer;
+                }
+                Handover::Lost if !request.can_be_repeated() => return Err(Error::LeaderLost),
+                Handover::Lost | Handover::Refused => {}
+            }
+        }
+        let outcome = self.enqueue(request, permit).await?;
+        outcome.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// Does what another server hands over.
+    pub async fn take(&self, request: Request) -> Handover {
+        let queued = async {
+            let permit = self.permit(&request).await?;
+            self.enqueue(request, permit).await
         };
+        let deadline = Instant::now() + self.timeout;
+        let answer = match timeout_at(deadline, queued).await {
+            Ok(Ok(outcome)) => match timeout_at(deadline, outcome).await {
+                Ok(outcome) => outcome.unwrap_or(Err(Error::Stopped)),
+                Err(_) => Err(Error::Timeout),
+            },
+            Ok(Err(Error::Stopped)) | Err(_) => return Handover::Refused,
+            Ok(Err(error)) => Err(error),
+        };
+        Handover::Answered(answer, self.feed.state())
+    }
+
+    /// The newest state that another server has answered from. Nothing that this server says may
+    /// be older, though it may not have been told of it yet.
+    pub fn heard(&self) -> State {
+        self.heard.state()
+    }
+
+    async fn permit(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
+        let bytes = request.size_bytes().min(MAX_QUEUED_BYTES) as u32;
+        let permit = self.bytes.clone().acquire_many_owned(bytes).await;
+        permit.map_err(|_| Error::Stopped)
+    }
+
+    /// Queues a request; after an error it is not queued, and never will be.
+    async fn enqueue(
+        &self,
+        request: Request,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<oneshot::Receiver<Result<Response>>> {
         let mut staged = Vec::new();
         let stage_above = self.store.limits().batch_bytes / 4;
-        if bytes as usize > stage_above {
+        if permit.num_permits() > stage_above {
             let mut values = Vec::new();
             request.values(&mut values);
             for value in values.into_iter().filter(|value| value.len() > stage_above) {
@@ -178,7 +247,7 @@ impl Handle {
             mpsc::error::TrySendError::Full(_) => Error::TooManyRequests,
             mpsc::error::TrySendError::Closed(_) => Error::Stopped,
         })?;
-        outcome.await.unwrap_or(Err(Error::Stopped))
+        Ok(outcome)
     }
 }
 
@@ -217,6 +286,16 @@ impl Request {
             | Request::LeaseExpire(Due { lease: id, .. }) => leases.push(*id),
             _ => {}
         }
+    }
+
+    /// Whether it can be handed to another server; what a background job asks for stays here.
+    fn concerns_any_server(&self) -> bool {
+        !matches!(self, Request::LeaseExpire(_))
+    }
+
+    /// Whether to do it twice is as good as once, for all who can see.
+    fn can_be_repeated(&self) -> bool {
+        matches!(self, Request::LeaseKeepAlive(_))
     }
 
     /// Refuses what a raised alarm forbids.
@@ -313,6 +392,8 @@ enum Step {
     Done,
     /// Evaluate again at once.
     Again,
+    /// Another server was first: evaluate again, after a pause if that was not the first time.
+    Beaten,
     /// Evaluate again after [`RETRY_PAUSE`].
     Wait,
 }
@@ -321,9 +402,17 @@ impl Sequencer {
     /// Commits a batch made of the first requests of `waiting` and answers them.
     async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
         let mut is_first = true;
+        let mut conflicts = 0;
         for _ in 0..MAX_ATTEMPTS {
             match self.attempt(waiting, is_first).await {
                 Ok(Step::Done) => return Ok(()),
+                Ok(Step::Beaten) => {
+                    conflicts += 1;
+                    if conflicts > CONFLICTS_AT_ONCE {
+                        let pause = conflict_pause(conflicts - CONFLICTS_AT_ONCE);
+                        tokio::time::sleep(pause).await;
+                    }
+                }
                 Ok(Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {}
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
                     tokio::time::sleep(RETRY_PAUSE).await;
@@ -451,7 +540,7 @@ impl Sequencer {
                 self.settle(attempt, waiting);
                 Ok(Step::Done)
             }
-            Err(ApplyError::Conflict) => Ok(Step::Again),
+            Err(ApplyError::Conflict) => Ok(Step::Beaten),
             Err(ApplyError::Unknown) => {
                 self.unsettled.push(attempt);
                 Ok(Step::Wait)
@@ -547,6 +636,12 @@ impl Sequencer {
             reply(pending, Err(error.clone()));
         }
     }
+}
+
+/// How long to stay out of the way of others, drawn so that no two servers keep step.
+fn conflict_pause(doublings: u32) -> Duration {
+    let doubled = CONFLICT_PAUSE.saturating_mul(2u32.saturating_pow(doublings - 1));
+    doubled.min(CONFLICT_PAUSE_MAX).mul_f64(rand::random())
 }
 
 /// Whether a request reads an old revision that only this batch makes: it must be the first of

@@ -1,10 +1,9 @@
 //! `etcdserverpb.Maintenance`.
 
-use crate::api::server::Identity;
+use crate::api::version::EtcdVersion;
 use crate::error::Error;
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::*;
-use std::sync::Arc;
 use tonic::{Request, Response, Status, async_trait};
 
 /// What etcd reports as its quota when none is set. kvtool's stores have none of their own.
@@ -13,13 +12,13 @@ const QUOTA_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 /// Status, alarms, hashes and defragmentation.
 pub struct Maintenance {
     instance: Instance,
-    identity: Arc<Identity>,
+    version: EtcdVersion,
 }
 
 impl Maintenance {
     /// The service over `instance`.
-    pub fn new(instance: Instance, identity: Arc<Identity>) -> Self {
-        Self { instance, identity }
+    pub fn new(instance: Instance, version: EtcdVersion) -> Self {
+        Self { instance, version }
     }
 }
 
@@ -55,8 +54,8 @@ impl maintenance_server::Maintenance for Maintenance {
         };
         let no_leader = (leader == 0).then(|| Error::NoLeader.to_string());
         Ok(Response::new(StatusResponse {
-            version: self.identity.version.to_string(),
-            storage_version: self.identity.version.cluster().to_string(),
+            version: self.version.to_string(),
+            storage_version: self.version.cluster().to_string(),
             db_size: bytes(status.usage.allocated_bytes),
             db_size_in_use: bytes(status.usage.live_bytes),
             db_size_quota: QUOTA_BYTES,

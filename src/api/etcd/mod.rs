@@ -7,14 +7,14 @@ mod lease;
 mod maintenance;
 mod watch;
 
-use super::server::{Identity, Stopping};
+use super::server::Stopping;
+use super::version::EtcdVersion;
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::{
     cluster_server::ClusterServer, kv_server::KvServer, lease_server::LeaseServer,
     maintenance_server::MaintenanceServer, watch_server::WatchServer,
 };
 use futures_util::{Stream, StreamExt, future, stream};
-use std::sync::Arc;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 use tonic::service::Routes;
@@ -29,7 +29,7 @@ const ANSWER_BYTES_MAX: usize = i32::MAX as usize;
 /// All services, ready to be served.
 pub fn routes(
     instance: &Instance,
-    identity: &Arc<Identity>,
+    version: EtcdVersion,
     max_request_bytes: usize,
     stopping: &Stopping,
 ) -> Routes {
@@ -52,11 +52,11 @@ pub fn routes(
         ))
         .add_service(limited!(
             ClusterServer,
-            cluster::Cluster::new(instance.clone(), identity.clone())
+            cluster::Cluster::new(instance.clone())
         ))
         .add_service(limited!(
             MaintenanceServer,
-            maintenance::Maintenance::new(instance.clone(), identity.clone())
+            maintenance::Maintenance::new(instance.clone(), version)
         ))
 }
 

@@ -33,6 +33,17 @@ pub struct RawSettings {
     /// Peer URLs shown in the member list [default: none, as there is no peer port]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     initial_advertise_peer_urls: Option<String>,
+    /// Send writes to the server that leads, where several serve one keyspace [default: true]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Network"
+    )]
+    forward_writes: Option<String>,
     /// Time between pings on a silent connection; 0 is never [default: 2h]
     #[arg(long, value_name = "DURATION", help_heading = "Network")]
     grpc_keepalive_interval: Option<String>,
@@ -126,6 +137,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("listen-client-urls", "http://127.0.0.1:2379"),
     ("advertise-client-urls", ""),
     ("initial-advertise-peer-urls", ""),
+    ("forward-writes", "true"),
     ("grpc-keepalive-interval", "2h"),
     ("grpc-keepalive-timeout", "20s"),
     ("cert-file", ""),

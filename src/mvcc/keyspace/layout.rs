@@ -58,6 +58,24 @@ impl Layout {
         self.meta(&format!("member/{name}"))
     }
 
+    /// The key of a server's [`PeerRecord`](super::PeerRecord).
+    pub fn peer(&self, member_id: u64) -> Bytes {
+        self.meta(&format!("peer/{member_id:016x}"))
+    }
+
+    /// The records of all servers, as `[start, end)`.
+    pub fn peers(&self) -> (Bytes, Bytes) {
+        (self.meta("peer/"), self.meta("peer0"))
+    }
+
+    /// The member id of a key in [`peers`](Self::peers).
+    pub fn peer_member(&self, store_key: &Bytes) -> Result<u64> {
+        let hex = store_key.slice(self.meta("peer/").len()..);
+        let id = std::str::from_utf8(&hex).ok();
+        id.and_then(|hex| u64::from_str_radix(hex, 16).ok())
+            .ok_or(truncated('m'))
+    }
+
     /// The key of [`State`].
     pub fn state(&self) -> Bytes {
         self.meta("revision")

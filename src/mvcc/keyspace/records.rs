@@ -380,7 +380,7 @@ fn get_u8(record: &mut Bytes, subspace: char) -> Result<u8> {
     Ok(record.get_u8())
 }
 
-fn put_varint(out: &mut BytesMut, mut number: u64) {
+pub(super) fn put_varint(out: &mut BytesMut, mut number: u64) {
     while number >= 0x80 {
         out.put_u8(number as u8 | 0x80);
         number >>= 7;
@@ -388,7 +388,7 @@ fn put_varint(out: &mut BytesMut, mut number: u64) {
     out.put_u8(number as u8);
 }
 
-fn get_varint(record: &mut Bytes, subspace: char) -> Result<u64> {
+pub(super) fn get_varint(record: &mut Bytes, subspace: char) -> Result<u64> {
     let mut number = 0u64;
     for shift in (0..64).step_by(7) {
         let byte = get_u8(record, subspace)?;

@@ -1,0 +1,132 @@
+//! The side that leads: does what others hand over.
+
+use super::{FRAME_BYTES_MAX, FRAMES_WAITING, TOKEN, fill, wire};
+use crate::api::server::Stopping;
+use crate::mvcc::Instance;
+use crate::mvcc::forward::Handover;
+use crate::pb::kvtool::peer::v1::{self, Answer, Answers, Requests, answer, peer_server};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use peer_server::PeerServer;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status, Streaming, async_trait};
+
+/// Requests of one stream under way; the next frame is read when there are fewer.
+const RUNNING_REQUESTS: usize = 5000;
+
+/// The service for the other servers of an instance.
+pub fn service(instance: &Instance, stopping: &Stopping) -> PeerServer<Peer> {
+    let peer = Peer {
+        instance: instance.clone(),
+        stopping: stopping.clone(),
+    };
+    PeerServer::new(peer)
+        .max_decoding_message_size(FRAME_BYTES_MAX)
+        .max_encoding_message_size(FRAME_BYTES_MAX)
+}
+
+/// `kvtool.peer.v1.Peer`.
+pub struct Peer {
+    instance: Instance,
+    stopping: Stopping,
+}
+
+#[async_trait]
+impl peer_server::Peer for Peer {
+    type ForwardStream = BoxStream<Answers>;
+
+    async fn forward(
+        &self,
+        request: Request<Streaming<Requests>>,
+    ) -> Result<Response<Self::ForwardStream>, Status> {
+        let token = request.metadata().get(TOKEN);
+        let token = token.and_then(|token| token.to_str().ok());
+        let token = token.and_then(|token| u128::from_str_radix(token, 16).ok());
+        if !token.is_some_and(|token| self.instance.admits(token)) {
+            return Err(Status::failed_precondition(
+                "this is not the server that leads, or not the one that was called",
+            ));
+        }
+        let (frames, answers) = mpsc::channel(FRAMES_WAITING);
+        let serving = Serving {
+            instance: self.instance.clone(),
+            stopping: self.stopping.clone(),
+            is_closing: false,
+            frames,
+        };
+        tokio::spawn(serving.run(request.into_inner()));
+        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
+    }
+}
+
+/// One stream.
+struct Serving {
+    instance: Instance,
+    stopping: Stopping,
+    /// The other side was told that nothing new is taken.
+    is_closing: bool,
+    frames: mpsc::Sender<Result<Answers, Status>>,
+}
+
+impl Serving {
+    /// Until the other side has ended its requests and all of them are answered.
+    async fn run(mut self, mut requests: Streaming<Requests>) {
+        let mut running = FuturesUnordered::new();
+        let mut is_open = true;
+        while is_open || !running.is_empty() {
+            let mut ready = None;
+            tokio::select! {
+                frame = requests.message(), if is_open && running.len() < RUNNING_REQUESTS => {
+                    match frame {
+                        Ok(Some(frame)) => {
+                            let instance = &self.instance;
+                            running.extend(frame.requests.into_iter().map(|request| {
+                                run(instance.clone(), request)
+                            }));
+                            continue;
+                        }
+                        // It is gone, and its answers with it, or it has no more to ask.
+                        _ => is_open = false,
+                    }
+                }
+                Some(answer) = running.next() => ready = Some(answer),
+                () = self.stopping.wait(), if !self.is_closing => {}
+            }
+            let rest = std::iter::from_fn(|| running.next().now_or_never().flatten());
+            let answers = fill(&mut ready.into_iter().chain(rest).flatten());
+            if self.send(answers).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sends answers, and word when this server takes no more.
+    async fn send(&mut self, answers: Vec<Answer>) -> Result<(), mpsc::error::SendError<()>> {
+        let is_refusal =
+            |answer: &Answer| matches!(answer.answer, Some(answer::Answer::Refusal(_)));
+        let is_closing = self.stopping.is_stopping() || answers.iter().any(is_refusal);
+        let is_news = is_closing && !self.is_closing;
+        self.is_closing |= is_closing;
+        if answers.is_empty() && !is_news {
+            return Ok(());
+        }
+        // Read after the answers were made, so it is as new as they are.
+        let frame = Answers {
+            answers,
+            state: self.instance.state().encode(),
+            closing: self.is_closing,
+        };
+        let sent = self.frames.send(Ok(frame)).await;
+        sent.map_err(|_| mpsc::error::SendError(()))
+    }
+}
+
+async fn run(instance: Instance, request: v1::Request) -> Option<Answer> {
+    let outcome = match wire::requested(request.request) {
+        Some(request) => instance.take(request).await,
+        None => Handover::Refused,
+    };
+    wire::answer(request.number, outcome)
+}

@@ -1,0 +1,126 @@
+//! Hands writes to the server that leads, so that one sequencer makes the batches of all.
+//!
+//! What is handed over is committed there as if a client of that server had asked for it. It is a
+//! matter of speed alone: a server whose leader is unknown, out of reach or unwilling writes by
+//! itself, and the guard of the state record keeps both right.
+
+use crate::error::Result;
+use crate::mvcc::job::Job;
+use crate::mvcc::keyspace::{PeerRecord, State};
+use crate::mvcc::peer;
+pub use crate::mvcc::sequencer::{Request, Response};
+use crate::store::Consistency;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Pause before a leader that could not be reached, or takes no more, is called again.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What became of a request that was handed over.
+#[derive(Debug)]
+pub enum Handover {
+    /// It was not queued and never will be.
+    Refused,
+    /// No answer will come: whether it takes effect is unknown.
+    Lost,
+    /// Its answer, and a state that is durable and as new as the answer.
+    Answered(Result<Response>, State),
+}
+
+/// A connection to the server that leads.
+pub trait Link: Send + Sync {
+    /// Hands a request over.
+    fn call(&self, request: Request) -> BoxFuture<'_, Handover>;
+
+    /// Completes when nothing new can be handed over any more.
+    fn closed(&self) -> BoxFuture<'_, ()>;
+}
+
+/// The link of this moment; `None` while this server's writes are its own matter.
+pub type Current = watch::Receiver<Option<Arc<dyn Link>>>;
+
+/// The way to other servers.
+pub trait Peers: fmt::Debug + Send + Sync {
+    /// Connects to a server that leads; the error says why that cannot be done now.
+    fn connect(&self, peer: PeerRecord) -> BoxFuture<'_, Result<Arc<dyn Link>, String>>;
+}
+
+/// The newest state that came with an answer.
+pub struct Heard(Mutex<State>);
+
+impl Heard {
+    /// Begins with a state that is known otherwise.
+    pub fn new(state: State) -> Self {
+        Self(Mutex::new(state))
+    }
+
+    /// Takes in one, unless it has heard of a newer one.
+    pub fn note(&self, state: State) {
+        let mut newest = self.0.lock();
+        if state.batch.sequence > newest.batch.sequence {
+            *newest = state;
+        }
+    }
+
+    /// The newest.
+    pub fn state(&self) -> State {
+        *self.0.lock()
+    }
+}
+
+/// Keeps a link to whoever leads, other than this server, `member_id`.
+pub async fn connect_forever(
+    mut job: Job,
+    member_id: u64,
+    peers: Arc<dyn Peers>,
+    links: watch::Sender<Option<Arc<dyn Link>>>,
+) {
+    loop {
+        let leadership = *job.leadership.borrow_and_update();
+        let other = leadership.leader.filter(|leader| *leader != member_id);
+        let Some(leader) = other.filter(|_| !leadership.is_leader) else {
+            match job.leadership.changed().await {
+                Ok(()) => continue,
+                Err(_) => return,
+            }
+        };
+        match connect(&job, leader, &*peers).await {
+            Ok(link) => {
+                tracing::debug!(leader, "writes go to the server that leads");
+                links.send_replace(Some(link.clone()));
+                let is_change = tokio::select! {
+                    changed = job.leadership.changed() => changed.is_ok(),
+                    () = link.closed() => false,
+                };
+                // Those who have called keep the link until they are answered.
+                links.send_replace(None);
+                if is_change {
+                    continue;
+                }
+            }
+            Err(reason) => tracing::debug!(leader, reason, "cannot reach the server that leads"),
+        }
+        tokio::select! {
+            changed = job.leadership.changed() => if changed.is_err() {
+                return;
+            },
+            () = tokio::time::sleep(RETRY_PAUSE) => {}
+        }
+    }
+}
+
+async fn connect(job: &Job, leader: u64, peers: &dyn Peers) -> Result<Arc<dyn Link>, String> {
+    let found = async {
+        let view = job.store.view(Consistency::Linearizable).await?;
+        peer::find(&view, &job.layout, leader).await
+    };
+    match found.await {
+        Ok(Some(record)) => peers.connect(record).await,
+        Ok(None) => Err("it has left no word where it is".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
