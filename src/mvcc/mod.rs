@@ -20,6 +20,9 @@ mod costs_test;
 mod feed;
 mod follower;
 pub mod forward;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod forward_test;
 mod hash;
 mod identity;
 pub mod instance;

@@ -18,6 +18,8 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(300);
 /// A record that was not renewed for this long is of a server that was killed. Clocks are
 /// compared here, and what a wrong one removes is written again at the next renewal.
 const STALE_AGE_MS: i64 = 3_600_000;
+/// How long the end of an opening may wait for its record to be taken back.
+const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Tries to write a record.
 const MAX_ATTEMPTS: u32 = 10;
 /// Records looked at in one view.
@@ -96,8 +98,9 @@ impl Announcement {
             }
             Ok::<_, Error>(())
         };
-        if let Err(error) = withdrawn.await {
-            tracing::debug!(%error, "this server's record is left to be collected");
+        let withdrawn = tokio::time::timeout(WITHDRAWAL_TIMEOUT, withdrawn);
+        if !matches!(withdrawn.await, Ok(Ok(()))) {
+            tracing::debug!("this server's record is left to be collected");
         }
     }
 

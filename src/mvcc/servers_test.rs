@@ -24,15 +24,15 @@ use tokio::time::{Instant, sleep, timeout};
 
 const INSTANCE: &str = "test";
 /// Longer than anything here takes that ends.
-const FOREVER: Duration = Duration::from_secs(60);
+pub(super) const FOREVER: Duration = Duration::from_secs(60);
 
-const LEADS: Leadership = Leadership {
+pub(super) const LEADS: Leadership = Leadership {
     is_leader: true,
     leader: None,
     term: 1,
     until: None,
 };
-const FOLLOWS: Leadership = Leadership {
+pub(super) const FOLLOWS: Leadership = Leadership {
     is_leader: false,
     leader: None,
     term: 1,
@@ -40,27 +40,35 @@ const FOLLOWS: Leadership = Leadership {
 };
 
 /// One server: its own way to the store that all share.
-struct Server {
-    store: Faulty,
-    instance: Instance,
+pub(super) struct Server {
+    pub(super) store: Faulty,
+    pub(super) instance: Instance,
 }
 
 impl Server {
-    async fn open(memory: &Memory, name: &str, leadership: Leadership) -> Self {
+    pub(super) async fn open(memory: &Memory, name: &str, leadership: Leadership) -> Self {
         Self::open_on(Store::Memory(memory.clone()), name, Some(leadership)).await
     }
 
     /// On any store, which says who leads if the test does not.
-    async fn open_on(store: Store, name: &str, leadership: Option<Leadership>) -> Self {
-        let seed = name.bytes().map(u64::from).sum();
-        let store = Faulty::new(store, seed, Rates::default());
-        if let Some(leadership) = leadership {
-            store.elect(leadership);
-        }
+    pub(super) async fn open_on(store: Store, name: &str, leadership: Option<Leadership>) -> Self {
         let options = Options {
             name: name.to_owned(),
             ..Options::default()
         };
+        Self::open_with(store, leadership, options).await
+    }
+
+    pub(super) async fn open_with(
+        store: Store,
+        leadership: Option<Leadership>,
+        options: Options,
+    ) -> Self {
+        let seed = options.name.bytes().map(u64::from).sum();
+        let store = Faulty::new(store, seed, Rates::default());
+        if let Some(leadership) = leadership {
+            store.elect(leadership);
+        }
         let opened = Instance::open(Store::Faulty(store.clone()), INSTANCE, options);
         let instance = opened.await.unwrap();
         // Its jobs have had their first look when this is over.
@@ -68,7 +76,7 @@ impl Server {
         Self { store, instance }
     }
 
-    async fn put(&self, key: &'static str, value: &str, lease: i64) -> PutResponse {
+    pub(super) async fn put(&self, key: &'static str, value: &str, lease: i64) -> PutResponse {
         let request = PutRequest {
             lease,
             ..put(key, value.to_owned().into())
@@ -76,7 +84,7 @@ impl Server {
         self.instance.put(request).await.unwrap()
     }
 
-    async fn get(&self, key: &'static str) -> Result<Option<KeyValue>, Error> {
+    pub(super) async fn get(&self, key: &'static str) -> Result<Option<KeyValue>, Error> {
         let request = RangeRequest {
             key: key.into(),
             ..Default::default()
@@ -92,12 +100,12 @@ impl Server {
         self.instance.delete_range(request).await.unwrap().deleted
     }
 
-    async fn grant(&self, ttl: i64) -> i64 {
+    pub(super) async fn grant(&self, ttl: i64) -> i64 {
         let request = LeaseGrantRequest { ttl, id: 0 };
         self.instance.lease_grant(request).await.unwrap().id
     }
 
-    async fn keep_alive(&self, id: i64) -> i64 {
+    pub(super) async fn keep_alive(&self, id: i64) -> i64 {
         let request = LeaseKeepAliveRequest { id };
         self.instance.lease_keep_alive(request).await.unwrap().ttl
     }
@@ -115,7 +123,7 @@ impl Server {
     }
 
     /// A watcher of everything from now on.
-    async fn watch(&self) -> Watch {
+    pub(super) async fn watch(&self) -> Watch {
         let request = WatchRequest {
             request_union: Some(RequestUnion::CreateRequest(WatchCreateRequest {
                 key: Bytes::from_static(b"\0"),
@@ -131,13 +139,13 @@ impl Server {
     }
 }
 
-struct Watch {
+pub(super) struct Watch {
     responses: Pin<Box<dyn Stream<Item = Result<WatchResponse, Error>> + Send>>,
 }
 
 impl Watch {
     /// The next events, up to that of a revision.
-    async fn until(&mut self, revision: i64) -> Vec<Event> {
+    pub(super) async fn until(&mut self, revision: i64) -> Vec<Event> {
         let mut events = Vec::<Event>::new();
         while events.last().is_none_or(|last| at(last) < revision) {
             let response = timeout(FOREVER, self.responses.next()).await.unwrap();
@@ -146,16 +154,16 @@ impl Watch {
         events
     }
 
-    async fn nothing_for(&mut self, time: Duration) {
+    pub(super) async fn nothing_for(&mut self, time: Duration) {
         assert!(timeout(time, self.responses.next()).await.is_err());
     }
 }
 
-fn at(event: &Event) -> i64 {
+pub(super) fn at(event: &Event) -> i64 {
     event.kv.as_ref().unwrap().mod_revision
 }
 
-fn put(key: &'static str, value: Bytes) -> PutRequest {
+pub(super) fn put(key: &'static str, value: Bytes) -> PutRequest {
     PutRequest {
         key: key.into(),
         value,
@@ -180,13 +188,13 @@ fn put_if(key: &'static str, mod_revision: i64, value: Bytes) -> TxnRequest {
     }
 }
 
-async fn layout(memory: &Memory) -> Layout {
+pub(super) async fn layout(memory: &Memory) -> Layout {
     let store = Store::Memory(memory.clone());
     Layout::new(store.instance_prefix(INSTANCE).await.unwrap())
 }
 
 /// The keys of a subspace.
-async fn keys(memory: &Memory, subspace: u8) -> Vec<Bytes> {
+pub(super) async fn keys(memory: &Memory, subspace: u8) -> Vec<Bytes> {
     let (start, end) = layout(memory).await.subspace(subspace);
     let all = PageLimit {
         items: usize::MAX,
@@ -240,7 +248,7 @@ fn number(kv: &KeyValue) -> i64 {
 
 /// Counts to a number with all servers at once, on stores that fail. All increments are there in
 /// the end, and a watcher of each server sees every one of them once.
-async fn count_together(servers: &[Server]) {
+pub(super) async fn count_together(servers: &[Server]) {
     const TASKS: usize = 3;
     const INCREMENTS: usize = 20;
     // Seldom enough that a page of history is read within a few attempts.
