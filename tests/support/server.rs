@@ -154,8 +154,23 @@ impl Server {
     /// Starts a server that is not expected to become ready.
     pub fn spawn(program: &Program, data_dir: &Path, port: u16, arguments: &[&str]) -> Self {
         let mut command = program.command(data_dir, port);
+        command.args(arguments);
+        Self::launch(command, port)
+    }
+
+    /// Starts a kvtool on a FoundationDB cluster; it may still have to become ready.
+    pub fn spawn_on(cluster: &Cluster, instance: &str, name: &str, port: u16) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kvtool"));
+        let client = format!("http://127.0.0.1:{port}");
+        command.args(["serve", "--listen-client-urls", &client]);
+        command.args(["--store", "fdb", "--fdb-cluster-file"]);
+        command.arg(cluster.file());
+        command.args(["--instance", instance, "--name", name]);
+        Self::launch(command, port)
+    }
+
+    fn launch(mut command: Command, port: u16) -> Self {
         command
-            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -10,6 +10,9 @@
 
 mod link;
 mod service;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod wire;
 
 pub use link::Dialer;
