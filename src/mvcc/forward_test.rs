@@ -333,6 +333,23 @@ async fn a_leader_that_is_unwilling_or_out_of_reach_stops_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_lost_to_others_goes_to_a_leader_that_is_found_later() {
+    let memory = Memory::shared();
+    let (wire, leader, other) = pair(&memory).await;
+    wire.set(Way::Cut);
+    elect(&[&leader, &other], 0, 3).await;
+    let puts = join_all((0..10).map(|_| other.put("k", "v", 0)));
+    tokio::pin!(puts);
+    // It is beaten all the time.
+    let early = timeout(Duration::from_millis(500), &mut puts).await;
+    assert!(early.is_err());
+    wire.set(Way::Open);
+    timeout(FOREVER, puts).await.unwrap();
+    assert_eq!(wire.calls(), 10);
+    assert_eq!(leader.get("k").await.unwrap().unwrap().version, 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_earlier_opening_of_the_leader_is_not_taken_for_it() {
     let memory = Memory::shared();
     let (wire, leader, other) = pair(&memory).await;

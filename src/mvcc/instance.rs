@@ -179,10 +179,11 @@ impl Instance {
             writer,
             feed: feed.clone(),
             follower: follower.clone(),
+            link,
             granted: granted.clone(),
             failed,
         };
-        let (sequencer, queue) = sequencer::queue(&context, link, options.request_timeout);
+        let (sequencer, queue) = sequencer::queue(&context, options.request_timeout);
         let mut tasks = vec![
             tokio::spawn(sequencer::run(context, queue, closing_receiver)),
             tokio::spawn(lease::expire_forever(

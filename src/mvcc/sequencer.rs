@@ -94,8 +94,16 @@ pub enum Response {
 struct Pending {
     request: Request,
     staged: Vec<Staged>,
-    reply: oneshot::Sender<Result<Response>>,
-    _bytes: OwnedSemaphorePermit,
+    reply: oneshot::Sender<Outcome>,
+    bytes: OwnedSemaphorePermit,
+}
+
+/// What the sequencer says of a request.
+enum Outcome {
+    /// It is done, or cannot be.
+    Answer(Result<Response>),
+    /// Nothing was done, and the server that leads can be reached meanwhile.
+    Elsewhere(Request, OwnedSemaphorePermit),
 }
 
 /// Hands requests to the sequencer. Cheap to clone.
@@ -126,6 +134,8 @@ pub struct Context {
     pub feed: Arc<Feed>,
     /// Where others write too, who hears of them.
     pub follower: Option<Arc<Follower>>,
+    /// The way to another server that leads.
+    pub link: forward::Current,
     /// Is notified of leases that were granted.
     pub granted: Arc<Notify>,
     /// Gets the reason when the store has failed for good.
@@ -133,13 +143,13 @@ pub struct Context {
 }
 
 /// Makes the queue and its handle; `run` must be spawned with the other end.
-pub fn queue(context: &Context, link: forward::Current, timeout: Duration) -> (Handle, Receiver) {
+pub fn queue(context: &Context, timeout: Duration) -> (Handle, Receiver) {
     let (sender, receiver) = mpsc::channel(MAX_QUEUED_REQUESTS);
     let handle = Handle {
         queue: sender,
         bytes: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
         forwards: Arc::new(Semaphore::new(MAX_QUEUED_REQUESTS)),
-        link,
+        link: context.link.clone(),
         heard: Arc::new(Heard::new(context.feed.state())),
         feed: context.feed.clone(),
         store: context.store.clone(),
@@ -163,23 +173,35 @@ impl Handle {
     }
 
     async fn submit_without_timeout(&self, request: Request) -> Result<Response> {
-        let permit = self.permit(&request).await?;
-        let link = self.link.borrow().clone();
-        if let Some(link) = link.filter(|_| request.concerns_any_server()) {
-            let Ok(_place) = self.forwards.try_acquire() else {
-                return Err(Error::TooManyRequests);
-            };
-            match link.call(request.clone()).await {
-                Handover::Answered(answer, state) => {
-                    self.heard.note(state);
-                    return answer;
-                }
-                Handover::Lost if !request.can_be_repeated() => return Err(Error::LeaderLost),
-                Handover::Lost | Handover::Refused => {}
+        let mut permit = self.permit(&request).await?;
+        let mut request = request;
+        loop {
+            if let Some(answer) = self.hand_over(&request).await {
+                return answer;
+            }
+            match self.enqueue(request, permit).await?.await {
+                Ok(Outcome::Answer(answer)) => return answer,
+                Ok(Outcome::Elsewhere(back, bytes)) => (request, permit) = (back, bytes),
+                Err(_) => return Err(Error::Stopped),
             }
         }
-        let outcome = self.enqueue(request, permit).await?;
-        outcome.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// Lets the server that leads do a request; `None` when this server has to.
+    async fn hand_over(&self, request: &Request) -> Option<Result<Response>> {
+        let link = self.link.borrow().clone();
+        let link = link.filter(|_| request.concerns_any_server())?;
+        let Ok(_place) = self.forwards.try_acquire() else {
+            return Some(Err(Error::TooManyRequests));
+        };
+        match link.call(request.clone()).await {
+            Handover::Answered(answer, state) => {
+                self.heard.note(state);
+                Some(answer)
+            }
+            Handover::Lost if !request.can_be_repeated() => Some(Err(Error::LeaderLost)),
+            Handover::Lost | Handover::Refused => None,
+        }
     }
 
     /// Does what another server hands over.
@@ -191,7 +213,9 @@ impl Handle {
         let deadline = Instant::now() + self.timeout;
         let answer = match timeout_at(deadline, queued).await {
             Ok(Ok(outcome)) => match timeout_at(deadline, outcome).await {
-                Ok(outcome) => outcome.unwrap_or(Err(Error::Stopped)),
+                Ok(Ok(Outcome::Answer(answer))) => answer,
+                Ok(Ok(Outcome::Elsewhere(..))) => return Handover::Refused,
+                Ok(Err(_)) => Err(Error::Stopped),
                 Err(_) => Err(Error::Timeout),
             },
             Ok(Err(Error::Stopped)) | Err(_) => return Handover::Refused,
@@ -217,7 +241,7 @@ impl Handle {
         &self,
         request: Request,
         permit: OwnedSemaphorePermit,
-    ) -> Result<oneshot::Receiver<Result<Response>>> {
+    ) -> Result<oneshot::Receiver<Outcome>> {
         let mut staged = Vec::new();
         let stage_above = self.store.limits().batch_bytes / 4;
         if permit.num_permits() > stage_above {
@@ -241,7 +265,7 @@ impl Handle {
             request,
             staged,
             reply,
-            _bytes: permit,
+            bytes: permit,
         };
         self.queue.try_send(pending).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::TooManyRequests,
@@ -408,6 +432,9 @@ impl Sequencer {
                 Ok(Step::Done) => return Ok(()),
                 Ok(Step::Beaten) => {
                     conflicts += 1;
+                    if self.hand_back(waiting) {
+                        return Ok(());
+                    }
                     if conflicts > CONFLICTS_AT_ONCE {
                         let pause = conflict_pause(conflicts - CONFLICTS_AT_ONCE);
                         tokio::time::sleep(pause).await;
@@ -599,6 +626,23 @@ impl Sequencer {
         answer(attempt.answers, waiting);
     }
 
+    /// Where the server that leads can be reached again, it is better asked than competed with:
+    /// gives back what came in before, as long as nothing of it can have been done. Whether
+    /// nothing is left here.
+    fn hand_back(&mut self, waiting: &mut VecDeque<Pending>) -> bool {
+        if self.unsettled.is_empty() && self.context.link.borrow().is_some() {
+            let here = |pending: &Pending| !pending.request.concerns_any_server();
+            let (here, elsewhere): (VecDeque<_>, Vec<_>) = waiting.drain(..).partition(here);
+            *waiting = here;
+            for pending in elsewhere {
+                let back = Outcome::Elsewhere(pending.request, pending.bytes);
+                // The client may have given up meanwhile.
+                let _ = pending.reply.send(back);
+            }
+        }
+        waiting.is_empty()
+    }
+
     /// Answers all that wait with `error`. An outcome that is unknown stays so to them, but
     /// watchers will hear of it once it is settled.
     fn give_up(&mut self, waiting: &mut VecDeque<Pending>, error: &Error) {
@@ -683,5 +727,5 @@ fn answer(answers: Vec<Result<Response>>, waiting: &mut VecDeque<Pending>) {
 
 fn reply(pending: Pending, answer: Result<Response>) {
     // The client may have given up meanwhile.
-    let _ = pending.reply.send(answer);
+    let _ = pending.reply.send(Outcome::Answer(answer));
 }

@@ -4,6 +4,7 @@ use crate::support::client::Client;
 use crate::support::history::{Outcome, Recorded, Request, Response, covers, mod_revision};
 use crate::support::random::Random;
 use bytes::Bytes;
+use kvtool::error::Error;
 use kvtool::pb::etcdserverpb::compare::{CompareTarget, TargetUnion};
 use kvtool::pb::etcdserverpb::request_op::Request as OpRequest;
 use kvtool::pb::etcdserverpb::watch_request::RequestUnion;
@@ -97,7 +98,7 @@ impl Writer {
                 self.leases.push(answer.into_inner().id);
                 true
             }
-            Err(_) => false,
+            Err(status) => lost(&status),
         }
     }
 
@@ -109,7 +110,7 @@ impl Writer {
         };
         match client.kv.compact(request).await {
             Ok(_) => true,
-            Err(status) => refused(&status),
+            Err(status) => refused(&status) || lost(&status),
         }
     }
 
@@ -217,7 +218,7 @@ impl Writer {
         let (outcome, going) = match answer {
             Ok(answer) => (Outcome::Answered(answer), true),
             Err(status) if refused(&status) => (Outcome::Refused, true),
-            Err(_) => (Outcome::Unknown, false),
+            Err(status) => (Outcome::Unknown, lost(&status)),
         };
         self.recorded.push(Recorded {
             request,
@@ -250,6 +251,11 @@ fn refused(status: &Status) -> bool {
         status.code(),
         Code::InvalidArgument | Code::NotFound | Code::OutOfRange | Code::FailedPrecondition
     )
+}
+
+/// Whether an error says that another server was killed, and not whether it did what was asked.
+fn lost(status: &Status) -> bool {
+    status.message() == Error::LeaderLost.to_string()
 }
 
 /// A watcher that resumes where it was when its server is back.
