@@ -632,7 +632,8 @@ impl Sequencer {
     fn hand_back(&mut self, waiting: &mut VecDeque<Pending>) -> bool {
         if self.unsettled.is_empty() && self.context.link.borrow().is_some() {
             let here = |pending: &Pending| !pending.request.concerns_any_server();
-            let (here, elsewhere): (VecDeque<_>, Vec<_>) = waiting.drain(..).partition(here);
+            let (here, elsewhere): (VecDeque<_>, VecDeque<_>) =
+                std::mem::take(waiting).into_iter().partition(here);
             *waiting = here;
             for pending in elsewhere {
                 let back = Outcome::Elsewhere(pending.request, pending.bytes);
