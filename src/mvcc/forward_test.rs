@@ -226,7 +226,7 @@ async fn every_kind_of_write_is_done_by_the_server_that_leads() {
         revision: 105,
         physical: true,
     };
-    let compaction = other.instance.compact(compact.clone());
+    let compaction = other.instance.compact(compact);
     timeout(FOREVER, compaction).await.unwrap().unwrap();
     let again = other.instance.compact(compact).await;
     assert_eq!(again.err(), Some(Error::Compacted));
