@@ -33,7 +33,7 @@ const MAX_QUEUED_BYTES: usize = 256 << 20;
 const MAX_BATCH_REQUESTS: usize = 1024;
 /// Bytes of ops after which a batch takes no further request.
 const MAX_BATCH_BYTES: usize = 8 << 20;
-/// Evaluations of one batch before its requests are given up.
+/// Evaluations of one batch before its requests are given up, but for those that met a conflict.
 const MAX_ATTEMPTS: u32 = 100;
 /// Pause before the store is asked again after it was out of reach or the outcome unknown.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
@@ -42,7 +42,11 @@ const CONFLICTS_AT_ONCE: u32 = 2;
 /// The longest pause after a conflict at first; it doubles with each further one.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause after any number of conflicts.
-const CONFLICT_PAUSE_MAX: Duration = Duration::from_millis(64);
+const CONFLICT_PAUSE_MAX: Duration = Duration::from_millis(16);
+/// A server that was beaten this lately has rivals, and makes room for them after its own batches.
+const RIVALRY: Duration = Duration::from_secs(1);
+/// The longest time it makes room for.
+const ROOM_MAX: Duration = Duration::from_millis(64);
 
 /// What the sequencer can be asked to do.
 #[derive(Debug, Clone)]
@@ -350,6 +354,7 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         sequence: 0,
         unsettled: Vec::new(),
         cap: MAX_BATCH_REQUESTS,
+        beaten: None,
     };
     let mut waiting = VecDeque::new();
     let mut taken = Vec::new();
@@ -389,6 +394,8 @@ struct Sequencer {
     unsettled: Vec<Attempt>,
     /// Requests the next batch may take; lowered when a batch is too large for the store.
     cap: usize,
+    /// When another server was first, the last time.
+    beaten: Option<Instant>,
 }
 
 /// An evaluated batch: what it answers to the first requests, and what it tells watchers.
@@ -416,7 +423,7 @@ enum Step {
     Done,
     /// Evaluate again at once.
     Again,
-    /// Another server was first: evaluate again, after a pause if that was not the first time.
+    /// Another server was first: evaluate again, at last after a pause.
     Beaten,
     /// Evaluate again after [`RETRY_PAUSE`].
     Wait,
@@ -426,13 +433,22 @@ impl Sequencer {
     /// Commits a batch made of the first requests of `waiting` and answers them.
     async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
         let mut is_first = true;
-        let mut conflicts = 0;
-        for _ in 0..MAX_ATTEMPTS {
+        let (mut attempts, mut conflicts) = (0, 0);
+        while attempts < MAX_ATTEMPTS {
+            let begin = Instant::now();
             match self.attempt(waiting, is_first).await {
-                Ok(Step::Done) => return Ok(()),
-                Ok(Step::Beaten) => {
+                Ok(Step::Done) => {
+                    self.make_room(begin.elapsed()).await;
+                    return Ok(());
+                }
+                Ok(Step::Beaten) if self.unsettled.is_empty() => {
+                    self.beaten = Some(Instant::now());
                     conflicts += 1;
-                    if self.hand_back(waiting) {
+                    self.hand_back(waiting);
+                    // Nothing of it was done, so who waits no more need not be heeded. That ends
+                    // this, for all wait only so long.
+                    waiting.retain(|pending| !pending.reply.is_closed());
+                    if waiting.is_empty() {
                         return Ok(());
                     }
                     if conflicts > CONFLICTS_AT_ONCE {
@@ -440,8 +456,11 @@ impl Sequencer {
                         tokio::time::sleep(pause).await;
                     }
                 }
-                Ok(Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {}
+                Ok(Step::Beaten | Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {
+                    attempts += 1;
+                }
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
+                    attempts += 1;
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 // Also a record that cannot be read: no write may be built on it.
@@ -626,22 +645,30 @@ impl Sequencer {
         answer(attempt.answers, waiting);
     }
 
-    /// Where the server that leads can be reached again, it is better asked than competed with:
-    /// gives back what came in before, as long as nothing of it can have been done. Whether
-    /// nothing is left here.
-    fn hand_back(&mut self, waiting: &mut VecDeque<Pending>) -> bool {
-        if self.unsettled.is_empty() && self.context.link.borrow().is_some() {
-            let here = |pending: &Pending| !pending.request.concerns_any_server();
-            let (here, elsewhere): (VecDeque<_>, VecDeque<_>) =
-                std::mem::take(waiting).into_iter().partition(here);
-            *waiting = here;
-            for pending in elsewhere {
-                let back = Outcome::Elsewhere(pending.request, pending.bytes);
-                // The client may have given up meanwhile.
-                let _ = pending.reply.send(back);
-            }
+    /// After a batch that took so long, lets rivals have theirs. Who has just won knows the newest
+    /// state and is ready again before anybody else: without a pause he wins for ever.
+    async fn make_room(&self, took: Duration) {
+        if self.beaten.is_some_and(|at| at.elapsed() < RIVALRY) {
+            let pause = took.mul_f64(2.0 * rand::random::<f64>());
+            tokio::time::sleep(pause.min(ROOM_MAX)).await;
         }
-        waiting.is_empty()
+    }
+
+    /// Where the server that leads can be reached again, it is better asked than competed with:
+    /// gives back what came in before. Nothing of it may have been done.
+    fn hand_back(&self, waiting: &mut VecDeque<Pending>) {
+        if self.context.link.borrow().is_none() {
+            return;
+        }
+        let here = |pending: &Pending| !pending.request.concerns_any_server();
+        let (here, elsewhere): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(waiting).into_iter().partition(here);
+        *waiting = here;
+        for pending in elsewhere {
+            let back = Outcome::Elsewhere(pending.request, pending.bytes);
+            // The client may have given up meanwhile.
+            let _ = pending.reply.send(back);
+        }
     }
 
     /// Answers all that wait with `error`. An outcome that is unknown stays so to them, but
