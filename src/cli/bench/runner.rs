@@ -130,7 +130,7 @@ impl Prepared {
                 Versions::load(client, &plan.data.keys).await
             }
             (Workload::TxnPut { .. }, Kind::Raw(cluster)) => {
-                Ok(Versions::of(cluster.revisions(&plan.data.keys).await?))
+                cluster.versions(&plan.data.keys).await
             }
             _ => Ok(Versions::default()),
         }
