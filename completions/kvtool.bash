@@ -195,7 +195,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__all)
-            opts="-o -h -V --only --duration --keys --overwrites --prefix --output --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --only --duration --keys --overwrites --prefix --output --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -230,7 +230,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -251,6 +251,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -301,7 +410,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__get)
-            opts="-o -h -V --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -364,7 +473,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -385,6 +494,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -603,7 +821,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__lease)
-            opts="-o -h -V --ttl --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --ttl --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -670,7 +888,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -691,6 +909,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -741,7 +1068,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__mixed)
-            opts="-o -h -V --reads-per-write --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --reads-per-write --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -808,7 +1135,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -829,6 +1156,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -909,7 +1345,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__page)
-            opts="-o -h -V --limit --walk --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --limit --walk --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -976,7 +1412,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -997,6 +1433,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -1047,7 +1592,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__put)
-            opts="-o -h -V --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1110,7 +1655,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -1131,6 +1676,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -1181,7 +1835,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__range)
-            opts="-o -h -V --serializable --keys-only --count-only --stream --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --serializable --keys-only --count-only --stream --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1244,7 +1898,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -1265,6 +1919,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -1315,7 +2078,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__txn__subcmd__put)
-            opts="-o -h -V --create-percent --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --create-percent --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1382,7 +2145,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -1403,6 +2166,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -1453,7 +2325,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__watch)
-            opts="-o -h -V --watchers --streams --distinct --prev-kv --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --watchers --streams --distinct --prev-kv --apart --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1524,7 +2396,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -1545,6 +2417,115 @@ _kvtool() {
                     ;;
                 --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -2047,7 +3028,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__inspect__subcmd__keyspace)
-            opts="-o -h -V --prefix --depth --separator --top --groups --sort --versions --growth --output --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --prefix --depth --separator --top --groups --sort --versions --growth --raw --store --data-dir --instance --all-instances --count --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --output --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2079,6 +3060,126 @@ _kvtool() {
                     ;;
                 --growth)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -W "local fdb" -- "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-cluster-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-connection-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-client-library)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-external-client-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-certificate-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --fdb-tls-verify-peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-trace-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --fdb-transaction-tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fdb-priority)
+                    COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -2137,7 +3238,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__serve)
-            opts="-h -V --name --data-dir --store --instance --listen-client-urls --advertise-client-urls --initial-advertise-peer-urls --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --log-format --etcd-version --config-file --print-config --help --version"
+            opts="-h -V --name --data-dir --store --instance --listen-client-urls --advertise-client-urls --initial-advertise-peer-urls --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --cache-bytes --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --log-format --etcd-version --config-file --print-config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2341,6 +3442,10 @@ _kvtool() {
                     return 0
                     ;;
                 --max-txn-ops)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-bytes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

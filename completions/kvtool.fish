@@ -64,6 +64,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-priority -d 
 batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-request-bytes -d 'Largest request, in bytes [default: 1572864]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-txn-ops -d 'Most compares, or operations of one branch, of a transaction [default: 128]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cache-bytes -d 'What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-concurrent-streams -d 'Most calls open at a time on one connection [default: 4294967295]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auto-compaction-mode -d 'What --auto-compaction-retention counts [default: periodic]' -r -f -a "periodic\t''
 revision\t''"
@@ -158,6 +159,22 @@ writes\t'Most writes first: those watched with --growth, else those of the livin
 versions\t'Most kept versions first, see --versions'
 prefix\t'By name'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l growth -d 'Watch the range for so long and show what is written' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l store -d 'Home of the data: a directory of this machine, or a FoundationDB cluster [default: local]' -r -f -a "local\t''
+fdb\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l data-dir -d 'Directory the data lives in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l instance -d 'Show this instance only [default: all instances]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
 json\t'One JSON document'
 yaml\t'One YAML document'"
@@ -172,6 +189,9 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l comma
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l versions -d 'Count the versions and deletions the server still keeps'
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l raw -d 'Read the store itself: what each subspace of an instance takes'
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l all-instances -d 'Show all instances, which is also the default'
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l count -d 'Count also where FoundationDB\'s estimate would do, which reads everything'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s V -l version -d 'Print version'
@@ -203,12 +223,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -240,12 +275,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -276,12 +326,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -313,12 +378,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -354,12 +434,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -393,12 +488,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -411,6 +521,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l distinct -d 'Give every watcher a key of its own instead of the whole prefix'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l prev-kv -d 'Ask for the previous value with each event'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l apart -d 'Write to the first of --endpoints and watch at the others: how long an event takes from one server to another'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l sequential -d 'Take the keys in order, not at random'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l prefill -d 'Write every key of the key space before the measuring'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
@@ -432,12 +543,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -470,12 +596,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l value-size -d 'Length of a value in bytes' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l cert -d 'File with the client\'s own certificate' -r -F
@@ -499,12 +640,27 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
 json\t'One JSON document'
 yaml\t'One YAML document'"
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l name -d 'Name of the measured server in the answer [default: its address]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or "noop" for the empty server. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l rounds -d 'How often each server has its turn' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l cert -d 'File with the client\'s own certificate' -r -F
