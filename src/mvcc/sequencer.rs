@@ -2,8 +2,8 @@
 //!
 //! Requests wait in one bounded queue. The sequencer takes what is waiting, evaluates it over
 //! one view and applies the result as one batch, guarded by the state record. Whoever else wrote
-//! in between makes that a conflict, and the batch is evaluated again. A write whose outcome is
-//! unknown is settled by looking: the batch leaves its number under its writer's key, and no
+//! in between makes that a conflict, and the batch is evaluated again, in the end with fewer
+//! requests. A write whose outcome is unknown is settled by looking: the batch leaves its number under its writer's key, and no
 //! later attempt can commit before an earlier one without its guard failing.
 
 use crate::error::{Error, Result};
@@ -31,6 +31,9 @@ const MAX_BATCH_REQUESTS: usize = 1024;
 const MAX_BATCH_BYTES: usize = 8 << 20;
 /// Evaluations of one batch before its requests are given up.
 const MAX_ATTEMPTS: u32 = 100;
+/// Conflicts in a row after which a batch is made smaller: one that takes long to evaluate would
+/// lose to a busy neighbour again and again.
+const LARGE_BATCH_CONFLICTS: u32 = 4;
 /// Pause before the store is asked again after it was out of reach or the outcome unknown.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
@@ -284,7 +287,8 @@ struct Sequencer {
     /// Batches that may have been applied, or may yet be: at most one of them, for they
     /// exclude each other by their guards.
     unsettled: Vec<Attempt>,
-    /// Requests the next batch may take; lowered when a batch is too large for the store.
+    /// Requests the next batch may take; lowered when a batch is too large for the store, or to
+    /// be in time.
     cap: usize,
 }
 
@@ -313,6 +317,8 @@ enum Step {
     Done,
     /// Evaluate again at once.
     Again,
+    /// Evaluate again at once: of so many requests, and another writer was first.
+    Beaten(usize),
     /// Evaluate again after [`RETRY_PAUSE`].
     Wait,
 }
@@ -321,10 +327,17 @@ impl Sequencer {
     /// Commits a batch made of the first requests of `waiting` and answers them.
     async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
         let mut is_first = true;
+        let mut conflicts = 0;
         for _ in 0..MAX_ATTEMPTS {
             match self.attempt(waiting, is_first).await {
                 Ok(Step::Done) => return Ok(()),
                 Ok(Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {}
+                Ok(Step::Beaten(requests)) => {
+                    conflicts += 1;
+                    if conflicts >= LARGE_BATCH_CONFLICTS {
+                        self.cap = (requests / 2).max(1);
+                    }
+                }
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
@@ -390,6 +403,7 @@ impl Sequencer {
             let view = self.context.store.view(Consistency::Linearizable).await?;
             match self.look_for_applied(&view).await? {
                 Looked::Applied(attempt) => {
+                    tracing::debug!(attempt.sequence, "a batch of unknown outcome was applied");
                     self.settle(attempt, waiting);
                     return Ok(Step::Done);
                 }
@@ -451,8 +465,9 @@ impl Sequencer {
                 self.settle(attempt, waiting);
                 Ok(Step::Done)
             }
-            Err(ApplyError::Conflict) => Ok(Step::Again),
+            Err(ApplyError::Conflict) => Ok(Step::Beaten(attempt.answers.len())),
             Err(ApplyError::Unknown) => {
+                tracing::debug!(attempt.sequence, "the outcome of a batch is unknown");
                 self.unsettled.push(attempt);
                 Ok(Step::Wait)
             }
@@ -502,7 +517,7 @@ impl Sequencer {
     /// An attempt has been applied: tells watchers, then those who wait.
     fn settle(&mut self, attempt: Attempt, waiting: &mut VecDeque<Pending>) {
         self.unsettled.clear();
-        self.cap = MAX_BATCH_REQUESTS;
+        self.cap = (self.cap * 2).min(MAX_BATCH_REQUESTS);
         self.context.feed.publish(attempt.committed);
         if attempt.has_grant {
             self.context.granted.notify_one();
