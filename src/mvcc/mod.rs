@@ -27,6 +27,7 @@ pub mod keyspace;
 mod lease;
 #[cfg(test)]
 mod model_test;
+mod pace;
 mod read;
 mod read_index;
 mod scratch;

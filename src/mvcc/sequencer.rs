@@ -3,14 +3,16 @@
 //! Requests wait in one bounded queue. The sequencer takes what is waiting, evaluates it over
 //! one view and applies the result as one batch, guarded by the state record. Whoever else wrote
 //! in between makes that a conflict, and the batch is evaluated again, in the end with fewer
-//! requests. A write whose outcome is unknown is settled by looking: the batch leaves its number under its writer's key, and no
-//! later attempt can commit before an earlier one without its guard failing.
+//! requests. A write whose outcome is unknown is settled by looking: the batch leaves its number
+//! under its writer's key, and no later attempt can commit before an earlier one without its guard
+//! failing.
 
 use crate::error::{Error, Result};
 use crate::mvcc::base::Base;
 use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::follower::Follower;
 use crate::mvcc::keyspace::{Due, Layout, State};
+use crate::mvcc::pace::Pace;
 use crate::mvcc::scratch::{Scratch, Staged};
 use crate::mvcc::{alarm, blob, clock, compact, lease, read, txn, writer};
 use crate::pb::etcdserverpb::*;
@@ -20,6 +22,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 /// Requests that may wait; one more is refused as etcd refuses it.
 const MAX_QUEUED_REQUESTS: usize = 5000;
@@ -250,6 +253,7 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         sequence: 0,
         unsettled: Vec::new(),
         cap: MAX_BATCH_REQUESTS,
+        pace: Pace::default(),
     };
     let mut waiting = VecDeque::new();
     let mut taken = Vec::new();
@@ -273,10 +277,12 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         {
             waiting.push_back(pending);
         }
+        sequencer.gather(&mut waiting, &mut receiver).await;
         if let Err(reason) = sequencer.commit(&mut waiting).await {
             sequencer.fail(reason, waiting, receiver).await;
             return;
         }
+        sequencer.pace.left(waiting.len() + receiver.0.len());
     }
 }
 
@@ -290,6 +296,7 @@ struct Sequencer {
     /// Requests the next batch may take; lowered when a batch is too large for the store, or to
     /// be in time.
     cap: usize,
+    pace: Pace,
 }
 
 /// An evaluated batch: what it answers to the first requests, and what it tells watchers.
@@ -324,6 +331,20 @@ enum Step {
 }
 
 impl Sequencer {
+    /// Waits for those who will come soon, where a commit takes long.
+    async fn gather(&self, waiting: &mut VecDeque<Pending>, receiver: &mut Receiver) {
+        let Some((wanted, patience)) = self.pace.patience() else {
+            return;
+        };
+        let deadline = Instant::now() + patience;
+        let wanted = wanted.min(MAX_BATCH_REQUESTS);
+        while waiting.len() < wanted
+            && let Ok(Some(pending)) = timeout_at(deadline, receiver.0.recv()).await
+        {
+            waiting.push_back(pending);
+        }
+    }
+
     /// Commits a batch made of the first requests of `waiting` and answers them.
     async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
         let mut is_first = true;
@@ -460,8 +481,11 @@ impl Sequencer {
             }),
             ops: outcome.ops,
         };
+        let begin = Instant::now();
         match self.context.store.apply(batch).await {
             Ok(()) => {
+                let answered = attempt.answers.len();
+                self.pace.committed(begin.elapsed(), answered);
                 self.settle(attempt, waiting);
                 Ok(Step::Done)
             }
