@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{
+    cluster::Cluster,
     server::{Etcd, Program, Server},
     skip,
 };
@@ -91,6 +92,20 @@ fn every_workload_runs_against_the_empty_server() {
 }
 
 #[test]
+fn a_watch_can_be_apart_from_the_writer() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&Program::Kvtool, data.path(), &[]);
+    let endpoint = format!("127.0.0.1:{}", server.port());
+    let report = json(&format!(
+        "watch --apart --watchers 4 --streams 2 {SMALL} --endpoints {endpoint},{endpoint}"
+    ));
+    assert_eq!(
+        (&report["operations"], &report["error_count"]),
+        (&60.into(), &0.into())
+    );
+}
+
+#[test]
 fn every_workload_runs_against_kvtool() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(&Program::Kvtool, data.path(), &[]);
@@ -125,6 +140,67 @@ fn every_workload_runs_against_etcd() {
 fn the_process_of_a_server_is_measured() {
     let report = json(&format!("put {SMALL} --target noop"));
     assert!(report["process"]["resident_bytes"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn other_processes_are_measured_beside_the_server() {
+    let this = std::process::id();
+    let report = json(&format!(
+        "put {SMALL} --target noop --watch-pid test={this}"
+    ));
+    let others = report["others"].as_array().unwrap();
+    let names: Vec<_> = others
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["bench", "test"]);
+    assert!(
+        others
+            .iter()
+            .all(|it| it["resident_bytes"].as_u64().unwrap() > 0)
+    );
+}
+
+/// FoundationDB itself as both sides of a comparison; what was written is gone afterwards.
+#[test]
+fn foundationdb_itself_is_measured_and_left_as_it_was() {
+    let Some(cluster) = Cluster::own("bench of FoundationDB itself") else {
+        return;
+    };
+    let file = cluster.file();
+    let file = file.to_str().unwrap();
+    for workload in ["put", "txn-put --create-percent 30", "txn-put"] {
+        let comparison = json(&format!(
+            "{workload} {SMALL} --prefill --target fdb-per-put --compare fdb-first-in-batch \
+             --rounds 2 --fdb-cluster-file {file}"
+        ));
+        let runs = comparison["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), 4);
+        for run in runs {
+            assert_eq!(run["operations"], 60, "{workload}");
+            assert_eq!(run["error_count"], 0, "{workload}: {}", run["errors"]);
+            let kinds = run["kinds"].as_array().unwrap();
+            let conflicts = kinds.iter().find(|kind| kind["name"] == "conflict");
+            assert_eq!(
+                conflicts.map_or(0, |kind| kind["operations"].as_u64().unwrap()),
+                0
+            );
+        }
+        assert!(comparison["ratios"][0]["throughput"].as_f64().unwrap() > 0.0);
+    }
+    let keys = Command::new("fdbcli")
+        .args(["-C", file, "--exec", r#"getrangekeys "" \xff 1000"#])
+        .output()
+        .unwrap();
+    let keys = text(&keys.stdout);
+    assert!(keys.contains("Range limited"), "{keys}");
+    assert!(!keys.contains("kvtool-bench"), "{keys}");
+
+    let output = bench(&format!(
+        "get {SMALL} --target fdb-per-put --fdb-cluster-file {file}"
+    ));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("fdb-per-put can only be written to"));
 }
 
 #[test]
@@ -250,6 +326,11 @@ fn bad_flags_get_a_sentence_and_exit_code_2() {
         (
             "watch --distinct --watchers 100 --key-space 10",
             "raise --key-space to at least 100",
+        ),
+        ("watch --apart", "name two"),
+        (
+            "all --target fdb-per-put",
+            "the table of goals is about servers",
         ),
         ("mixed --reads-per-write -1", "unexpected argument"),
         ("lease --ttl 0", "--ttl must be at least 1"),

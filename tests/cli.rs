@@ -3,8 +3,14 @@
 
 mod support;
 
+use kvtool::mvcc::{Instance, Options};
 use kvtool::pb::etcdserverpb::{
     CompactionRequest, DeleteRangeRequest, LeaseGrantRequest, PutRequest,
+};
+use kvtool::store::{
+    Store,
+    fdb::{self, Fdb},
+    local::Local,
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::{Value, json};
@@ -16,6 +22,7 @@ use std::{
 };
 use support::{
     client::Client,
+    cluster::Cluster,
     server::{Etcd, Program, Server, free_port},
 };
 use tempfile::TempDir;
@@ -524,6 +531,113 @@ async fn inspect_counts_keys_bytes_and_kept_versions() {
         let table = keyspace.run(&["inspect-keyspace", "--depth", "2"]);
         assert!(table.starts_with("PREFIX"), "{table}");
     }
+}
+
+/// Instances, and keys of the subspaces `c` and `h`, as `--raw` shows them.
+fn raw(args: &[&str]) -> Vec<(String, u64, u64)> {
+    let base = ["inspect-keyspace", "--raw", "-o", "json"];
+    let report: Value =
+        serde_json::from_str(&succeeded(command("kvtool", &[&base, args].concat()))).unwrap();
+    let instance = |instance: &Value| {
+        let subspaces = instance["subspaces"].as_array().unwrap();
+        let letters: String = subspaces
+            .iter()
+            .map(|it| it["letter"].as_str().unwrap())
+            .collect();
+        assert_eq!(letters, "mchkbldaws");
+        let bytes = subspaces.iter().map(|it| it["bytes"].as_u64().unwrap());
+        assert_eq!(instance["total_bytes"], bytes.sum::<u64>());
+        let name = instance["instance"].as_str().unwrap().to_owned();
+        let keys = |place: usize| subspaces[place]["keys"].as_u64().unwrap();
+        (name, keys(1), keys(2))
+    };
+    report["instances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(instance)
+        .collect()
+}
+
+/// Writes a key twice and another once, as an instance of this process.
+async fn write_instance(store: Store, name: &str) {
+    let instance = Instance::open(store.clone(), name, Options::default())
+        .await
+        .unwrap();
+    for key in ["a", "a", "b"] {
+        let request = PutRequest {
+            key: key.into(),
+            value: "1".into(),
+            ..Default::default()
+        };
+        instance.put(request).await.unwrap();
+    }
+    instance.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_shows_a_directory_that_no_server_has_open() {
+    let data = TempDir::new().unwrap();
+    let path = data.path().join("store");
+    let directory = path.to_str().unwrap();
+    let (code, _, error) = failed(command(
+        "kvtool",
+        &["inspect-keyspace", "--raw", "--data-dir", directory],
+    ));
+    assert_eq!(code, 1);
+    assert!(error.contains("holds no store"), "{error}");
+    assert!(!path.exists());
+
+    let store = Store::Local(Local::open(&path).unwrap());
+    write_instance(store.clone(), "one").await;
+    write_instance(store.clone(), "two").await;
+    let (_, _, error) = failed(command(
+        "kvtool",
+        &["inspect-keyspace", "--raw", "--data-dir", directory],
+    ));
+    assert!(error.contains("another kvtool uses"), "{error}");
+    store.close().await.unwrap();
+
+    let all = [("one".to_owned(), 2, 3), ("two".to_owned(), 2, 3)];
+    assert_eq!(raw(&["--data-dir", directory]), all);
+    assert_eq!(raw(&["--data-dir", directory, "--all-instances"]), all);
+    assert_eq!(
+        raw(&["--data-dir", directory, "--instance", "two"]),
+        all[1..]
+    );
+    let missing = [
+        "inspect-keyspace",
+        "--raw",
+        "--data-dir",
+        directory,
+        "--instance",
+        "three",
+    ];
+    let (_, _, error) = failed(command("kvtool", &missing));
+    assert!(error.contains("no instance three"), "{error}");
+    assert_eq!(raw(&["--data-dir", directory]), all, "looking makes none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_shows_the_instances_of_a_cluster() {
+    let Some(cluster) = Cluster::own("raw inspection of FoundationDB") else {
+        return;
+    };
+    let file = cluster.file();
+    let file = file.to_str().unwrap();
+    let args = ["--store", "fdb", "--fdb-cluster-file", file];
+    assert_eq!(raw(&args), []);
+    let options = fdb::Options {
+        cluster_file: Some(file.into()),
+        ..Default::default()
+    };
+    let store = Store::Fdb(Fdb::open(&options).await.unwrap());
+    write_instance(store, "one").await;
+    assert_eq!(raw(&args), [("one".to_owned(), 2, 3)]);
+    let missing = ["inspect-keyspace", "--raw", "--instance", "two"];
+    let (_, _, error) = failed(command("kvtool", &[&missing[..], &args].concat()));
+    assert!(error.contains("no instance two"), "{error}");
+    assert_eq!(raw(&args).len(), 1, "looking makes none");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use bytes::Bytes;
-use kvtool::error::{EXIT_DATA, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE};
+use kvtool::error::{EXIT_DATA, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE};
 use kvtool::pb::etcdserverpb::kv_client::KvClient;
 use kvtool::pb::etcdserverpb::{PutRequest, RangeRequest};
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,6 +15,9 @@ use tempfile::TempDir;
 use tonic::transport::Channel;
 
 const ANY_PORT: &str = "http://127.0.0.1:0";
+
+/// How soon a server must say that it cannot serve.
+const REFUSAL_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
 fn kvtool(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kvtool"));
@@ -252,7 +255,7 @@ async fn data_of_a_newer_format_is_refused_and_left_alone() {
     assert_eq!(view.get(&format).await.unwrap(), Some(newer));
 }
 
-/// Also where the client library is there, and has begun to work.
+/// Whether or not FoundationDB is installed.
 #[test]
 fn foundationdb_that_cannot_be_used_is_refused() {
     let args = ["--listen-client-urls", ANY_PORT, "--store", "fdb"];
@@ -262,10 +265,91 @@ fn foundationdb_that_cannot_be_used_is_refused() {
             "/nowhere.so cannot be loaded",
         ),
         ("--fdb-cluster-file=/nowhere", "cannot be"),
+        (
+            "--fdb-tls-certificate-file=/nowhere.pem",
+            "--fdb-tls-certificate-file /nowhere.pem cannot be read",
+        ),
+        (
+            "--fdb-tls-key-file=/nowhere.key",
+            "--fdb-tls-key-file /nowhere.key cannot be read",
+        ),
+        (
+            "--fdb-tls-ca-file=/nowhere.pem",
+            "--fdb-tls-ca-file /nowhere.pem cannot be read",
+        ),
+        ("--fdb-trace-dir=/nowhere", "/nowhere is no directory"),
+        (
+            "--fdb-external-client-dir=/nowhere",
+            "/nowhere is no directory",
+        ),
     ] {
         let (code, line) = refused(kvtool(&args).arg(flag));
         assert_eq!(code, EXIT_FAILURE, "{line}");
         assert!(line.contains(sentence), "{line}");
+    }
+}
+
+/// A library that is one of FoundationDB's, but lacks what later versions have.
+#[test]
+fn an_old_client_library_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let (source, library) = (
+        directory.path().join("old.c"),
+        directory.path().join("old.so"),
+    );
+    fs::write(
+        &source,
+        "int fdb_get_max_api_version(void) { return 630; }\n",
+    )
+    .unwrap();
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .status();
+    if !compiled.is_ok_and(|status| status.success()) {
+        let _ = writeln!(std::io::stderr(), "SKIP serve old library: no C compiler");
+        return;
+    }
+    let mut command = kvtool(&["--listen-client-urls", ANY_PORT, "--store", "fdb"]);
+    let (code, line) = refused(command.arg("--fdb-client-library").arg(library));
+    assert_eq!(code, EXIT_FAILURE, "{line}");
+    assert!(line.contains("7.1 or later"), "{line}");
+}
+
+/// Where the client library is installed, and can look for the cluster.
+#[test]
+fn foundationdb_clusters_that_cannot_be_used_are_refused() {
+    let directory = TempDir::new().unwrap();
+    let words = directory.path().join("words");
+    fs::write(&words, "these are words\n").unwrap();
+    // Port 9 discards, if anybody listens at all.
+    let dead = directory.path().join("dead");
+    fs::write(&dead, "test:test@127.0.0.1:9\n").unwrap();
+    let refusal = |flag: &str, value: &str| {
+        let begin = std::time::Instant::now();
+        let mut command = kvtool(&["--listen-client-urls", ANY_PORT, "--store", "fdb"]);
+        let (code, line) = refused(command.args([flag, value]));
+        assert!(begin.elapsed() < REFUSAL_LIMIT, "{line}");
+        (code, line)
+    };
+    let (_, line) = refusal("--fdb-cluster-file", words.to_str().unwrap());
+    if line.contains("cannot be loaded") {
+        let _ = writeln!(std::io::stderr(), "SKIP serve clusters: no libfdb_c.so");
+        return;
+    }
+    assert!(line.contains("words is no cluster file"), "{line}");
+    let (_, line) = refusal("--fdb-connection-string", "garbage");
+    assert!(
+        line.contains("the connection string is not of the form"),
+        "{line}"
+    );
+    for (flag, value) in [
+        ("--fdb-cluster-file", dead.to_str().unwrap()),
+        ("--fdb-connection-string", "test:test@127.0.0.1:9"),
+    ] {
+        let (code, line) = refusal(flag, value);
+        assert_eq!(code, EXIT_UNAVAILABLE, "{line}");
+        assert!(line.contains("did not answer in 5 s"), "{line}");
     }
 }
 

@@ -41,7 +41,7 @@ enum Verb {
     Status(status::StatusArgs),
     Dump(dump::DumpArgs),
     Compact(compact::CompactArgs),
-    InspectKeyspace(inspect::InspectArgs),
+    InspectKeyspace(Box<inspect::InspectArgs>),
     Bench(bench::BenchArgs),
     Completions(generate::CompletionsArgs),
 }
@@ -75,7 +75,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::Status(args) => interruptible(status::run(args)).await,
             Verb::Dump(args) => interruptible(dump::run(args)).await,
             Verb::Compact(args) => interruptible(compact::run(args)).await,
-            Verb::InspectKeyspace(args) => interruptible(inspect::run(args)).await,
+            Verb::InspectKeyspace(args) => interruptible(inspect::run(*args)).await,
             Verb::Bench(args) => bench::run(args).await,
             Verb::Completions(args) => generate::run(&args),
         }

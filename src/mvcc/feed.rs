@@ -51,6 +51,11 @@ impl Feed {
         self.hub.publish(batch.state, batch.commits);
     }
 
+    /// Whether anybody wants to see events.
+    pub fn is_watched(&self) -> bool {
+        self.hub.is_watched()
+    }
+
     /// The state last told of.
     pub fn state(&self) -> State {
         self.hub.state()

@@ -3,19 +3,24 @@
 use crate::error::{Error, Result};
 use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{Change, Current, Layout, Revision, State, successor};
+use crate::mvcc::keyspace::{Change, Current, Revision, State, Value, successor};
 use crate::mvcc::read;
+use crate::mvcc::watch::Commit;
+use crate::pb::mvccpb::event::EventType;
+use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::{Consistency, Direction, PageLimit, StoreError, View};
-use bytes::Bytes;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long this server's own sequencer may take to publish what it has written. It brings the
-/// events along; whatever is published here, watchers must read from the store.
+/// How long this server's own sequencer may take to publish what it has written. It brings all
+/// the events along; here some may have to be left to the watchers to read.
 const OWN_GRACE: Duration = Duration::from_millis(100);
 /// Pause before the store is asked again after it could not answer.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
-/// Changes of others that are read for the cache; behind more it begins anew.
+/// No revision: what comes from there joins nothing.
+const NOWHERE: i64 = -1;
+/// Changes of others that are read at once; behind more the cache begins anew.
 const PULL_CHANGES_MAX: usize = 16 * 1024;
 /// What is asked of the store at once.
 const PULL_PAGE: PageLimit = PageLimit {
@@ -75,15 +80,23 @@ impl Follower {
         let _alone = self.pulling.lock().await;
         let known = self.feed.state();
         if !self.has(&state) {
-            let (from, changes) = match self.pull(&view, known.revision, &state).await? {
-                Some(changes) => (known.revision, changes),
-                None => (-1, Vec::new()),
-            };
-            self.feed.publish(Committed {
-                state,
-                from,
-                changes,
-                commits: Vec::new(),
+            let pulled = self.pull(&view, known.revision, &state).await?;
+            self.feed.publish(match pulled {
+                Some(changes) => Committed {
+                    state,
+                    from: known.revision,
+                    commits: self.commits(known.revision, &changes).unwrap_or_default(),
+                    changes: changes
+                        .into_iter()
+                        .map(|(_, it)| (it.key, it.put))
+                        .collect(),
+                },
+                None => Committed {
+                    state,
+                    from: NOWHERE,
+                    commits: Vec::new(),
+                    changes: Vec::new(),
+                },
             });
         }
         Ok(state)
@@ -99,10 +112,12 @@ impl Follower {
         view: &View,
         from: i64,
         state: &State,
-    ) -> Result<Option<Vec<(Bytes, Option<Current>)>>> {
-        let layout: &Layout = &self.job.layout;
+    ) -> Result<Option<Vec<(Revision, Change)>>> {
+        let layout = &self.job.layout;
+        let is_wanted = self.feed.cache.is_enabled() || self.feed.is_watched();
         let too_many = state.revision - from > PULL_CHANGES_MAX as i64;
-        if !self.feed.cache.is_enabled() || too_many || from + 1 < state.compacted {
+        // Compaction takes superseded versions, also of revisions that can still be watched.
+        if !is_wanted || too_many || from < state.compacted {
             return Ok(None);
         }
         let mut start = layout.history(Revision::first_of(from + 1));
@@ -113,8 +128,7 @@ impl Follower {
             let page = page.await?;
             for (key, record) in &page.items {
                 let revision = layout.history_revision(key)?;
-                let change = Change::decode(revision, record.clone())?;
-                changes.push((change.key, change.put));
+                changes.push((revision, Change::decode(revision, record.clone())?));
             }
             if changes.len() > PULL_CHANGES_MAX {
                 return Ok(None);
@@ -126,4 +140,62 @@ impl Follower {
         }
         Ok(Some(changes))
     }
+
+    /// What watchers see of the changes that followed a revision; `None` when that is not at hand:
+    /// a former version, or a value in pieces.
+    fn commits(&self, from: i64, changes: &[(Revision, Change)]) -> Option<Vec<Commit>> {
+        if !self.feed.is_watched() {
+            return None;
+        }
+        let mut before = HashMap::new();
+        let mut commits = Vec::new();
+        for transaction in changes.chunk_by(|(one, _), (next, _)| one.main == next.main) {
+            let mut events = Vec::with_capacity(transaction.len());
+            for (revision, change) in transaction {
+                if !before.contains_key(&change.key) {
+                    let known = match change.replaced {
+                        None => None,
+                        Some(_) => self.feed.cache.get(&change.key, from).ok()??,
+                    };
+                    before.insert(change.key.clone(), known);
+                }
+                events.push(event(*revision, change, before[&change.key].as_ref())?);
+            }
+            // All of a transaction sees what was before it.
+            let became = transaction
+                .iter()
+                .map(|(_, it)| (it.key.clone(), it.put.clone()));
+            before.extend(became);
+            let revision = transaction[0].0.main;
+            commits.push(Commit { revision, events });
+        }
+        Some(commits)
+    }
+}
+
+fn event(revision: Revision, change: &Change, before: Option<&Current>) -> Option<Event> {
+    let visible = |current: &Current| match &current.value {
+        Value::Inline(value) => Some(current.to_key_value(change.key.clone(), value.clone())),
+        Value::Blob(_) | Value::Fresh(..) => None,
+    };
+    let (kind, kv) = match &change.put {
+        Some(put) => (EventType::Put, visible(put)?),
+        None => {
+            let kv = KeyValue {
+                key: change.key.clone(),
+                mod_revision: revision.main,
+                ..KeyValue::default()
+            };
+            (EventType::Delete, kv)
+        }
+    };
+    let prev_kv = match before {
+        Some(before) => Some(visible(before)?),
+        None => None,
+    };
+    Some(Event {
+        r#type: kind.into(),
+        kv: Some(kv),
+        prev_kv,
+    })
 }

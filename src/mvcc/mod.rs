@@ -31,6 +31,7 @@ pub mod keyspace;
 mod lease;
 #[cfg(test)]
 mod model_test;
+mod pace;
 mod peer;
 mod read;
 mod read_index;

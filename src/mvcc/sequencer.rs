@@ -4,9 +4,10 @@
 //!
 //! Requests wait in one bounded queue. The sequencer takes what is waiting, evaluates it over
 //! one view and applies the result as one batch, guarded by the state record. Whoever else wrote
-//! in between makes that a conflict, and the batch is evaluated again. A write whose outcome is
-//! unknown is settled by looking: the batch leaves its number under its writer's key, and no
-//! later attempt can commit before an earlier one without its guard failing.
+//! in between makes that a conflict, and the batch is evaluated again, in the end with fewer
+//! requests. A write whose outcome is unknown is settled by looking: the batch leaves its number
+//! under its writer's key, and no later attempt can commit before an earlier one without its guard
+//! failing.
 
 use crate::error::{Error, Result};
 use crate::mvcc::base::Base;
@@ -14,6 +15,7 @@ use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::follower::Follower;
 use crate::mvcc::forward::{self, Handover, Heard};
 use crate::mvcc::keyspace::{Due, Layout, State};
+use crate::mvcc::pace::Pace;
 use crate::mvcc::scratch::{Scratch, Staged};
 use crate::mvcc::{alarm, blob, clock, compact, lease, read, txn, writer};
 use crate::pb::etcdserverpb::*;
@@ -35,6 +37,9 @@ const MAX_BATCH_REQUESTS: usize = 1024;
 const MAX_BATCH_BYTES: usize = 8 << 20;
 /// Evaluations of one batch before its requests are given up, but for those that met a conflict.
 const MAX_ATTEMPTS: u32 = 100;
+/// Conflicts in a row after which a batch is made smaller: one that takes long to evaluate would
+/// lose to a busy neighbour again and again.
+const LARGE_BATCH_CONFLICTS: u32 = 4;
 /// Pause before the store is asked again after it was out of reach or the outcome unknown.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// Conflicts in a row after which a pause comes before the next evaluation.
@@ -355,6 +360,7 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         unsettled: Vec::new(),
         cap: MAX_BATCH_REQUESTS,
         beaten: None,
+        pace: Pace::default(),
     };
     let mut waiting = VecDeque::new();
     let mut taken = Vec::new();
@@ -378,10 +384,12 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         {
             waiting.push_back(pending);
         }
+        sequencer.gather(&mut waiting, &mut receiver).await;
         if let Err(reason) = sequencer.commit(&mut waiting).await {
             sequencer.fail(reason, waiting, receiver).await;
             return;
         }
+        sequencer.pace.left(waiting.len() + receiver.0.len());
     }
 }
 
@@ -392,10 +400,12 @@ struct Sequencer {
     /// Batches that may have been applied, or may yet be: at most one of them, for they
     /// exclude each other by their guards.
     unsettled: Vec<Attempt>,
-    /// Requests the next batch may take; lowered when a batch is too large for the store.
+    /// Requests the next batch may take; lowered when a batch is too large for the store, or to
+    /// be in time.
     cap: usize,
     /// When another server was first, the last time.
     beaten: Option<Instant>,
+    pace: Pace,
 }
 
 /// An evaluated batch: what it answers to the first requests, and what it tells watchers.
@@ -423,13 +433,28 @@ enum Step {
     Done,
     /// Evaluate again at once.
     Again,
-    /// Another server was first: evaluate again, at last after a pause.
-    Beaten,
+    /// Another server was first, with a batch of so many requests of ours: evaluate again, at last
+    /// after a pause.
+    Beaten(usize),
     /// Evaluate again after [`RETRY_PAUSE`].
     Wait,
 }
 
 impl Sequencer {
+    /// Waits for those who will come soon, where a commit takes long.
+    async fn gather(&self, waiting: &mut VecDeque<Pending>, receiver: &mut Receiver) {
+        let Some((wanted, patience)) = self.pace.patience() else {
+            return;
+        };
+        let deadline = Instant::now() + patience;
+        let wanted = wanted.min(MAX_BATCH_REQUESTS);
+        while waiting.len() < wanted
+            && let Ok(Some(pending)) = timeout_at(deadline, receiver.0.recv()).await
+        {
+            waiting.push_back(pending);
+        }
+    }
+
     /// Commits a batch made of the first requests of `waiting` and answers them.
     async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
         let mut is_first = true;
@@ -441,9 +466,12 @@ impl Sequencer {
                     self.make_room(begin.elapsed()).await;
                     return Ok(());
                 }
-                Ok(Step::Beaten) if self.unsettled.is_empty() => {
+                Ok(Step::Beaten(requests)) if self.unsettled.is_empty() => {
                     self.beaten = Some(Instant::now());
                     conflicts += 1;
+                    if conflicts >= LARGE_BATCH_CONFLICTS {
+                        self.cap = (requests / 2).max(1);
+                    }
                     self.hand_back(waiting);
                     // Nothing of it was done, so who waits no more need not be heeded. That ends
                     // this, for all wait only so long.
@@ -456,7 +484,7 @@ impl Sequencer {
                         tokio::time::sleep(pause).await;
                     }
                 }
-                Ok(Step::Beaten | Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {
+                Ok(Step::Beaten(_) | Step::Again) | Err(Error::Store(StoreError::ViewExpired)) => {
                     attempts += 1;
                 }
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
@@ -525,6 +553,7 @@ impl Sequencer {
             let view = self.context.store.view(Consistency::Linearizable).await?;
             match self.look_for_applied(&view).await? {
                 Looked::Applied(attempt) => {
+                    tracing::debug!(attempt.sequence, "a batch of unknown outcome was applied");
                     self.settle(attempt, waiting);
                     return Ok(Step::Done);
                 }
@@ -581,13 +610,17 @@ impl Sequencer {
             }),
             ops: outcome.ops,
         };
+        let begin = Instant::now();
         match self.context.store.apply(batch).await {
             Ok(()) => {
+                let answered = attempt.answers.len();
+                self.pace.committed(begin.elapsed(), answered);
                 self.settle(attempt, waiting);
                 Ok(Step::Done)
             }
-            Err(ApplyError::Conflict) => Ok(Step::Beaten),
+            Err(ApplyError::Conflict) => Ok(Step::Beaten(attempt.answers.len())),
             Err(ApplyError::Unknown) => {
+                tracing::debug!(attempt.sequence, "the outcome of a batch is unknown");
                 self.unsettled.push(attempt);
                 Ok(Step::Wait)
             }
@@ -637,7 +670,7 @@ impl Sequencer {
     /// An attempt has been applied: tells watchers, then those who wait.
     fn settle(&mut self, attempt: Attempt, waiting: &mut VecDeque<Pending>) {
         self.unsettled.clear();
-        self.cap = MAX_BATCH_REQUESTS;
+        self.cap = (self.cap * 2).min(MAX_BATCH_REQUESTS);
         self.context.feed.publish(attempt.committed);
         if attempt.has_grant {
             self.context.granted.notify_one();

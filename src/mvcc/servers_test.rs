@@ -598,6 +598,22 @@ async fn an_outcome_that_cannot_be_known_any_more_is_not_guessed() {
     }
 }
 
+/// A large batch takes long to evaluate, and a neighbour with small ones is always first.
+#[tokio::test(start_paused = true)]
+async fn a_large_batch_gets_its_turn_beside_a_busy_neighbour() {
+    let server = Server::open(&Memory::shared(), "a", FOLLOWS).await;
+    server.store.hurry(20);
+    let put = |number: usize| {
+        server.instance.put(PutRequest {
+            key: format!("k/{number}").into(),
+            ..PutRequest::default()
+        })
+    };
+    for outcome in join_all((0..500).map(put)).await {
+        outcome.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn records_of_writers_that_never_came_back_are_collected() {
     let memory = Memory::shared();

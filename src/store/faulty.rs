@@ -80,6 +80,8 @@ struct Plan {
     rates: Rates,
     /// Outcomes of the next batches, before chance decides.
     script: VecDeque<Option<Fault>>,
+    /// Batches of more ops meet [`Fault::Conflict`].
+    ops_in_time: usize,
     zombies: Vec<Zombie>,
     /// The serializable view before.
     stale: Option<View>,
@@ -91,7 +93,10 @@ struct Zombie {
 }
 
 impl Plan {
-    fn next_fault(&mut self) -> Option<Fault> {
+    fn next_fault(&mut self, ops: usize) -> Option<Fault> {
+        if ops > self.ops_in_time {
+            return Some(Fault::Conflict);
+        }
         if let Some(outcome) = self.script.pop_front() {
             return outcome;
         }
@@ -133,6 +138,7 @@ impl Faulty {
             random: StdRng::seed_from_u64(seed),
             rates,
             script: VecDeque::new(),
+            ops_in_time: usize::MAX,
             zombies: Vec::new(),
             stale: None,
         };
@@ -151,6 +157,11 @@ impl Faulty {
     /// Changes the rates, for instance to none before the last look.
     pub fn set_rates(&self, rates: Rates) {
         self.plan.lock().rates = rates;
+    }
+
+    /// Puts a busy neighbour beside this server, who is always first when a batch has more ops.
+    pub fn hurry(&self, ops_in_time: usize) {
+        self.plan.lock().ops_in_time = ops_in_time;
     }
 
     /// Says who leads, whatever the store below says. Comes before the store is used.
@@ -204,7 +215,7 @@ impl Faulty {
 
     pub(super) async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
         self.raise_zombies().await;
-        let fault = self.plan.lock().next_fault();
+        let fault = self.plan.lock().next_fault(batch.ops.len());
         match fault {
             None => self.inner.apply(batch).await,
             Some(Fault::Conflict) => Err(ApplyError::Conflict),

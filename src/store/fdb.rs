@@ -10,7 +10,7 @@
 //! Each instance is a directory `("kvtool", NAME)` of FoundationDB's directory layer.
 
 #[cfg(test)]
-#[allow(clippy::expect_used)]
+#[allow(clippy::expect_used, dead_code)]
 #[path = "../../tests/support/cluster.rs"]
 pub(crate) mod cluster;
 #[cfg(test)]
@@ -286,7 +286,11 @@ impl Connection {
             Some(file) => Some(file.path()),
             None => options.cluster_file.as_deref(),
         };
-        let failed = |error| fault::open(error, cluster_file);
+        let name = match file {
+            Some(_) => fault::Name::String,
+            None => fault::Name::File(cluster_file),
+        };
+        let failed = |error| fault::open(error, &name);
         let path = cluster_file.map(|path| path.to_string_lossy());
         let database = Database::new(path.as_deref()).map_err(failed)?;
         let milliseconds = TRANSACTION_TIMEOUT.as_millis() as i32;
@@ -300,7 +304,7 @@ impl Connection {
         match tokio::time::timeout(OPEN_TIMEOUT, first_answer(&database)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if !error.is_retryable() => return Err(failed(error)),
-            Ok(Err(_)) | Err(_) => return Err(fault::unreachable(cluster_file, OPEN_TIMEOUT)),
+            Ok(Err(_)) | Err(_) => return Err(fault::unreachable(&name, OPEN_TIMEOUT)),
         }
         Ok(Self {
             database,

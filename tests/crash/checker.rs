@@ -1,6 +1,7 @@
 //! The checker of histories finds what it is there to find.
 
-use crate::support::history::{Model, Outcome, Recorded, Request, Response};
+use crate::support::history::{Outcome, Recorded, Request, Response};
+use crate::support::model::Model;
 use kvtool::pb::etcdserverpb::request_op::Request as OpRequest;
 use kvtool::pb::etcdserverpb::*;
 use kvtool::pb::mvccpb::Event;

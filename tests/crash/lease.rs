@@ -2,6 +2,7 @@
 
 use crate::support;
 use crate::support::client::Client;
+use crate::support::keyspace;
 use crate::support::server::{Program, Server, free_port};
 use kvtool::pb::etcdserverpb::*;
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ async fn watch(client: &Client) -> (Sender<WatchRequest>, Streaming<WatchRespons
         filters: vec![watch_create_request::FilterType::Noput as i32],
         ..WatchCreateRequest::default()
     };
-    super::watch(client, create).await
+    keyspace::watch(client, create).await
 }
 
 /// Waits for the deletion of a lease's key.

@@ -7,23 +7,20 @@
 mod checker;
 mod disk;
 mod lease;
-mod load;
 #[path = "../support/mod.rs"]
 mod support;
 
-use kvtool::pb::etcdserverpb::watch_request::RequestUnion;
-use kvtool::pb::etcdserverpb::*;
-use kvtool::pb::mvccpb::Event;
-use load::{Follower, Progress, Writer};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use support::checker::Report;
 use support::client::Client;
-use support::history::{Model, Report, mod_revision};
+use support::follower::Follower;
+use support::keyspace::{everything, history, revision};
+use support::load::{Progress, Writer};
+use support::model::Model;
 use support::random::Random;
 use support::server::{Program, Server, free_port};
-use tokio::sync::mpsc::Sender;
-use tonic::Streaming;
 
 /// Rounds of a run nobody asked more of; in each, every server is killed once.
 const DEFAULT_ROUNDS: u64 = 5;
@@ -122,7 +119,8 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
         }
         recorded = Vec::new();
         for writer in writers {
-            recorded.extend(writer.await.expect("writers do not panic"));
+            let recorder = writer.await.expect("writers do not panic");
+            recorded.extend(recorder.recorded);
         }
         followers = Vec::new();
         for follower in following {
@@ -148,65 +146,4 @@ fn server_names() -> &'static [&'static str] {
         Ok("fdb") => &["one", "two"],
         _ => &["default"],
     }
-}
-
-/// The revision a linearizable read is answered at.
-async fn revision(client: &Client) -> i64 {
-    let request = RangeRequest {
-        key: "key".into(),
-        ..RangeRequest::default()
-    };
-    let answer = client.clone().kv.range(request).await.expect("reads");
-    answer.into_inner().header.expect("a header").revision
-}
-
-/// All keys at a revision.
-async fn everything(client: &Client, revision: i64) -> Vec<kvtool::pb::mvccpb::KeyValue> {
-    let request = RangeRequest {
-        key: vec![0].into(),
-        range_end: vec![0].into(),
-        revision,
-        ..RangeRequest::default()
-    };
-    let answer = client.clone().kv.range(request).await.expect("reads");
-    answer.into_inner().kvs
-}
-
-/// All events from `start` to `revision`, read by a new watcher.
-async fn history(client: &Client, start: i64, revision: i64) -> Vec<Event> {
-    let mut events = Vec::new();
-    if start > revision {
-        return events;
-    }
-    let create = WatchCreateRequest {
-        key: vec![0].into(),
-        range_end: vec![0].into(),
-        start_revision: start,
-        prev_kv: true,
-        ..WatchCreateRequest::default()
-    };
-    let (_requests, mut answers) = watch(client, create).await;
-    while events.last().map_or(0, mod_revision) < revision {
-        let answer = tokio::time::timeout(PATIENCE, answers.message()).await;
-        let answer = answer.unwrap_or_else(|_| panic!("no events from {start} to {revision}"));
-        let answer = answer.expect("watches").expect("watches");
-        assert!(!answer.canceled, "{answer:?}");
-        events.extend(answer.events);
-    }
-    events
-}
-
-/// Opens a stream with one watch; it ends when the sender is dropped.
-async fn watch(
-    client: &Client,
-    create: WatchCreateRequest,
-) -> (Sender<WatchRequest>, Streaming<WatchResponse>) {
-    let request = WatchRequest {
-        request_union: Some(RequestUnion::CreateRequest(create)),
-    };
-    let (requests, receiver) = tokio::sync::mpsc::channel(1);
-    requests.send(request).await.expect("the receiver is here");
-    let receiver = tokio_stream::wrappers::ReceiverStream::new(receiver);
-    let answers = client.watch.clone().watch(receiver).await;
-    (requests, answers.expect("watches").into_inner())
 }

@@ -1,18 +1,22 @@
-//! A throwaway FoundationDB cluster on loopback: one `fdbserver` for a test process.
+//! A throwaway FoundationDB cluster of one `fdbserver`, for a test process.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 /// Runs the server until the test process ends, however it ends: its end of the pipe is closed
-/// then. `$1` is the directory, the rest is the server.
+/// then. A line before that is answered by a new server, after the one before was killed. `$1` is
+/// the directory, the rest is the server.
 const KEEPER: &str = r#"
     directory=$1; shift
-    "$@" >/dev/null 2>&1 </dev/null & server=$!
-    echo $server
-    read -r _
+    while :; do
+        "$@" >/dev/null 2>&1 </dev/null & server=$!
+        echo $server
+        read -r _ || break
+        kill -9 $server; wait $server 2>/dev/null
+    done
     kill -9 $server
     rm -rf "$directory"
 "#;
@@ -20,10 +24,14 @@ const KEEPER: &str = r#"
 /// A running cluster.
 pub struct Cluster {
     directory: PathBuf,
-    address: String,
+    address: SocketAddr,
     server: u32,
-    /// Its standard input keeps the server alive.
+    launcher: Vec<String>,
+    fdbcli: PathBuf,
     _keeper: Child,
+    /// As long as it is open the server is kept alive.
+    orders: ChildStdin,
+    told: BufReader<ChildStdout>,
 }
 
 impl Cluster {
@@ -31,26 +39,37 @@ impl Cluster {
     pub fn get(test: &str) -> Option<&'static Self> {
         static CLUSTER: OnceLock<Cluster> = OnceLock::new();
         let programs = programs(test)?;
-        Some(CLUSTER.get_or_init(|| Self::start(&programs)))
+        Some(CLUSTER.get_or_init(|| Self::start(&programs, &[], Ipv4Addr::LOCALHOST.into())))
     }
 
     /// A cluster that a test may disturb.
     pub fn own(test: &str) -> Option<Self> {
-        Some(Self::start(&programs(test)?))
+        Self::behind(test, &[], Ipv4Addr::LOCALHOST.into())
     }
 
-    fn start((fdbserver, fdbcli): &(PathBuf, PathBuf)) -> Self {
+    /// A cluster that a test may disturb, at an address that is there for what `launcher` runs.
+    pub fn behind(test: &str, launcher: &[String], address: IpAddr) -> Option<Self> {
+        Some(Self::start(&programs(test)?, launcher, address))
+    }
+
+    fn start(
+        (fdbserver, fdbcli): &(PathBuf, PathBuf),
+        launcher: &[String],
+        address: IpAddr,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory").keep();
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("it is bound").to_string();
+        let port = free.local_addr().expect("it is bound").port();
+        let address = SocketAddr::new(address, port);
         drop(free);
         let file = directory.join("fdb.cluster");
         std::fs::write(&file, format!("test:test@{address}\n")).expect("room for a file");
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(&directory)
+            .args(launcher)
             .arg(fdbserver)
-            .args(["--public-address", &address])
+            .args(["--public-address", &address.to_string()])
             .arg("--datadir")
             .arg(&directory)
             .arg("--logdir")
@@ -61,23 +80,43 @@ impl Cluster {
             .stdout(Stdio::piped())
             .spawn()
             .expect("there is a shell");
-        let mut line = String::new();
-        let told = keeper.stdout.take().expect("piped");
-        let told = BufReader::new(told).read_line(&mut line);
-        told.expect("the shell says which process it is");
-        let made = Command::new(fdbcli)
-            .args(["--timeout", "60", "--exec", "configure new single ssd"])
-            .arg("-C")
-            .arg(&file)
-            .output()
-            .expect("it was found");
-        assert!(made.status.success(), "{made:?}");
-        Self {
+        let mut told = BufReader::new(keeper.stdout.take().expect("piped"));
+        let server = told_process(&mut told);
+        let cluster = Self {
             directory,
             address,
-            server: line.trim().parse().expect("a process id"),
+            server,
+            launcher: launcher.to_vec(),
+            fdbcli: fdbcli.clone(),
+            orders: keeper.stdin.take().expect("piped"),
+            told,
             _keeper: keeper,
-        }
+        };
+        cluster.command("configure new single ssd");
+        cluster
+    }
+
+    /// Carries out a command of `fdbcli`.
+    fn command(&self, command: &str) {
+        let done = launched(&self.launcher, &self.fdbcli)
+            .args(["--timeout", "60", "--exec", command])
+            .arg("-C")
+            .arg(self.file())
+            .output()
+            .expect("it was found");
+        assert!(done.status.success(), "{done:?}");
+    }
+
+    /// Waits until it answers.
+    pub fn wait_available(&self) {
+        self.command("getversion");
+    }
+
+    /// `kill -9` to its server, and another one with what that leaves behind.
+    pub fn restart(&mut self) {
+        let ordered = writeln!(self.orders, "restart");
+        ordered.expect("the keeper listens");
+        self.server = told_process(&mut self.told);
     }
 
     /// Its cluster file.
@@ -86,8 +125,8 @@ impl Cluster {
     }
 
     /// Where its one server listens.
-    pub fn address(&self) -> &str {
-        &self.address
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Sends its server a signal, such as `STOP`.
@@ -96,6 +135,26 @@ impl Cluster {
             .args([format!("-{signal}"), self.server.to_string()])
             .status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -{signal}");
+    }
+}
+
+/// Which process the keeper says that the server is.
+fn told_process(told: &mut impl BufRead) -> u32 {
+    let mut line = String::new();
+    let read = told.read_line(&mut line);
+    read.expect("the shell says which process it is");
+    line.trim().parse().expect("a process id")
+}
+
+/// A program, run by another one.
+fn launched(launcher: &[String], program: &PathBuf) -> Command {
+    match launcher {
+        [] => Command::new(program),
+        [first, others @ ..] => {
+            let mut command = Command::new(first);
+            command.args(others).arg(program);
+            command
+        }
     }
 }
 

@@ -3,10 +3,16 @@
 //! Each test binary compiles this module for itself and uses a part of it.
 #![allow(dead_code)]
 
+pub mod checker;
 pub mod client;
 pub mod cluster;
+pub mod follower;
 pub mod history;
+pub mod keyspace;
+pub mod load;
+pub mod model;
 pub mod random;
+pub mod recorder;
 pub mod server;
 
 use std::io::Write;

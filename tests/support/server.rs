@@ -3,7 +3,7 @@
 use super::cluster::Cluster;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Lines of a server's log that are kept to be shown when a test fails.
-const LOG_LINES: usize = 400;
+const LOG_LINES: usize = 4000;
 
 /// How long a server may take to become ready, or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -135,7 +135,7 @@ fn home(command: &mut Command, data_dir: &Path) {
 pub struct Server {
     child: Child,
     log: Arc<Log>,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl Server {
@@ -155,7 +155,7 @@ impl Server {
     pub fn spawn(program: &Program, data_dir: &Path, port: u16, arguments: &[&str]) -> Self {
         let mut command = program.command(data_dir, port);
         command.args(arguments);
-        Self::launch(command, port)
+        Self::run(command, SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
     /// Starts a kvtool on a FoundationDB cluster; it may still have to become ready.
@@ -166,10 +166,17 @@ impl Server {
         command.args(["--store", "fdb", "--fdb-cluster-file"]);
         command.arg(cluster.file());
         command.args(["--instance", instance, "--name", name]);
-        Self::launch(command, port)
+        Self::run(command, SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
-    fn launch(mut command: Command, port: u16) -> Self {
+    /// Runs a command that serves at an address, and waits until it is ready.
+    pub fn launch(command: Command, address: SocketAddr) -> Self {
+        let server = Self::run(command, address);
+        server.wait_ready(false);
+        server
+    }
+
+    fn run(mut command: Command, address: SocketAddr) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -180,7 +187,11 @@ impl Server {
         let log = Arc::new(Log::default());
         log.follow(child.stdout.take().expect("piped"));
         log.follow(child.stderr.take().expect("piped"));
-        Self { child, log, port }
+        Self {
+            child,
+            log,
+            address,
+        }
     }
 
     fn wait_ready(&self, await_line: bool) {
@@ -189,7 +200,7 @@ impl Server {
             if await_line {
                 self.log.contains("serving client traffic")
             } else {
-                TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+                TcpStream::connect(self.address).is_ok()
             }
         });
         if !ready {
@@ -199,7 +210,7 @@ impl Server {
 
     /// Waits until a kvtool serves, or has ended without.
     pub fn ready(&self) -> bool {
-        self.becomes(|| TcpStream::connect(("127.0.0.1", self.port)).is_ok())
+        self.becomes(|| TcpStream::connect(self.address).is_ok())
     }
 
     fn becomes(&self, ready: impl Fn() -> bool) -> bool {
@@ -215,12 +226,12 @@ impl Server {
 
     /// Where it serves, as a URL.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address)
     }
 
     /// The port it serves on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// Its process id.
@@ -233,6 +244,20 @@ impl Server {
         self.log.text()
     }
 
+    /// In how many of the kept lines of its log a text is.
+    pub fn logged(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill")
+            .args([format!("-{signal}"), pid])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{signal}");
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -241,12 +266,7 @@ impl Server {
 
     /// Asks it to stop, as a service manager does, and waits for its end.
     pub fn terminate(&mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(
-            asked.is_ok_and(|status| status.success()),
-            "kill -TERM {pid}"
-        );
+        self.signal("TERM");
         self.wait_exit()
     }
 

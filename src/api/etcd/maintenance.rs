@@ -47,10 +47,13 @@ impl maintenance_server::Maintenance for Maintenance {
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let status = self.instance.status().await?;
-        let leader = if status.leadership.is_leader {
-            status.header.member_id
+        let member_id = status.header.member_id;
+        let others = |leader: &u64| *leader != member_id;
+        let leader = if status.leadership.leads() {
+            member_id
         } else {
-            status.leadership.leader.unwrap_or(0)
+            // Not this server either, if its leadership has run out unnoticed.
+            status.leadership.leader.filter(others).unwrap_or(0)
         };
         let no_leader = (leader == 0).then(|| Error::NoLeader.to_string());
         Ok(Response::new(StatusResponse {

@@ -7,7 +7,7 @@
 use super::{
     keys::Keys,
     plan::Data,
-    session::{PutIf, Writer},
+    session::{PutIf, Versions, Writer},
     stop::Stop,
 };
 use crate::{
@@ -108,21 +108,18 @@ impl Cluster {
         }
     }
 
-    /// The revision of every key in `keys`, 0 where there is none.
-    pub async fn revisions(&self, keys: &Keys) -> Result<Vec<i64>> {
-        let mut revisions = vec![0; keys.count() as usize];
+    /// The revisions of `keys`.
+    pub async fn versions(&self, keys: &Keys) -> Result<Versions> {
+        let mut versions = Versions::none(keys);
         let (start, end) = self.layout.subspace(b'c');
         let transaction = self.connection.database().create_trx()?;
         let range = RangeOption::from((start.as_ref(), end.as_ref()));
         let mut items = transaction.get_ranges_keyvalues(range, true);
         while let Some(item) = items.try_next().await? {
             let key = &item.key()[self.layout.head_bytes()..];
-            let slot = keys.index_of(key).map(|index| index as usize);
-            if let Some(revision) = slot.and_then(|slot| revisions.get_mut(slot)) {
-                *revision = revision_of(item.value());
-            }
+            versions.add(keys, key, revision_of(item.value()));
         }
-        Ok(revisions)
+        Ok(versions)
     }
 
     /// Puts, if the key is at the revision `expected`; whatever its revision without one.

@@ -56,7 +56,7 @@ enum Kind {
         dialer: Arc<Dialer>,
         client: Box<Client>,
         // Ends with this.
-        noop: Option<Noop>,
+        noop: Option<Box<Noop>>,
     },
     Raw(Arc<Cluster>),
 }
@@ -65,10 +65,10 @@ impl Prepared {
     /// Starts the empty server if need be, connects, and writes or checks the keys.
     pub async fn new(plan: &Plan, sides: &Sides, side: &Side, stop: &Stop) -> Result<Self> {
         let noop = match side.target {
-            Some(Target::Noop) => Some(Noop::start(plan).await?),
+            Some(Target::Noop) => Some(Box::new(Noop::start(plan).await?)),
             _ => None,
         };
-        let pid = noop.as_ref().map_or(side.pid, Noop::pid);
+        let pid = noop.as_ref().map_or(side.pid, |noop| noop.pid());
         let kind = if side.is_raw() {
             let is_first_in_batch = side.target == Some(Target::FdbFirstInBatch);
             Kind::Raw(Arc::new(
@@ -130,7 +130,7 @@ impl Prepared {
                 Versions::load(client, &plan.data.keys).await
             }
             (Workload::TxnPut { .. }, Kind::Raw(cluster)) => {
-                Ok(Versions::of(cluster.revisions(&plan.data.keys).await?))
+                cluster.versions(&plan.data.keys).await
             }
             _ => Ok(Versions::default()),
         }

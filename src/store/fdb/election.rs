@@ -113,6 +113,7 @@ impl Candidacy {
     async fn run(mut self, store: Weak<super::Shared>, sender: watch::Sender<Leadership>) {
         let mut beats = tokio::time::interval(BEAT);
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looked = Instant::now();
         loop {
             tokio::select! {
                 _ = beats.tick() => {}
@@ -122,13 +123,23 @@ impl Candidacy {
                 return;
             };
             match tokio::time::timeout(TENURE, self.turn(&store)).await {
-                Ok(Ok(leadership)) => publish(&sender, leadership),
+                Ok(Ok(leadership)) => {
+                    looked = Instant::now();
+                    publish(&sender, leadership);
+                }
                 Ok(Err(StoreError::Fatal(_))) => return,
                 Ok(Err(error)) => tracing::debug!(%error, "no look at the leader"),
                 Err(_) => tracing::debug!("no look at the leader in time"),
             }
             if sender.borrow().is_leader && !sender.borrow().leads() {
-                sender.send_modify(|leadership| leadership.is_leader = false);
+                sender.send_modify(|leadership| {
+                    leadership.is_leader = false;
+                    leadership.leader = None;
+                });
+            }
+            if looked.elapsed() > PATIENCE && sender.borrow().leader.is_some() {
+                // Whoever led may lead no more.
+                sender.send_modify(|leadership| leadership.leader = None);
             }
         }
     }

@@ -54,32 +54,45 @@ pub(super) fn commit(error: FdbError) -> Outcome {
     })
 }
 
-fn named(cluster_file: Option<&Path>) -> String {
-    cluster_file.map_or("the default cluster file".into(), |path| {
-        path.display().to_string()
-    })
+/// How an operator has named a cluster.
+pub(super) enum Name<'a> {
+    /// By its cluster file; without one, by FoundationDB's default.
+    File(Option<&'a Path>),
+    /// By a connection string.
+    String,
+}
+
+impl std::fmt::Display for Name<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(Some(path)) => write!(out, "{}", path.display()),
+            Self::File(None) => write!(out, "the default cluster file"),
+            Self::String => write!(out, "the connection string"),
+        }
+    }
 }
 
 /// Of opening a cluster.
-pub(super) fn open(error: FdbError, cluster_file: Option<&Path>) -> StoreError {
-    let named = named(cluster_file);
-    let sentence = match error.code() {
-        NO_CLUSTER_FILE => format!(
-            "{named} cannot be read: name FoundationDB's cluster file with --fdb-cluster-file"
+pub(super) fn open(error: FdbError, name: &Name) -> StoreError {
+    let sentence = match (error.code(), name) {
+        (NO_CLUSTER_FILE, _) => format!(
+            "{name} cannot be read: name FoundationDB's cluster file with --fdb-cluster-file"
         ),
-        BAD_CONNECTION_STRING => {
-            format!("{named} is no cluster file: it holds one line DESCRIPTION:ID@HOST:PORT,...")
+        (BAD_CONNECTION_STRING, Name::String) => {
+            format!("{name} is not of the form DESCRIPTION:ID@HOST:PORT,...")
         }
-        code => sentence(error.message(), code),
+        (BAD_CONNECTION_STRING, Name::File(_)) => {
+            format!("{name} is no cluster file: it holds one line DESCRIPTION:ID@HOST:PORT,...")
+        }
+        (code, _) => sentence(error.message(), code),
     };
     StoreError::Fatal(sentence.into())
 }
 
 /// Nobody answered when the cluster was first asked.
-pub(super) fn unreachable(cluster_file: Option<&Path>, waited: Duration) -> StoreError {
-    let file = named(cluster_file);
+pub(super) fn unreachable(name: &Name, waited: Duration) -> StoreError {
     unavailable(&format!(
-        "the FoundationDB cluster of {file} did not answer in {} s: check that it runs, that its \
+        "the FoundationDB cluster of {name} did not answer in {} s: check that it runs, that its \
          addresses can be reached, its TLS settings, and that the client library is of its version",
         waited.as_secs()
     ))

@@ -50,6 +50,7 @@ pub(super) fn start(options: &Options) -> Result<(), StoreError> {
     if network.is_some() {
         return Ok(());
     }
+    check_paths(options)?;
     let library = options.library.as_deref();
     // SAFETY: it is the library that the operator named as FoundationDB's.
     unsafe { foundationdb_sys::load(library) }.map_err(|error| {
@@ -95,6 +96,36 @@ pub(super) fn start(options: &Options) -> Result<(), StoreError> {
         thread,
     });
     stop_at_exit();
+    Ok(())
+}
+
+/// The library itself would go on without what it cannot read, and say so in a language of its own.
+fn check_paths(options: &Options) -> Result<(), StoreError> {
+    let tls = &options.tls;
+    let files = [
+        ("--fdb-tls-certificate-file", &tls.certificate_file),
+        ("--fdb-tls-key-file", &tls.key_file),
+        ("--fdb-tls-ca-file", &tls.ca_file),
+    ];
+    for (flag, path) in files {
+        if let Some(path) = path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let path = path.display();
+            return Err(fatal(format!("{flag} {path} cannot be read ({error})")));
+        }
+    }
+    let directories = [
+        ("--fdb-trace-dir", &options.trace_dir),
+        ("--fdb-external-client-dir", &options.external_client_dir),
+    ];
+    for (flag, path) in directories {
+        if let Some(path) = path
+            && !path.is_dir()
+        {
+            return Err(fatal(format!("{flag} {} is no directory", path.display())));
+        }
+    }
     Ok(())
 }
 

@@ -195,6 +195,15 @@ async fn wrong_clusters_are_told_in_one_sentence() {
     // Port 9 discards, if anybody listens at all.
     let sentence = refusal(file("dead", "test:test@127.0.0.1:9\n")).await;
     assert!(sentence.contains("did not answer in 5 s"), "{sentence}");
+    let garbage = Options {
+        connection_string: Some("these are words".into()),
+        ..Options::default()
+    };
+    let sentence = refusal(garbage).await;
+    assert!(
+        sentence.starts_with("the connection string is not of the form"),
+        "{sentence}"
+    );
     let connection_string = Some(format!("test:test@{}", cluster.address()));
     let options = Options {
         connection_string,
@@ -230,7 +239,8 @@ async fn instances_are_directories() {
     assert!(names.unwrap().contains(&"directories-1".to_owned()));
 }
 
-/// While the cluster is frozen nothing hangs, and a commit under way is of unknown outcome.
+/// While the cluster is frozen nothing hangs, a commit under way is of unknown outcome, and nobody
+/// is said to lead.
 #[tokio::test]
 async fn a_frozen_cluster_is_noticed_and_comes_back() {
     let Some(cluster) = Cluster::own("fdb frozen") else {
@@ -243,6 +253,13 @@ async fn a_frozen_cluster_is_noticed_and_comes_back() {
         .await
         .unwrap();
     let late = store.view(Consistency::Serializable).await.unwrap();
+    let other = Fdb::of(&cluster).await;
+    let record = [&key, b"leader".as_slice()].concat().into();
+    let mut leaderships = [store.leadership(&record, 1), other.leadership(&record, 2)];
+    for leadership in &mut leaderships {
+        let known = leadership.wait_for(|leadership| leadership.leader.is_some());
+        known.await.unwrap();
+    }
     cluster.signal("STOP");
     let begin = Instant::now();
     let (written, view, read) = tokio::join!(
@@ -254,6 +271,11 @@ async fn a_frozen_cluster_is_noticed_and_comes_back() {
     assert_eq!(written, Err(ApplyError::Unknown));
     assert!(view.err().is_some_and(unavailable));
     assert!(read.err().is_some_and(unavailable));
+    for leadership in &mut leaderships {
+        let unknown = leadership.wait_for(|now| !now.is_leader && now.leader.is_none());
+        let unknown = tokio::time::timeout(TRANSACTION_TIMEOUT, unknown).await;
+        unknown.unwrap().unwrap();
+    }
     assert!(begin.elapsed() < 2 * TRANSACTION_TIMEOUT);
     cluster.signal("CONT");
     let view = loop {
@@ -264,4 +286,8 @@ async fn a_frozen_cluster_is_noticed_and_comes_back() {
     };
     let value = view.get(&key).await.unwrap().unwrap();
     assert!(value == "1" || value == "2", "{value:?}");
+    for leadership in &mut leaderships {
+        let known = leadership.wait_for(|leadership| leadership.leader.is_some());
+        known.await.unwrap();
+    }
 }

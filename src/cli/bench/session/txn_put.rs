@@ -39,10 +39,30 @@ pub struct Versions {
 }
 
 impl Versions {
+    /// None of `keys` exists.
+    pub fn none(keys: &Keys) -> Self {
+        Self {
+            revisions: vec![0; keys.count() as usize],
+            next_fresh: AtomicU64::new(keys.count()),
+        }
+    }
+
+    /// A key that exists, and its revision.
+    pub fn add(&mut self, keys: &Keys, key: &[u8], revision: i64) {
+        let Some(index) = keys.index_of(key) else {
+            return;
+        };
+        match self.revisions.get_mut(index as usize) {
+            Some(known) => *known = revision,
+            None => {
+                self.next_fresh.fetch_max(index + 1, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Reads the revision of every key in `keys`.
     pub async fn load(client: &Client, keys: &Keys) -> Result<Self> {
-        let mut revisions = vec![0; keys.count() as usize];
-        let mut next_fresh = keys.count();
+        let mut versions = Self::none(keys);
         let mut from = keys.prefix();
         loop {
             let request = RangeRequest {
@@ -55,30 +75,12 @@ impl Versions {
             let page = client.kv.clone().range(client.request(request)).await;
             let page = page.context("cannot read the keys to update")?.into_inner();
             for kv in &page.kvs {
-                let Some(index) = keys.index_of(&kv.key) else {
-                    continue;
-                };
-                match revisions.get_mut(index as usize) {
-                    Some(revision) => *revision = kv.mod_revision,
-                    None => next_fresh = next_fresh.max(index + 1),
-                }
+                versions.add(keys, &kv.key, kv.mod_revision);
             }
             match page.kvs.last() {
                 Some(last) if page.more => from = successor(&last.key),
-                _ => break,
+                _ => return Ok(versions),
             }
-        }
-        Ok(Self {
-            revisions,
-            next_fresh: AtomicU64::new(next_fresh),
-        })
-    }
-
-    /// The revisions of the keys in order; nobody has created others before this run.
-    pub fn of(revisions: Vec<i64>) -> Self {
-        Self {
-            next_fresh: AtomicU64::new(revisions.len() as u64),
-            revisions,
         }
     }
 }
