@@ -25,6 +25,9 @@ const WRITERS: usize = 8;
 /// Longer than anything here takes that ends.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A server that names no leader, or an old one, is asked again after this long.
+const ELECTION_LOOK: Duration = Duration::from_millis(100);
+
 /// What happens to a leader.
 #[derive(Debug, Clone, Copy)]
 enum Blow {
@@ -86,6 +89,19 @@ impl Servers {
         let member = members.into_iter().find(|member| member.id == leader);
         let name = member?.name;
         name.strip_prefix('s')?.parse().ok()
+    }
+
+    /// Waits until a server knows one that leads, and that `is_wanted`.
+    async fn led_by(&self, asked: usize, is_wanted: impl Fn(usize) -> bool) -> Option<usize> {
+        let found = async {
+            loop {
+                match self.leader(asked).await {
+                    Some(leader) if is_wanted(leader) => return leader,
+                    _ => tokio::time::sleep(ELECTION_LOOK).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.ok()
     }
 
     fn signal(&self, number: usize, signal: &str) {
@@ -226,7 +242,8 @@ async fn run(instance: &str, count: usize, blows: &[Blow]) {
         });
         done.await.expect("the writers go on");
         let asked = random.below(count as u64) as usize;
-        let leader = servers.leader(asked).await.expect("somebody leads");
+        let leader = servers.led_by(asked, |_| true).await;
+        let leader = leader.expect("somebody leads");
         let blow = random.pick(blows);
         match blow {
             Blow::Kill => servers.running[leader].as_mut().expect("it runs").kill(),
@@ -240,16 +257,7 @@ async fn run(instance: &str, count: usize, blows: &[Blow]) {
             Blow::Freeze => {
                 servers.signal(leader, "STOP");
                 let other = (leader + 1) % count;
-                let noticed = tokio::time::timeout(PATIENCE, async {
-                    while servers
-                        .leader(other)
-                        .await
-                        .is_none_or(|found| found == leader)
-                    {
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                    }
-                });
-                let noticed = noticed.await;
+                let noticed = servers.led_by(other, |found| found != leader).await;
                 servers.signal(leader, "CONT");
                 noticed.expect("another leads");
             }
@@ -304,7 +312,8 @@ async fn all_servers_are_members() {
     let mut servers = Servers::start(cluster, "forward members", 3);
     // A server listens before it has opened the instance, and answers when it has.
     for number in 0..3 {
-        servers.leader(number).await.expect("somebody leads");
+        let leader = servers.led_by(number, |_| true).await;
+        leader.expect("somebody leads");
     }
     for number in 0..3 {
         let mut client = servers.client(number).await;
