@@ -1,10 +1,15 @@
 //! What is checked or put right for every gRPC call alike, in front of the services.
 
+use super::tenancy::{Origin, Tenancy};
 use crate::error::Error;
+use crate::mvcc::Instance;
 use crate::store::Leadership;
 use futures_util::FutureExt;
 use futures_util::future::{Either, Map, Ready, ready};
+use parking_lot::RwLock;
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::watch;
 use tonic::body::Body;
@@ -20,22 +25,59 @@ const REQUIRE_LEADER: &str = "hasleader";
 
 type Answer = Result<Response<Body>, Infallible>;
 
-/// The services, with etcd's checks of call metadata before and its transport errors behind them.
+/// The services of each connection's instance, with etcd's checks of call metadata before and its
+/// transport errors behind them.
 #[derive(Clone)]
-pub struct Front {
+pub struct Front(Arc<Shared>);
+
+struct Shared {
+    tenancy: Box<dyn Tenancy>,
+    services: Box<dyn Fn(&Instance) -> Routes + Send + Sync>,
+    /// The services made so far, by the id of their instance.
+    tenants: RwLock<HashMap<u64, Tenant>>,
+}
+
+/// The services of one instance, and who leads it.
+#[derive(Clone)]
+struct Tenant {
     routes: Routes,
     leadership: watch::Receiver<Leadership>,
 }
 
 impl Front {
-    /// Stands before `routes`.
-    pub fn new(routes: Routes, leadership: watch::Receiver<Leadership>) -> Self {
-        Self {
-            routes: routes.prepare(),
-            leadership,
-        }
+    /// Chooses by `tenancy` whose `services` a call goes to.
+    pub fn new(
+        tenancy: impl Tenancy,
+        services: impl Fn(&Instance) -> Routes + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            tenancy: Box::new(tenancy),
+            services: Box::new(services),
+            tenants: RwLock::default(),
+        }))
     }
 
+    fn tenant(&self, origin: Option<&Origin>) -> Result<Tenant, Error> {
+        let Shared {
+            tenancy,
+            services,
+            tenants,
+        } = &*self.0;
+        // Every connection of ours says where it comes from.
+        let instance = tenancy.instance(origin.ok_or(Error::Stopped)?)?;
+        let id = instance.cluster_id();
+        if let Some(tenant) = tenants.read().get(&id) {
+            return Ok(tenant.clone());
+        }
+        let made = Tenant {
+            routes: services(&instance).prepare(),
+            leadership: instance.leadership(),
+        };
+        Ok(tenants.write().entry(id).or_insert(made).clone())
+    }
+}
+
+impl Tenant {
     fn check(&self, metadata: &HeaderMap) -> Result<(), Error> {
         let invalid = |version: &[u8]| std::str::from_utf8(version).is_err();
         if metadata
@@ -67,14 +109,19 @@ where
     type Future =
         Either<Ready<Answer>, Map<<Routes as Service<Request<B>>>::Future, fn(Answer) -> Answer>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<Request<B>>::poll_ready(&mut self.routes, context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // So are routes always.
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.check(request.headers()) {
+        let tenant = self.tenant(request.extensions().get());
+        let checked = tenant.and_then(|tenant| tenant.check(request.headers()).map(|()| tenant));
+        match checked {
             Err(error) => Either::Left(ready(Ok(Status::from(error).into_http()))),
-            Ok(()) => Either::Right(self.routes.call(request).map(|answer| answer.map(mend))),
+            Ok(mut tenant) => {
+                Either::Right(tenant.routes.call(request).map(|answer| answer.map(mend)))
+            }
         }
     }
 }
@@ -122,8 +169,11 @@ mod tests {
     use super::*;
     use tonic::codegen::http::HeaderValue;
 
-    fn front(leadership: Leadership) -> Front {
-        Front::new(Routes::default(), watch::channel(leadership).1)
+    fn tenant(leadership: Leadership) -> Tenant {
+        Tenant {
+            routes: Routes::default(),
+            leadership: watch::channel(leadership).1,
+        }
     }
 
     const LEADER: Leadership = Leadership {
@@ -147,28 +197,28 @@ mod tests {
 
     #[test]
     fn a_client_version_must_be_text() {
-        let front = front(LEADER);
-        assert_eq!(front.check(&HeaderMap::new()), Ok(()));
-        assert_eq!(front.check(&metadata(CLIENT_API_VERSION, b"3.7")), Ok(()));
+        let tenant = tenant(LEADER);
+        assert_eq!(tenant.check(&HeaderMap::new()), Ok(()));
+        assert_eq!(tenant.check(&metadata(CLIENT_API_VERSION, b"3.7")), Ok(()));
         assert_eq!(
-            front.check(&metadata(CLIENT_API_VERSION, b"\xff\xfe")),
+            tenant.check(&metadata(CLIENT_API_VERSION, b"\xff\xfe")),
             Err(Error::InvalidClientApiVersion)
         );
     }
 
     #[test]
     fn a_leader_is_required_only_of_who_asks() {
-        let lost = front(NO_LEADER);
+        let lost = tenant(NO_LEADER);
         assert_eq!(lost.check(&HeaderMap::new()), Ok(()));
         assert_eq!(lost.check(&metadata(REQUIRE_LEADER, b"false")), Ok(()));
         let asked = metadata(REQUIRE_LEADER, b"true");
         assert_eq!(lost.check(&asked), Err(Error::NoLeader));
-        assert_eq!(front(LEADER).check(&asked), Ok(()));
+        assert_eq!(tenant(LEADER).check(&asked), Ok(()));
         let follower = Leadership {
             leader: Some(2),
             ..NO_LEADER
         };
-        assert_eq!(front(follower).check(&asked), Ok(()));
+        assert_eq!(tenant(follower).check(&asked), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Client ports: TCP, TLS, and the bound on open connections.
 
 use super::opening::Opening;
+use super::tenancy::Origin;
 use futures_util::Stream;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -67,8 +68,12 @@ impl Listener {
                 () = ready.closed() => return,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    tokio::spawn(open(stream, self.tls.clone(), place, ready.clone()));
+                Ok((stream, peer)) => {
+                    let origin = Origin {
+                        listener: self.address,
+                        peer,
+                    };
+                    tokio::spawn(open(stream, origin, self.tls.clone(), place, ready.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -81,6 +86,7 @@ impl Listener {
 
 async fn open(
     stream: TcpStream,
+    origin: Origin,
     tls: Option<TlsAcceptor>,
     place: OwnedSemaphorePermit,
     ready: mpsc::Sender<Connection>,
@@ -105,6 +111,7 @@ async fn open(
     };
     let connection = Connection {
         io,
+        origin,
         opening: Some(Opening::default()),
         _place: place,
     };
@@ -132,13 +139,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 /// An open connection; holds one place of the connection limit.
 pub(crate) struct Connection {
     io: Box<dyn Io>,
+    origin: Origin,
     opening: Option<Opening>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connected for Connection {
-    type ConnectInfo = ();
-    fn connect_info(&self) {}
+    type ConnectInfo = Origin;
+
+    fn connect_info(&self) -> Origin {
+        self.origin
+    }
 }
 
 impl AsyncRead for Connection {

@@ -3,6 +3,7 @@
 //! - [`server`]: serves everything below on its listeners until told to stop.
 //! - [`listener`]: client ports, TLS, the connection limit.
 //! - `opening`: lets old clients in that name the server by a URL.
+//! - [`tenancy`]: which instance a connection works in.
 //! - [`front`]: what is checked or put right for every gRPC call alike.
 //! - [`etcd`]: the etcd v3 services.
 //! - [`peer`]: what servers of one instance say to each other.
@@ -17,5 +18,6 @@ mod opening;
 pub mod ops;
 pub mod peer;
 pub mod server;
+pub mod tenancy;
 pub mod tls;
 pub mod version;

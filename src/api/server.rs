@@ -2,6 +2,7 @@
 
 use super::front::Front;
 use super::listener::{Listener, connections};
+use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use super::{etcd, ops, peer};
 use crate::mvcc::Instance;
@@ -35,13 +36,14 @@ pub struct Limits {
     pub keepalive_timeout: Duration,
 }
 
-/// Serves `instance` on `listeners`, as an etcd of this version, until `shutdown` completes.
+/// Serves the instances of a tenancy on `listeners`, as an etcd of this version, until `shutdown`
+/// completes.
 ///
 /// Then the ports are closed, watch and keep-alive streams end with `server stopped`, and
-/// requests under way get [`SHUTDOWN_GRACE`] to finish. The instance stays open.
+/// requests under way get [`SHUTDOWN_GRACE`] to finish. The instances stay open.
 pub async fn run(
     listeners: Vec<Listener>,
-    instance: Instance,
+    tenancy: impl Tenancy,
     version: EtcdVersion,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
@@ -49,15 +51,12 @@ pub async fn run(
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
     let stopped = stopping.clone();
-    let front = Front::new(
-        routes(&instance, version, &limits, &stopping),
-        instance.leadership(),
-    );
-    let serving = transport(&limits).serve_with_incoming_shutdown(
-        front,
-        connections(listeners, limits.max_connections),
-        async move { stopped.wait().await },
-    );
+    let transport = transport(&limits);
+    let connections = connections(listeners, limits.max_connections);
+    let services = move |instance: &Instance| routes(instance, version, &limits, &stopping);
+    let front = Front::new(tenancy, services);
+    let serving = transport
+        .serve_with_incoming_shutdown(front, connections, async move { stopped.wait().await });
     tokio::pin!(serving);
     tokio::select! {
         outcome = &mut serving => return outcome,

@@ -687,6 +687,11 @@ impl Instance {
         Ok(peers.into_iter().map(member).collect())
     }
 
+    /// The instance's id, the same for all servers of it.
+    pub fn cluster_id(&self) -> u64 {
+        self.inner.cluster_id
+    }
+
     /// This server's id.
     pub fn member_id(&self) -> u64 {
         self.inner.member_id

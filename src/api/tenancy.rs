@@ -1,0 +1,28 @@
+//! Which instance a connection works in.
+
+use crate::error::Result;
+use crate::mvcc::Instance;
+use std::net::SocketAddr;
+
+/// What is known of a connection before its first request.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The address of this server that was called.
+    pub listener: SocketAddr,
+    /// Who called.
+    pub peer: SocketAddr,
+}
+
+/// Chooses an instance for each connection. What a connection does then, it does in that instance
+/// alone.
+pub trait Tenancy: Send + Sync + 'static {
+    /// The instance of a connection, always the same; an error answers its every request.
+    fn instance(&self, origin: &Origin) -> Result<Instance>;
+}
+
+/// One for all.
+impl Tenancy for Instance {
+    fn instance(&self, _: &Origin) -> Result<Instance> {
+        Ok(self.clone())
+    }
+}
