@@ -10,8 +10,9 @@
 use crate::error::{Error, Result};
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{Change, Layout, Revision, State, Value};
+use crate::mvcc::queue::Handle;
+use crate::mvcc::request::Request;
 use crate::mvcc::scratch::Scratch;
-use crate::mvcc::sequencer::{Handle, Request};
 use crate::mvcc::{blob, read};
 use crate::store::{
     ApplyError, Batch, Consistency, Direction, Guard, Op, PageLimit, StoreError, View,

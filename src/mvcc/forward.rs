@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{PeerRecord, State};
 use crate::mvcc::peer;
-pub use crate::mvcc::sequencer::{Request, Response};
+pub use crate::mvcc::request::{Request, Response};
 use crate::store::Consistency;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;

@@ -10,10 +10,12 @@ use crate::mvcc::forward::{self, Handover, Peers};
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{KeyRange, Layout, LeaseRecord, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
+use crate::mvcc::queue::{self, Handle};
 use crate::mvcc::read::{self, Cursor};
 use crate::mvcc::read_index::ReadIndex;
+use crate::mvcc::request::{Request, Response};
 use crate::mvcc::scratch::{self, Scratch};
-use crate::mvcc::sequencer::{self, Handle, Request, Response};
+use crate::mvcc::sequencer;
 use crate::mvcc::stream::RangeChunks;
 use crate::mvcc::watch::{self, Hub, WatchContext};
 use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, txn, warm, writer};
@@ -174,16 +176,14 @@ impl Instance {
         let is_shared = job.store.is_shared();
         let follower = is_shared.then(|| Arc::new(Follower::new(job.clone(), feed.clone())));
         let context = sequencer::Context {
-            store: job.store.clone(),
-            layout: job.layout.clone(),
-            writer,
+            job: job.clone(),
             feed: feed.clone(),
             follower: follower.clone(),
-            link,
+            link: link.clone(),
             granted: granted.clone(),
             failed,
         };
-        let (sequencer, queue) = sequencer::queue(&context, options.request_timeout);
+        let (sequencer, queue) = queue::open(&job, feed.clone(), link, options.request_timeout);
         let mut tasks = vec![
             tokio::spawn(sequencer::run(context, queue, closing_receiver)),
             tokio::spawn(lease::expire_forever(

@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::mvcc::clock::now_ms;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{Due, Layout, LeaseRecord, successor};
+use crate::mvcc::queue::Handle;
+use crate::mvcc::request::{Request, Response};
 use crate::mvcc::scratch::Scratch;
-use crate::mvcc::sequencer::{Handle, Request, Response};
 use crate::pb::etcdserverpb::{
     LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse,
 };

@@ -33,8 +33,10 @@ mod lease;
 mod model_test;
 mod pace;
 mod peer;
+mod queue;
 mod read;
 mod read_index;
+mod request;
 mod scratch;
 mod sequencer;
 #[cfg(test)]

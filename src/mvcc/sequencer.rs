@@ -1,36 +1,30 @@
 //! The one writer of an instance: group commit, dense revisions, settled outcomes.
 //!
-//! Where another server leads, requests go to its sequencer, while it can be reached.
-//!
-//! Requests wait in one bounded queue. The sequencer takes what is waiting, evaluates it over
-//! one view and applies the result as one batch, guarded by the state record. Whoever else wrote
-//! in between makes that a conflict, and the batch is evaluated again, in the end with fewer
-//! requests. A write whose outcome is unknown is settled by looking: the batch leaves its number
-//! under its writer's key, and no later attempt can commit before an earlier one without its guard
-//! failing.
+//! It takes what waits in the queue, evaluates it over one state and applies the result as one
+//! batch, guarded by the state record. Whoever else wrote in between makes that a conflict, and
+//! the batch is evaluated again, in the end with fewer requests. A write whose outcome is unknown
+//! is settled by looking: the batch leaves its number under its writer's key, and no later attempt
+//! can commit before an earlier one without its guard failing.
 
 use crate::error::{Error, Result};
 use crate::mvcc::base::Base;
 use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::follower::Follower;
-use crate::mvcc::forward::{self, Handover, Heard};
-use crate::mvcc::keyspace::{Due, Layout, State};
+use crate::mvcc::forward;
+use crate::mvcc::job::Job;
+use crate::mvcc::keyspace::State;
 use crate::mvcc::pace::Pace;
-use crate::mvcc::scratch::{Scratch, Staged};
-use crate::mvcc::{alarm, blob, clock, compact, lease, read, txn, writer};
-use crate::pb::etcdserverpb::*;
-use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError, View};
-use bytes::Bytes;
+use crate::mvcc::queue::{Pending, Receiver};
+use crate::mvcc::request::Response;
+use crate::mvcc::scratch::Scratch;
+use crate::mvcc::{clock, read, writer};
+use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, StoreError, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
-/// Requests that may wait; one more is refused as etcd refuses it.
-const MAX_QUEUED_REQUESTS: usize = 5000;
-/// Bytes of requests that may wait; further ones wait at their connections.
-const MAX_QUEUED_BYTES: usize = 256 << 20;
 /// Requests evaluated into one batch.
 const MAX_BATCH_REQUESTS: usize = 1024;
 /// Bytes of ops after which a batch takes no further request.
@@ -53,92 +47,10 @@ const RIVALRY: Duration = Duration::from_secs(1);
 /// The longest time it makes room for.
 const ROOM_MAX: Duration = Duration::from_millis(64);
 
-/// What the sequencer can be asked to do.
-#[derive(Debug, Clone)]
-pub enum Request {
-    /// Write a key.
-    Put(PutRequest),
-    /// Delete keys.
-    Delete(DeleteRangeRequest),
-    /// Compare, read and write.
-    Txn(TxnRequest),
-    /// Forget what is older than a revision.
-    Compact(i64),
-    /// Make a lease.
-    LeaseGrant(LeaseGrantRequest),
-    /// Extend a lease.
-    LeaseKeepAlive(LeaseKeepAliveRequest),
-    /// End a lease.
-    LeaseRevoke(i64),
-    /// Look at a lease that is due, and end it if its time is over.
-    LeaseExpire(Due),
-    /// Raise or clear an alarm.
-    Alarm(AlarmRequest),
-}
-
-/// The answer to the request of the same name.
-#[derive(Debug)]
-pub enum Response {
-    /// To `Put`.
-    Put(PutResponse),
-    /// To `Delete`.
-    Delete(DeleteRangeResponse),
-    /// To `Txn`.
-    Txn(TxnResponse),
-    /// To `Compact`: the newest revision.
-    Compact(i64),
-    /// To `LeaseGrant`.
-    LeaseGrant(LeaseGrantResponse),
-    /// To `LeaseKeepAlive`.
-    LeaseKeepAlive(LeaseKeepAliveResponse),
-    /// To `LeaseRevoke`: the newest revision.
-    LeaseRevoke(i64),
-    /// To `LeaseExpire`: whether it ended the lease.
-    LeaseExpire(bool),
-    /// To `Alarm`.
-    Alarm(AlarmResponse),
-}
-
-/// A waiting request.
-struct Pending {
-    request: Request,
-    staged: Vec<Staged>,
-    reply: oneshot::Sender<Outcome>,
-    bytes: OwnedSemaphorePermit,
-}
-
-/// What the sequencer says of a request.
-enum Outcome {
-    /// It is done, or cannot be.
-    Answer(Result<Response>),
-    /// Nothing was done, and the server that leads can be reached meanwhile.
-    Elsewhere(Request, OwnedSemaphorePermit),
-}
-
-/// Hands requests to the sequencer. Cheap to clone.
-#[derive(Clone)]
-pub struct Handle {
-    queue: mpsc::Sender<Pending>,
-    bytes: Arc<Semaphore>,
-    /// Places for requests that another server has.
-    forwards: Arc<Semaphore>,
-    link: forward::Current,
-    heard: Arc<Heard>,
-    feed: Arc<Feed>,
-    store: Store,
-    layout: Layout,
-    writer: u64,
-    timeout: Duration,
-}
-
 /// What the sequencer works with.
 pub struct Context {
-    /// Where the keyspace is.
-    pub store: Store,
-    /// Its layout.
-    pub layout: Layout,
-    /// This opening of the instance, among all writers of it; its record is there.
-    pub writer: u64,
+    /// Where the keyspace is, and as whom to write there.
+    pub job: Job,
     /// Whom to tell of commits.
     pub feed: Arc<Feed>,
     /// Where others write too, who hears of them.
@@ -149,207 +61,6 @@ pub struct Context {
     pub granted: Arc<Notify>,
     /// Gets the reason when the store has failed for good.
     pub failed: watch::Sender<Option<Arc<str>>>,
-}
-
-/// Makes the queue and its handle; `run` must be spawned with the other end.
-pub fn queue(context: &Context, timeout: Duration) -> (Handle, Receiver) {
-    let (sender, receiver) = mpsc::channel(MAX_QUEUED_REQUESTS);
-    let handle = Handle {
-        queue: sender,
-        bytes: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
-        forwards: Arc::new(Semaphore::new(MAX_QUEUED_REQUESTS)),
-        link: context.link.clone(),
-        heard: Arc::new(Heard::new(context.feed.state())),
-        feed: context.feed.clone(),
-        store: context.store.clone(),
-        layout: context.layout.clone(),
-        writer: context.writer,
-        timeout,
-    };
-    (handle, Receiver(receiver))
-}
-
-/// The sequencer's end of the queue.
-pub struct Receiver(mpsc::Receiver<Pending>);
-
-impl Handle {
-    /// Waits for the outcome of a request. `Timeout` leaves it open.
-    pub async fn submit(&self, request: Request) -> Result<Response> {
-        match tokio::time::timeout(self.timeout, self.submit_without_timeout(request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::Timeout),
-        }
-    }
-
-    async fn submit_without_timeout(&self, request: Request) -> Result<Response> {
-        let mut permit = self.permit(&request).await?;
-        let mut request = request;
-        loop {
-            if let Some(answer) = self.hand_over(&request).await {
-                return answer;
-            }
-            match self.enqueue(request, permit).await?.await {
-                Ok(Outcome::Answer(answer)) => return answer,
-                Ok(Outcome::Elsewhere(back, bytes)) => (request, permit) = (back, bytes),
-                Err(_) => return Err(Error::Stopped),
-            }
-        }
-    }
-
-    /// Lets the server that leads do a request; `None` when this server has to.
-    async fn hand_over(&self, request: &Request) -> Option<Result<Response>> {
-        let link = self.link.borrow().clone();
-        let link = link.filter(|_| request.concerns_any_server())?;
-        let Ok(_place) = self.forwards.try_acquire() else {
-            return Some(Err(Error::TooManyRequests));
-        };
-        match link.call(request.clone()).await {
-            Handover::Answered(answer, state) => {
-                self.heard.note(state);
-                Some(answer)
-            }
-            Handover::Lost if !request.can_be_repeated() => Some(Err(Error::LeaderLost)),
-            Handover::Lost | Handover::Refused => None,
-        }
-    }
-
-    /// Does what another server hands over.
-    pub async fn take(&self, request: Request) -> Handover {
-        let queued = async {
-            let permit = self.permit(&request).await?;
-            self.enqueue(request, permit).await
-        };
-        let deadline = Instant::now() + self.timeout;
-        let answer = match timeout_at(deadline, queued).await {
-            Ok(Ok(outcome)) => match timeout_at(deadline, outcome).await {
-                Ok(Ok(Outcome::Answer(answer))) => answer,
-                Ok(Ok(Outcome::Elsewhere(..))) => return Handover::Refused,
-                Ok(Err(_)) => Err(Error::Stopped),
-                Err(_) => Err(Error::Timeout),
-            },
-            Ok(Err(Error::Stopped)) | Err(_) => return Handover::Refused,
-            Ok(Err(error)) => Err(error),
-        };
-        Handover::Answered(answer, self.feed.state())
-    }
-
-    /// The newest state that another server has answered from. Nothing that this server says may
-    /// be older, though it may not have been told of it yet.
-    pub fn heard(&self) -> State {
-        self.heard.state()
-    }
-
-    async fn permit(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
-        let bytes = request.size_bytes().min(MAX_QUEUED_BYTES) as u32;
-        let permit = self.bytes.clone().acquire_many_owned(bytes).await;
-        permit.map_err(|_| Error::Stopped)
-    }
-
-    /// Queues a request; after an error it is not queued, and never will be.
-    async fn enqueue(
-        &self,
-        request: Request,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<oneshot::Receiver<Outcome>> {
-        let mut staged = Vec::new();
-        let stage_above = self.store.limits().batch_bytes / 4;
-        if permit.num_permits() > stage_above {
-            let mut values = Vec::new();
-            request.values(&mut values);
-            for value in values.into_iter().filter(|value| value.len() > stage_above) {
-                let id = BatchId {
-                    writer: self.writer,
-                    sequence: 0,
-                };
-                let now_ms = clock::now_ms();
-                let blob = blob::stage(&self.store, &self.layout, id, value, now_ms).await?;
-                staged.push(Staged {
-                    value: value.clone(),
-                    blob,
-                });
-            }
-        }
-        let (reply, outcome) = oneshot::channel();
-        let pending = Pending {
-            request,
-            staged,
-            reply,
-            bytes: permit,
-        };
-        self.queue.try_send(pending).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::TooManyRequests,
-            mpsc::error::TrySendError::Closed(_) => Error::Stopped,
-        })?;
-        Ok(outcome)
-    }
-}
-
-impl Request {
-    fn size_bytes(&self) -> usize {
-        use prost::Message;
-        match self {
-            Request::Put(put) => put.encoded_len(),
-            Request::Delete(delete) => delete.encoded_len(),
-            Request::Txn(txn) => txn.encoded_len(),
-            _ => 64,
-        }
-    }
-
-    fn values<'a>(&'a self, values: &mut Vec<&'a Bytes>) {
-        match self {
-            Request::Put(put) => values.push(&put.value),
-            Request::Txn(txn) => txn::collect_values(txn, values),
-            _ => {}
-        }
-    }
-
-    fn points(&self, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) {
-        match self {
-            Request::Put(put) => {
-                keys.push(put.key.clone());
-                leases.extend((put.lease != 0).then_some(put.lease));
-            }
-            Request::Delete(delete) if delete.range_end.is_empty() => {
-                keys.push(delete.key.clone());
-            }
-            Request::Txn(txn) => txn::collect_points(txn, keys, leases),
-            Request::LeaseGrant(LeaseGrantRequest { id, .. })
-            | Request::LeaseKeepAlive(LeaseKeepAliveRequest { id })
-            | Request::LeaseRevoke(id)
-            | Request::LeaseExpire(Due { lease: id, .. }) => leases.push(*id),
-            _ => {}
-        }
-    }
-
-    /// Whether it can be handed to another server; what a background job asks for stays here.
-    fn concerns_any_server(&self) -> bool {
-        !matches!(self, Request::LeaseExpire(_))
-    }
-
-    /// Whether to do it twice is as good as once, for all who can see.
-    fn can_be_repeated(&self) -> bool {
-        matches!(self, Request::LeaseKeepAlive(_))
-    }
-
-    /// Refuses what a raised alarm forbids.
-    fn check_alarms(&self, state: &State) -> Result<()> {
-        let is_alarm_or_lease_upkeep = matches!(
-            self,
-            Request::Alarm(_) | Request::LeaseKeepAlive(_) | Request::LeaseExpire(_)
-        );
-        if state.corrupt && !is_alarm_or_lease_upkeep {
-            return Err(Error::Corrupt);
-        }
-        let needs_space = match self {
-            Request::Put(_) | Request::LeaseGrant(_) => true,
-            Request::Txn(txn) => txn::needs_space(txn),
-            _ => false,
-        };
-        if state.no_space && needs_space {
-            return Err(Error::NoSpace);
-        }
-        Ok(())
-    }
 }
 
 /// Serves the queue until `closing` says so or the store fails; what waits then is still done.
@@ -368,9 +79,9 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         if waiting.is_empty() {
             let is_end = tokio::select! {
                 biased;
-                count = receiver.0.recv_many(&mut taken, MAX_BATCH_REQUESTS) => count == 0,
-                _ = closing.wait_for(|closing| *closing), if !receiver.0.is_closed() => {
-                    receiver.0.close();
+                count = receiver.recv_many(&mut taken, MAX_BATCH_REQUESTS) => count == 0,
+                _ = closing.wait_for(|closing| *closing), if !receiver.is_closed() => {
+                    receiver.close();
                     false
                 }
             };
@@ -380,7 +91,7 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
             waiting.extend(taken.drain(..));
         }
         while waiting.len() < MAX_BATCH_REQUESTS
-            && let Ok(pending) = receiver.0.try_recv()
+            && let Ok(pending) = receiver.try_recv()
         {
             waiting.push_back(pending);
         }
@@ -389,7 +100,7 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
             sequencer.fail(reason, waiting, receiver).await;
             return;
         }
-        sequencer.pace.left(waiting.len() + receiver.0.len());
+        sequencer.pace.left(waiting.len() + receiver.len());
     }
 }
 
@@ -449,7 +160,7 @@ impl Sequencer {
         let deadline = Instant::now() + patience;
         let wanted = wanted.min(MAX_BATCH_REQUESTS);
         while waiting.len() < wanted
-            && let Ok(Some(pending)) = timeout_at(deadline, receiver.0.recv()).await
+            && let Ok(Some(pending)) = timeout_at(deadline, receiver.recv()).await
         {
             waiting.push_back(pending);
         }
@@ -475,7 +186,7 @@ impl Sequencer {
                     self.hand_back(waiting);
                     // Nothing of it was done, so who waits no more need not be heeded. That ends
                     // this, for all wait only so long.
-                    waiting.retain(|pending| !pending.reply.is_closed());
+                    waiting.retain(|pending| !pending.is_given_up());
                     if waiting.is_empty() {
                         return Ok(());
                     }
@@ -504,8 +215,7 @@ impl Sequencer {
     /// may lag: that costs a conflict and no more, and what it needs may be at hand.
     async fn base(&self, may_lag: bool) -> Result<(Base, State)> {
         let Context {
-            store,
-            layout,
+            job: Job { store, layout, .. },
             feed,
             follower,
             ..
@@ -531,7 +241,7 @@ impl Sequencer {
 
     /// What became of earlier attempts: the one that was applied.
     async fn look_for_applied(&mut self, view: &View) -> Result<Looked> {
-        let Context { layout, writer, .. } = &self.context;
+        let Job { layout, writer, .. } = &self.context.job;
         let Some(last) = writer::last_sequence(view, layout, *writer).await? else {
             return Ok(Looked::Unknowable);
         };
@@ -545,12 +255,17 @@ impl Sequencer {
 
     /// Only what does not lag settles earlier attempts, and answers what needs no commit.
     async fn attempt(&mut self, waiting: &mut VecDeque<Pending>, is_first: bool) -> Result<Step> {
-        let layout = self.context.layout.clone();
+        let layout = self.context.job.layout.clone();
         let is_lagging = is_first && self.context.follower.is_some() && self.unsettled.is_empty();
         let (base, before) = if self.unsettled.is_empty() {
             self.base(is_lagging).await?
         } else {
-            let view = self.context.store.view(Consistency::Linearizable).await?;
+            let view = self
+                .context
+                .job
+                .store
+                .view(Consistency::Linearizable)
+                .await?;
             match self.look_for_applied(&view).await? {
                 Looked::Applied(attempt) => {
                     tracing::debug!(attempt.sequence, "a batch of unknown outcome was applied");
@@ -581,7 +296,7 @@ impl Sequencer {
         // It rises with every batch of any writer: it is the applied index, and orders states.
         self.sequence = self.sequence.max(before.batch.sequence) + 1;
         let id = BatchId {
-            writer: self.context.writer,
+            writer: self.context.job.writer,
             sequence: self.sequence,
         };
         let mut outcome = scratch.finish();
@@ -611,7 +326,7 @@ impl Sequencer {
             ops: outcome.ops,
         };
         let begin = Instant::now();
-        match self.context.store.apply(batch).await {
+        match self.context.job.store.apply(batch).await {
             Ok(()) => {
                 let answered = attempt.answers.len();
                 self.pace.committed(begin.elapsed(), answered);
@@ -647,7 +362,7 @@ impl Sequencer {
         scratch: &mut Scratch,
         waiting: &VecDeque<Pending>,
     ) -> Result<Vec<Result<Response>>> {
-        let max_bytes = MAX_BATCH_BYTES.min(self.context.store.limits().batch_bytes / 2);
+        let max_bytes = MAX_BATCH_BYTES.min(self.context.job.store.limits().batch_bytes / 2);
         let (mut keys, mut leases) = (Vec::new(), Vec::new());
         for pending in waiting.iter().take(self.cap) {
             pending.request.points(&mut keys, &mut leases);
@@ -655,11 +370,11 @@ impl Sequencer {
         scratch.prefetch(keys, leases).await?;
         let mut answers = Vec::with_capacity(waiting.len().min(self.cap));
         for pending in waiting.iter().take(self.cap) {
-            if scratch.ops_bytes() > max_bytes || reads_ahead(scratch, &pending.request) {
+            if scratch.ops_bytes() > max_bytes || pending.request.reads_ahead(scratch) {
                 break;
             }
             scratch.add_staged(pending.staged.iter().cloned());
-            match evaluate_one(scratch, &pending.request).await {
+            match pending.request.evaluate(scratch).await {
                 Err(error @ (Error::Store(_) | Error::CorruptRecord { .. })) => return Err(error),
                 answer => answers.push(answer),
             }
@@ -698,9 +413,7 @@ impl Sequencer {
             std::mem::take(waiting).into_iter().partition(here);
         *waiting = here;
         for pending in elsewhere {
-            let back = Outcome::Elsewhere(pending.request, pending.bytes);
-            // The client may have given up meanwhile.
-            let _ = pending.reply.send(back);
+            pending.hand_back();
         }
     }
 
@@ -711,19 +424,19 @@ impl Sequencer {
             attempt.answers.clear();
         }
         for pending in waiting.drain(..) {
-            reply(pending, Err(error.clone()));
+            pending.answer(Err(error.clone()));
         }
     }
 
     /// The queue is closed and empty.
     async fn end(self) {
         if self.unsettled.is_empty() {
-            let Context {
+            let Job {
                 store,
                 layout,
                 writer,
                 ..
-            } = &self.context;
+            } = &self.context.job;
             writer::forget(store, layout, *writer).await;
         }
     }
@@ -733,12 +446,12 @@ impl Sequencer {
         tracing::error!(%reason, "the store has failed");
         let error = Error::Store(StoreError::Fatal(reason.clone()));
         self.context.failed.send_replace(Some(reason));
-        receiver.0.close();
+        receiver.close();
         for pending in waiting {
-            reply(pending, Err(error.clone()));
+            pending.answer(Err(error.clone()));
         }
-        while let Some(pending) = receiver.0.recv().await {
-            reply(pending, Err(error.clone()));
+        while let Some(pending) = receiver.recv().await {
+            pending.answer(Err(error.clone()));
         }
     }
 }
@@ -749,44 +462,10 @@ fn conflict_pause(doublings: u32) -> Duration {
     doubled.min(CONFLICT_PAUSE_MAX).mul_f64(rand::random())
 }
 
-/// Whether a request reads an old revision that only this batch makes: it must be the first of
-/// the next batch then.
-fn reads_ahead(scratch: &Scratch, request: &Request) -> bool {
-    match request {
-        Request::Txn(txn) => scratch.is_ahead_of(txn::newest_old_revision(txn)),
-        _ => false,
-    }
-}
-
-async fn evaluate_one(scratch: &mut Scratch, request: &Request) -> Result<Response> {
-    request.check_alarms(&scratch.state)?;
-    Ok(match request {
-        Request::Put(put) => Response::Put(txn::put(scratch, put).await?),
-        Request::Delete(delete) => Response::Delete(txn::delete(scratch, delete).await?),
-        Request::Txn(txn) => Response::Txn(txn::txn(scratch, txn).await?),
-        Request::Compact(revision) => Response::Compact(compact::begin(scratch, *revision)?),
-        Request::LeaseGrant(grant) => Response::LeaseGrant(lease::grant(scratch, grant).await?),
-        Request::LeaseKeepAlive(keep_alive) => {
-            Response::LeaseKeepAlive(lease::keep_alive(scratch, keep_alive).await?)
-        }
-        Request::LeaseRevoke(id) => {
-            lease::revoke(scratch, *id).await?;
-            Response::LeaseRevoke(scratch.state.revision)
-        }
-        Request::LeaseExpire(due) => Response::LeaseExpire(lease::expire(scratch, *due).await?),
-        Request::Alarm(alarm) => Response::Alarm(alarm::change(scratch, alarm).await?),
-    })
-}
-
 fn answer(answers: Vec<Result<Response>>, waiting: &mut VecDeque<Pending>) {
     for answer in answers {
         if let Some(pending) = waiting.pop_front() {
-            reply(pending, answer);
+            pending.answer(answer);
         }
     }
-}
-
-fn reply(pending: Pending, answer: Result<Response>) {
-    // The client may have given up meanwhile.
-    let _ = pending.reply.send(Outcome::Answer(answer));
 }

@@ -1,0 +1,205 @@
+//! Where requests wait for the sequencer, of this server or of the one that leads.
+
+use crate::error::{Error, Result};
+use crate::mvcc::feed::Feed;
+use crate::mvcc::forward::{self, Handover, Heard};
+use crate::mvcc::job::Job;
+use crate::mvcc::keyspace::State;
+use crate::mvcc::request::{Request, Response};
+use crate::mvcc::scratch::Staged;
+use crate::mvcc::{blob, clock};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+/// Requests that may wait; one more is refused as etcd refuses it.
+const MAX_QUEUED_REQUESTS: usize = 5000;
+/// Bytes of requests that may wait; further ones wait at their connections.
+const MAX_QUEUED_BYTES: usize = 256 << 20;
+
+/// The sequencer's end of the queue.
+pub type Receiver = mpsc::Receiver<Pending>;
+
+/// A waiting request.
+pub struct Pending {
+    /// What is asked.
+    pub request: Request,
+    /// Its values that are in the store already.
+    pub staged: Vec<Staged>,
+    reply: oneshot::Sender<Outcome>,
+    bytes: OwnedSemaphorePermit,
+}
+
+/// What the sequencer says of a request.
+enum Outcome {
+    /// It is done, or cannot be.
+    Answer(Result<Response>),
+    /// Nothing was done, and the server that leads can be reached meanwhile.
+    Elsewhere(Request, OwnedSemaphorePermit),
+}
+
+/// Hands requests to the sequencer. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    queue: mpsc::Sender<Pending>,
+    bytes: Arc<Semaphore>,
+    /// Places for requests that another server has.
+    forwards: Arc<Semaphore>,
+    link: forward::Current,
+    heard: Arc<Heard>,
+    feed: Arc<Feed>,
+    job: Job,
+    timeout: Duration,
+}
+
+/// Makes a queue: where requests go in, and the end that [`sequencer::run`](super::sequencer::run)
+/// takes them from.
+pub fn open(
+    job: &Job,
+    feed: Arc<Feed>,
+    link: forward::Current,
+    timeout: Duration,
+) -> (Handle, Receiver) {
+    let (sender, receiver) = mpsc::channel(MAX_QUEUED_REQUESTS);
+    let handle = Handle {
+        queue: sender,
+        bytes: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
+        forwards: Arc::new(Semaphore::new(MAX_QUEUED_REQUESTS)),
+        link,
+        heard: Arc::new(Heard::new(feed.state())),
+        feed,
+        job: job.clone(),
+        timeout,
+    };
+    (handle, receiver)
+}
+
+impl Handle {
+    /// Waits for the outcome of a request. `Timeout` leaves it open.
+    pub async fn submit(&self, request: Request) -> Result<Response> {
+        match tokio::time::timeout(self.timeout, self.submit_without_timeout(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Timeout),
+        }
+    }
+
+    async fn submit_without_timeout(&self, request: Request) -> Result<Response> {
+        let mut permit = self.permit(&request).await?;
+        let mut request = request;
+        loop {
+            if let Some(answer) = self.hand_over(&request).await {
+                return answer;
+            }
+            match self.enqueue(request, permit).await?.await {
+                Ok(Outcome::Answer(answer)) => return answer,
+                Ok(Outcome::Elsewhere(back, bytes)) => (request, permit) = (back, bytes),
+                Err(_) => return Err(Error::Stopped),
+            }
+        }
+    }
+
+    /// Lets the server that leads do a request; `None` when this server has to.
+    async fn hand_over(&self, request: &Request) -> Option<Result<Response>> {
+        let link = self.link.borrow().clone();
+        let link = link.filter(|_| request.concerns_any_server())?;
+        let Ok(_place) = self.forwards.try_acquire() else {
+            return Some(Err(Error::TooManyRequests));
+        };
+        match link.call(request.clone()).await {
+            Handover::Answered(answer, state) => {
+                self.heard.note(state);
+                Some(answer)
+            }
+            Handover::Lost if !request.can_be_repeated() => Some(Err(Error::LeaderLost)),
+            Handover::Lost | Handover::Refused => None,
+        }
+    }
+
+    /// Does what another server hands over.
+    pub async fn take(&self, request: Request) -> Handover {
+        let queued = async {
+            let permit = self.permit(&request).await?;
+            self.enqueue(request, permit).await
+        };
+        let deadline = Instant::now() + self.timeout;
+        let answer = match timeout_at(deadline, queued).await {
+            Ok(Ok(outcome)) => match timeout_at(deadline, outcome).await {
+                Ok(Ok(Outcome::Answer(answer))) => answer,
+                Ok(Ok(Outcome::Elsewhere(..))) => return Handover::Refused,
+                Ok(Err(_)) => Err(Error::Stopped),
+                Err(_) => Err(Error::Timeout),
+            },
+            Ok(Err(Error::Stopped)) | Err(_) => return Handover::Refused,
+            Ok(Err(error)) => Err(error),
+        };
+        Handover::Answered(answer, self.feed.state())
+    }
+
+    /// The newest state that another server has answered from. Nothing that this server says may
+    /// be older, though it may not have been told of it yet.
+    pub fn heard(&self) -> State {
+        self.heard.state()
+    }
+
+    async fn permit(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
+        let bytes = request.size_bytes().min(MAX_QUEUED_BYTES) as u32;
+        let permit = self.bytes.clone().acquire_many_owned(bytes).await;
+        permit.map_err(|_| Error::Stopped)
+    }
+
+    /// Queues a request; after an error it is not queued, and never will be.
+    async fn enqueue(
+        &self,
+        request: Request,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<oneshot::Receiver<Outcome>> {
+        let mut staged = Vec::new();
+        let stage_above = self.job.store.limits().batch_bytes / 4;
+        if permit.num_permits() > stage_above {
+            let mut values = Vec::new();
+            request.values(&mut values);
+            for value in values.into_iter().filter(|value| value.len() > stage_above) {
+                let Job { store, layout, .. } = &self.job;
+                let id = self.job.batch_id();
+                let blob = blob::stage(store, layout, id, value, clock::now_ms()).await?;
+                staged.push(Staged {
+                    value: value.clone(),
+                    blob,
+                });
+            }
+        }
+        let (reply, outcome) = oneshot::channel();
+        let pending = Pending {
+            request,
+            staged,
+            reply,
+            bytes: permit,
+        };
+        self.queue.try_send(pending).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::TooManyRequests,
+            mpsc::error::TrySendError::Closed(_) => Error::Stopped,
+        })?;
+        Ok(outcome)
+    }
+}
+
+impl Pending {
+    /// Answers whoever asked.
+    pub fn answer(self, answer: Result<Response>) {
+        // The client may have given up meanwhile.
+        let _ = self.reply.send(Outcome::Answer(answer));
+    }
+
+    /// Gives it back undone, for the server that leads.
+    pub fn hand_back(self) {
+        let _ = self
+            .reply
+            .send(Outcome::Elsewhere(self.request, self.bytes));
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn is_given_up(&self) -> bool {
+        self.reply.is_closed()
+    }
+}

@@ -1,0 +1,155 @@
+//! What can be asked of an instance's sequencer, and what it answers.
+
+use crate::error::{Error, Result};
+use crate::mvcc::keyspace::{Due, State};
+use crate::mvcc::scratch::Scratch;
+use crate::mvcc::{alarm, compact, lease, txn};
+use crate::pb::etcdserverpb::*;
+use bytes::Bytes;
+
+/// What the sequencer can be asked to do.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// Write a key.
+    Put(PutRequest),
+    /// Delete keys.
+    Delete(DeleteRangeRequest),
+    /// Compare, read and write.
+    Txn(TxnRequest),
+    /// Forget what is older than a revision.
+    Compact(i64),
+    /// Make a lease.
+    LeaseGrant(LeaseGrantRequest),
+    /// Extend a lease.
+    LeaseKeepAlive(LeaseKeepAliveRequest),
+    /// End a lease.
+    LeaseRevoke(i64),
+    /// Look at a lease that is due, and end it if its time is over.
+    LeaseExpire(Due),
+    /// Raise or clear an alarm.
+    Alarm(AlarmRequest),
+}
+
+/// The answer to the request of the same name.
+#[derive(Debug)]
+pub enum Response {
+    /// To `Put`.
+    Put(PutResponse),
+    /// To `Delete`.
+    Delete(DeleteRangeResponse),
+    /// To `Txn`.
+    Txn(TxnResponse),
+    /// To `Compact`: the newest revision.
+    Compact(i64),
+    /// To `LeaseGrant`.
+    LeaseGrant(LeaseGrantResponse),
+    /// To `LeaseKeepAlive`.
+    LeaseKeepAlive(LeaseKeepAliveResponse),
+    /// To `LeaseRevoke`: the newest revision.
+    LeaseRevoke(i64),
+    /// To `LeaseExpire`: whether it ended the lease.
+    LeaseExpire(bool),
+    /// To `Alarm`.
+    Alarm(AlarmResponse),
+}
+
+impl Request {
+    /// About what it takes in memory.
+    pub fn size_bytes(&self) -> usize {
+        use prost::Message;
+        match self {
+            Request::Put(put) => put.encoded_len(),
+            Request::Delete(delete) => delete.encoded_len(),
+            Request::Txn(txn) => txn.encoded_len(),
+            _ => 64,
+        }
+    }
+
+    /// The values it brings.
+    pub fn values<'a>(&'a self, values: &mut Vec<&'a Bytes>) {
+        match self {
+            Request::Put(put) => values.push(&put.value),
+            Request::Txn(txn) => txn::collect_values(txn, values),
+            _ => {}
+        }
+    }
+
+    /// The keys and leases it will read.
+    pub fn points(&self, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) {
+        match self {
+            Request::Put(put) => {
+                keys.push(put.key.clone());
+                leases.extend((put.lease != 0).then_some(put.lease));
+            }
+            Request::Delete(delete) if delete.range_end.is_empty() => {
+                keys.push(delete.key.clone());
+            }
+            Request::Txn(txn) => txn::collect_points(txn, keys, leases),
+            Request::LeaseGrant(LeaseGrantRequest { id, .. })
+            | Request::LeaseKeepAlive(LeaseKeepAliveRequest { id })
+            | Request::LeaseRevoke(id)
+            | Request::LeaseExpire(Due { lease: id, .. }) => leases.push(*id),
+            _ => {}
+        }
+    }
+
+    /// Whether it can be handed to another server; what a background job asks for stays here.
+    pub fn concerns_any_server(&self) -> bool {
+        !matches!(self, Request::LeaseExpire(_))
+    }
+
+    /// Whether to do it twice is as good as once, for all who can see.
+    pub fn can_be_repeated(&self) -> bool {
+        matches!(self, Request::LeaseKeepAlive(_))
+    }
+
+    /// Refuses what a raised alarm forbids.
+    fn check_alarms(&self, state: &State) -> Result<()> {
+        let is_alarm_or_lease_upkeep = matches!(
+            self,
+            Request::Alarm(_) | Request::LeaseKeepAlive(_) | Request::LeaseExpire(_)
+        );
+        if state.corrupt && !is_alarm_or_lease_upkeep {
+            return Err(Error::Corrupt);
+        }
+        let needs_space = match self {
+            Request::Put(_) | Request::LeaseGrant(_) => true,
+            Request::Txn(txn) => txn::needs_space(txn),
+            _ => false,
+        };
+        if state.no_space && needs_space {
+            return Err(Error::NoSpace);
+        }
+        Ok(())
+    }
+
+    /// Whether a request reads an old revision that only this batch makes: it must be the first of
+    /// the next batch then.
+    pub fn reads_ahead(&self, scratch: &Scratch) -> bool {
+        match self {
+            Request::Txn(txn) => scratch.is_ahead_of(txn::newest_old_revision(txn)),
+            _ => false,
+        }
+    }
+
+    /// Evaluates it over all that the batch did before.
+    pub async fn evaluate(&self, scratch: &mut Scratch) -> Result<Response> {
+        self.check_alarms(&scratch.state)?;
+        Ok(match self {
+            Request::Put(put) => Response::Put(txn::put(scratch, put).await?),
+            Request::Delete(delete) => Response::Delete(txn::delete(scratch, delete).await?),
+            Request::Txn(txn) => Response::Txn(txn::txn(scratch, txn).await?),
+            Request::Compact(revision) => Response::Compact(compact::begin(scratch, *revision)?),
+            Request::LeaseGrant(grant) => Response::LeaseGrant(lease::grant(scratch, grant).await?),
+            Request::LeaseKeepAlive(keep_alive) => {
+                Response::LeaseKeepAlive(lease::keep_alive(scratch, keep_alive).await?)
+            }
+            Request::LeaseRevoke(id) => {
+                lease::revoke(scratch, *id).await?;
+                Response::LeaseRevoke(scratch.state.revision)
+            }
+            Request::LeaseExpire(due) => Response::LeaseExpire(lease::expire(scratch, *due).await?),
+            Request::Alarm(alarm) => Response::Alarm(alarm::change(scratch, alarm).await?),
+        })
+    }
+}
