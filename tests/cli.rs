@@ -730,7 +730,13 @@ fn a_server_that_does_not_answer_in_time_is_unavailable() {
     // The system takes connections, and nobody ever reads them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = silent.local_addr().unwrap().to_string();
-    let args = ["dump", "--command-timeout", "100ms", "--endpoints", &endpoint];
+    let args = [
+        "dump",
+        "--command-timeout",
+        "100ms",
+        "--endpoints",
+        &endpoint,
+    ];
     let (code, _, error) = failed(command("kvtool", &args));
     assert_eq!(code, 3);
     assert!(error.contains("no answer in time"), "{error}");

@@ -12,10 +12,16 @@ use crate::store::{Consistency, Direction, PageLimit, StoreError, View};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long this server's own sequencer may take to publish what it has written. It brings all
 /// the events along; here some may have to be left to the watchers to read.
 const OWN_GRACE: Duration = Duration::from_millis(100);
+/// So long after another server's write further ones are expected.
+const BUSY: Duration = Duration::from_secs(1);
+/// How often this server then looks for itself, while somebody watches: a store may take many
+/// times as long to say that a key has changed as to be read.
+const BUSY_INTERVAL: Duration = Duration::from_millis(2);
 /// Pause before the store is asked again after it could not answer.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// No revision: what comes from there joins nothing.
@@ -47,11 +53,23 @@ impl Follower {
 
     /// Follows until the store fails.
     pub async fn run(self: Arc<Self>) {
+        let mut last_news = None::<Instant>;
         loop {
             // Before looking, so that what is written after the look ends the wait.
             let changed = self.job.store.changed(&self.job.layout.state());
+            let known = self.feed.state();
             match self.look().await {
-                Ok(_) => changed.await,
+                Ok(state) => {
+                    if state.batch.writer != self.job.writer && state != known {
+                        last_news = Some(Instant::now());
+                    }
+                    let expects_more = last_news.is_some_and(|at| at.elapsed() < BUSY);
+                    tokio::select! {
+                        () = changed => {}
+                        () = tokio::time::sleep(BUSY_INTERVAL),
+                            if expects_more && self.feed.is_watched() => {}
+                    }
+                }
                 Err(Error::Store(StoreError::Fatal(_))) => return,
                 Err(error) => {
                     tracing::warn!(%error, "cannot follow other servers");
