@@ -96,9 +96,13 @@ impl Follower {
             }
         }
         let _alone = self.pulling.lock().await;
-        let known = self.feed.state();
-        if !self.has(&state) {
+        while !self.has(&state) {
+            let known = self.feed.state();
             let pulled = self.pull(&view, known.revision, &state).await?;
+            // What this server's own sequencer told of meanwhile is not told again.
+            if self.feed.state() != known {
+                continue;
+            }
             self.feed.publish(match pulled {
                 Some(changes) => Committed {
                     state,

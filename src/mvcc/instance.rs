@@ -1,45 +1,39 @@
 //! One keyspace: the calls the API makes.
 
+mod keys;
+mod leases;
+
 use crate::error::{Error, Result};
-use crate::mvcc::base::Base;
 use crate::mvcc::cache::Cache;
 use crate::mvcc::compact::{self, AutoCompaction};
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
 use crate::mvcc::forward::{self, Handover, Peers};
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{KeyRange, Layout, LeaseRecord, PeerRecord, State};
+use crate::mvcc::keyspace::{Layout, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
 use crate::mvcc::queue::{self, Handle};
-use crate::mvcc::read::{self, Cursor};
+use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
 use crate::mvcc::request::{Request, Response};
-use crate::mvcc::scratch::{self, Scratch};
 use crate::mvcc::sequencer;
-use crate::mvcc::stream::RangeChunks;
 use crate::mvcc::watch::{self, Hub, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, txn, warm, writer};
+use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, warm, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
-use crate::store::{Consistency, Leadership, Store, StoreError, Usage, View};
+use crate::store::{Consistency, Leadership, Store, Usage, View};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch as state_watch};
 use tokio::task::JoinHandle;
 
-/// Bytes etcd's log adds to a request before it compares it with `--max-request-bytes`.
-const LOG_ENVELOPE_BYTES: usize = 18;
 /// What a watch response may hold above `--max-request-bytes` before it is fragmented.
 const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
 
 /// How long a server that opens an instance waits to hear who leads.
 const ELECTION_GRACE: Duration = Duration::from_secs(2);
-
-/// Tries to answer a transaction that only reads from the cache, while others write.
-const CACHED_ATTEMPTS: usize = 3;
 
 /// How an instance behaves.
 #[derive(Debug, Clone)]
@@ -273,163 +267,6 @@ impl Instance {
         Ok((view, state))
     }
 
-    /// Reads keys.
-    pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
-        txn::check_range(&request)?;
-        let (cursor, newest) = self.cursor(&request).await?;
-        let mut response = read::range(cursor, &request, newest).await?;
-        self.complete(&mut response.header);
-        Ok(response)
-    }
-
-    /// Where to read a range from, and the newest revision there.
-    async fn cursor(&self, request: &RangeRequest) -> Result<(Cursor<'static>, i64)> {
-        let Inner { layout, feed, .. } = &*self.inner;
-        let range = KeyRange::new(request.key.clone(), request.range_end.clone());
-        if request.revision <= 0 && feed.cache.is_enabled() {
-            if request.serializable {
-                self.catch_up().await?;
-            } else {
-                self.inner.read_index.newest().await?;
-            }
-            let wanted = read::items_wanted(request);
-            if let Some(snapshot) = feed.cache.snapshot(&range, wanted) {
-                let revision = snapshot.revision;
-                return Ok((
-                    Cursor::cached(layout.clone(), snapshot, None, range),
-                    revision,
-                ));
-            }
-        }
-        let is_newest = request.revision <= 0;
-        let fill = is_newest.then(|| feed.cache.fill(&range)).flatten();
-        let (view, state) = self.view(request.serializable).await?;
-        read::check_revision(request.revision, &state)?;
-        let store = self.inner.store.clone();
-        let cursor = Cursor::open(store, layout.clone(), view, &state, range, request.revision);
-        Ok((cursor.filling(fill), state.revision))
-    }
-
-    /// Reads keys in pieces, pinned at one revision.
-    pub async fn range_stream(
-        &self,
-        request: RangeRequest,
-    ) -> Result<impl Stream<Item = Result<RangeResponse>> + Send + 'static> {
-        txn::check_range(&request)?;
-        if read::has_custom_order(&request) {
-            return Err(Error::Unsupported(
-                "RangeStream does not support custom sort orders",
-            ));
-        }
-        if read::has_filter(&request) {
-            return Err(Error::Unsupported(
-                "RangeStream does not support revision filters",
-            ));
-        }
-        let (cursor, newest) = self.cursor(&request).await?;
-        let chunks = RangeChunks::new(cursor, request, self.header_at(newest));
-        Ok(chunks.into_stream())
-    }
-
-    /// Writes a key.
-    pub async fn put(&self, request: PutRequest) -> Result<PutResponse> {
-        txn::check_put(&request)?;
-        self.check_size(&request)?;
-        match self.inner.sequencer.submit(Request::Put(request)).await? {
-            Response::Put(mut response) => {
-                self.complete(&mut response.header);
-                Ok(response)
-            }
-            other => mismatched(&other),
-        }
-    }
-
-    /// Deletes keys.
-    pub async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse> {
-        txn::check_delete(&request)?;
-        self.check_size(&request)?;
-        match self
-            .inner
-            .sequencer
-            .submit(Request::Delete(request))
-            .await?
-        {
-            Response::Delete(mut response) => {
-                self.complete(&mut response.header);
-                Ok(response)
-            }
-            other => mismatched(&other),
-        }
-    }
-
-    /// Compares, then reads and writes, atomically.
-    pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse> {
-        txn::check_txn(&request, self.inner.options.max_txn_ops)?;
-        let mut response = if txn::is_read_only(&request) {
-            self.read_txn(&request).await?
-        } else {
-            self.check_size(&request)?;
-            match self.inner.sequencer.submit(Request::Txn(request)).await? {
-                Response::Txn(response) => response,
-                other => return mismatched(&other),
-            }
-        };
-        self.complete(&mut response.header);
-        Ok(response)
-    }
-
-    async fn read_txn(&self, request: &TxnRequest) -> Result<TxnResponse> {
-        let Inner {
-            store,
-            layout,
-            feed,
-            read_index,
-            ..
-        } = &*self.inner;
-        let is_serializable = txn::is_serializable(request);
-        if is_serializable {
-            self.catch_up().await?;
-        } else if feed.cache.is_enabled() {
-            read_index.newest().await?;
-        }
-        for _ in 0..CACHED_ATTEMPTS {
-            if !feed.cache.is_enabled() {
-                break;
-            }
-            let state = feed.state();
-            let base = Base::cached(store.clone(), feed.cache.clone(), layout.clone(), state);
-            match txn::txn(&mut Scratch::new(base, state), request).await {
-                // The cache has moved on meanwhile.
-                Err(Error::Store(StoreError::ViewExpired)) => {}
-                outcome => return outcome,
-            }
-        }
-        let (view, state) = self.view(is_serializable).await?;
-        let base = Base::of_view(view, layout.clone(), state);
-        txn::txn(&mut Scratch::new(base, state), request).await
-    }
-
-    /// Forgets what happened before a revision; `physical` waits until it is deleted.
-    pub async fn compact(&self, request: CompactionRequest) -> Result<CompactionResponse> {
-        let newest = match self
-            .inner
-            .sequencer
-            .submit(Request::Compact(request.revision))
-            .await?
-        {
-            Response::Compact(newest) => newest,
-            other => return mismatched(&other),
-        };
-        if request.physical {
-            let mut compacted = self.inner.compacted.clone();
-            let finished = compacted.wait_for(|done| *done >= request.revision).await;
-            finished.map_err(|_| Error::Stopped)?;
-        }
-        Ok(CompactionResponse {
-            header: Some(self.header_at(newest)),
-        })
-    }
-
     /// Serves one watch stream: many watchers, their events and progress in one order.
     pub fn watch(
         &self,
@@ -459,96 +296,6 @@ impl Instance {
             }
         });
         watch::serve(context, requests)
-    }
-
-    /// Makes a lease.
-    pub async fn lease_grant(&self, request: LeaseGrantRequest) -> Result<LeaseGrantResponse> {
-        match self
-            .inner
-            .sequencer
-            .submit(Request::LeaseGrant(request))
-            .await?
-        {
-            Response::LeaseGrant(mut response) => {
-                response.header = Some(self.header());
-                Ok(response)
-            }
-            other => mismatched(&other),
-        }
-    }
-
-    /// Ends a lease and deletes its keys.
-    pub async fn lease_revoke(&self, request: LeaseRevokeRequest) -> Result<LeaseRevokeResponse> {
-        match self
-            .inner
-            .sequencer
-            .submit(Request::LeaseRevoke(request.id))
-            .await?
-        {
-            Response::LeaseRevoke(revision) => Ok(LeaseRevokeResponse {
-                header: Some(self.header_at(revision)),
-            }),
-            other => mismatched(&other),
-        }
-    }
-
-    /// Extends a lease; a lease that is gone answers TTL 0.
-    pub async fn lease_keep_alive(
-        &self,
-        request: LeaseKeepAliveRequest,
-    ) -> Result<LeaseKeepAliveResponse> {
-        // etcd takes the header before it renews.
-        let header = self.header();
-        match self
-            .inner
-            .sequencer
-            .submit(Request::LeaseKeepAlive(request))
-            .await?
-        {
-            Response::LeaseKeepAlive(mut response) => {
-                response.header = Some(header);
-                Ok(response)
-            }
-            other => mismatched(&other),
-        }
-    }
-
-    /// What is left of a lease.
-    pub async fn lease_time_to_live(
-        &self,
-        request: LeaseTimeToLiveRequest,
-    ) -> Result<LeaseTimeToLiveResponse> {
-        let (view, state) = self.view(false).await?;
-        let layout = &self.inner.layout;
-        let mut response = LeaseTimeToLiveResponse {
-            header: Some(self.header_at(state.revision)),
-            id: request.id,
-            ttl: -1,
-            ..Default::default()
-        };
-        if let Some(record) = view.get(&layout.lease(request.id)).await? {
-            let lease = LeaseRecord::decode(record)?;
-            response.ttl = (lease.deadline_ms - clock::now_ms()) / 1000;
-            response.granted_ttl = lease.ttl_seconds;
-            if request.keys {
-                response.keys = scratch::attached_keys(&view, layout, request.id).await?;
-            }
-        }
-        Ok(response)
-    }
-
-    /// All leases, the next to expire first.
-    pub async fn lease_leases(&self, _: LeaseLeasesRequest) -> Result<LeaseLeasesResponse> {
-        let (view, state) = self.view(false).await?;
-        let mut leases = lease::all(&view, &self.inner.layout).await?;
-        leases.sort_by_key(|(_, lease)| lease.deadline_ms);
-        Ok(LeaseLeasesResponse {
-            header: Some(self.header_at(state.revision)),
-            leases: leases
-                .into_iter()
-                .map(|(id, _)| LeaseStatus { id })
-                .collect(),
-        })
     }
 
     /// Reads, raises and clears alarms.
@@ -727,14 +474,6 @@ impl Instance {
         if self.inner.store.is_shared() {
             self.inner.announcement.withdraw().await;
         }
-    }
-
-    fn check_size(&self, request: &impl Message) -> Result<()> {
-        let bytes = request.encoded_len() + LOG_ENVELOPE_BYTES;
-        if bytes > self.inner.options.max_request_bytes {
-            return Err(Error::RequestTooLarge);
-        }
-        Ok(())
     }
 }
 

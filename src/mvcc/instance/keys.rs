@@ -1,0 +1,187 @@
+//! Reads and writes of keys.
+
+use super::{Inner, Instance, mismatched};
+use crate::error::{Error, Result};
+use crate::mvcc::base::Base;
+use crate::mvcc::keyspace::KeyRange;
+use crate::mvcc::read::{self, Cursor};
+use crate::mvcc::request::{Request, Response};
+use crate::mvcc::scratch::Scratch;
+use crate::mvcc::stream::RangeChunks;
+use crate::mvcc::txn;
+use crate::pb::etcdserverpb::*;
+use crate::store::StoreError;
+use futures_util::Stream;
+use prost::Message;
+
+/// Bytes etcd's log adds to a request before it compares it with `--max-request-bytes`.
+const LOG_ENVELOPE_BYTES: usize = 18;
+/// Tries to answer a transaction that only reads from the cache, while others write.
+const CACHED_ATTEMPTS: usize = 3;
+
+impl Instance {
+    /// Reads keys.
+    pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
+        txn::check_range(&request)?;
+        let (cursor, newest) = self.cursor(&request).await?;
+        let mut response = read::range(cursor, &request, newest).await?;
+        self.complete(&mut response.header);
+        Ok(response)
+    }
+
+    /// Where to read a range from, and the newest revision there.
+    async fn cursor(&self, request: &RangeRequest) -> Result<(Cursor<'static>, i64)> {
+        let Inner { layout, feed, .. } = &*self.inner;
+        let range = KeyRange::new(request.key.clone(), request.range_end.clone());
+        if request.revision <= 0 && feed.cache.is_enabled() {
+            if request.serializable {
+                self.catch_up().await?;
+            } else {
+                self.inner.read_index.newest().await?;
+            }
+            let wanted = read::items_wanted(request);
+            if let Some(snapshot) = feed.cache.snapshot(&range, wanted) {
+                let revision = snapshot.revision;
+                return Ok((
+                    Cursor::cached(layout.clone(), snapshot, None, range),
+                    revision,
+                ));
+            }
+        }
+        let is_newest = request.revision <= 0;
+        let fill = is_newest.then(|| feed.cache.fill(&range)).flatten();
+        let (view, state) = self.view(request.serializable).await?;
+        read::check_revision(request.revision, &state)?;
+        let store = self.inner.store.clone();
+        let cursor = Cursor::open(store, layout.clone(), view, &state, range, request.revision);
+        Ok((cursor.filling(fill), state.revision))
+    }
+
+    /// Reads keys in pieces, pinned at one revision.
+    pub async fn range_stream(
+        &self,
+        request: RangeRequest,
+    ) -> Result<impl Stream<Item = Result<RangeResponse>> + Send + 'static> {
+        txn::check_range(&request)?;
+        if read::has_custom_order(&request) {
+            return Err(Error::Unsupported(
+                "RangeStream does not support custom sort orders",
+            ));
+        }
+        if read::has_filter(&request) {
+            return Err(Error::Unsupported(
+                "RangeStream does not support revision filters",
+            ));
+        }
+        let (cursor, newest) = self.cursor(&request).await?;
+        let chunks = RangeChunks::new(cursor, request, self.header_at(newest));
+        Ok(chunks.into_stream())
+    }
+
+    /// Writes a key.
+    pub async fn put(&self, request: PutRequest) -> Result<PutResponse> {
+        txn::check_put(&request)?;
+        self.check_size(&request)?;
+        match self.inner.sequencer.submit(Request::Put(request)).await? {
+            Response::Put(mut response) => {
+                self.complete(&mut response.header);
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
+    }
+
+    /// Deletes keys.
+    pub async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse> {
+        txn::check_delete(&request)?;
+        self.check_size(&request)?;
+        match self
+            .inner
+            .sequencer
+            .submit(Request::Delete(request))
+            .await?
+        {
+            Response::Delete(mut response) => {
+                self.complete(&mut response.header);
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
+    }
+
+    /// Compares, then reads and writes, atomically.
+    pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse> {
+        txn::check_txn(&request, self.inner.options.max_txn_ops)?;
+        let mut response = if txn::is_read_only(&request) {
+            self.read_txn(&request).await?
+        } else {
+            self.check_size(&request)?;
+            match self.inner.sequencer.submit(Request::Txn(request)).await? {
+                Response::Txn(response) => response,
+                other => return mismatched(&other),
+            }
+        };
+        self.complete(&mut response.header);
+        Ok(response)
+    }
+
+    async fn read_txn(&self, request: &TxnRequest) -> Result<TxnResponse> {
+        let Inner {
+            store,
+            layout,
+            feed,
+            read_index,
+            ..
+        } = &*self.inner;
+        let is_serializable = txn::is_serializable(request);
+        if is_serializable {
+            self.catch_up().await?;
+        } else if feed.cache.is_enabled() {
+            read_index.newest().await?;
+        }
+        for _ in 0..CACHED_ATTEMPTS {
+            if !feed.cache.is_enabled() {
+                break;
+            }
+            let state = feed.state();
+            let base = Base::cached(store.clone(), feed.cache.clone(), layout.clone(), state);
+            match txn::txn(&mut Scratch::new(base, state), request).await {
+                // The cache has moved on meanwhile.
+                Err(Error::Store(StoreError::ViewExpired)) => {}
+                outcome => return outcome,
+            }
+        }
+        let (view, state) = self.view(is_serializable).await?;
+        let base = Base::of_view(view, layout.clone(), state);
+        txn::txn(&mut Scratch::new(base, state), request).await
+    }
+
+    /// Forgets what happened before a revision; `physical` waits until it is deleted.
+    pub async fn compact(&self, request: CompactionRequest) -> Result<CompactionResponse> {
+        let newest = match self
+            .inner
+            .sequencer
+            .submit(Request::Compact(request.revision))
+            .await?
+        {
+            Response::Compact(newest) => newest,
+            other => return mismatched(&other),
+        };
+        if request.physical {
+            let mut compacted = self.inner.compacted.clone();
+            let finished = compacted.wait_for(|done| *done >= request.revision).await;
+            finished.map_err(|_| Error::Stopped)?;
+        }
+        Ok(CompactionResponse {
+            header: Some(self.header_at(newest)),
+        })
+    }
+
+    fn check_size(&self, request: &impl Message) -> Result<()> {
+        let bytes = request.encoded_len() + LOG_ENVELOPE_BYTES;
+        if bytes > self.inner.options.max_request_bytes {
+            return Err(Error::RequestTooLarge);
+        }
+        Ok(())
+    }
+}
