@@ -27,6 +27,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 use exit::Interrupted;
 use std::{ffi::OsString, future::Future, process::ExitCode};
 
+/// Of every program: the system's costs a quarter more of the processor's time, see
+/// docs/BENCHMARKS.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An etcd v3 server and operator toolkit.
 #[derive(Debug, Parser)]
 #[command(name = "kvtool", version, propagate_version = true, after_help = exit::EXIT_CODES_HELP)]
