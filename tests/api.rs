@@ -5,7 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
-use kvtool::api::server::{self, Limits};
+use kvtool::api::server::{self, Limits, Ports};
 use kvtool::api::tls;
 use kvtool::mvcc::{Advertised, AutoCompaction, Instance, Options};
 use kvtool::pb::etcdserverpb::cluster_client::ClusterClient;
@@ -82,7 +82,11 @@ impl Server {
             let shutdown = async {
                 stopped.await.ok();
             };
-            server::run(listeners, served, version, limits, shutdown)
+            let ports = Ports {
+                clients: listeners,
+                ..Ports::default()
+            };
+            server::run(ports, served, version, limits, shutdown)
                 .await
                 .unwrap();
         });

@@ -137,7 +137,7 @@ struct Attempt {
 /// What a look at the writer's record shows of its attempts.
 enum Looked {
     /// This one was applied; the others never will be.
-    Applied(Attempt),
+    Applied(Box<Attempt>),
     /// None, so far.
     NotYet,
     /// The record was collected: it can be found out no more.
@@ -254,7 +254,7 @@ impl Sequencer {
         let mut unsettled = self.unsettled.iter();
         let applied = unsettled.position(|attempt| attempt.sequence == last);
         Ok(match applied {
-            Some(applied) => Looked::Applied(self.unsettled.swap_remove(applied)),
+            Some(applied) => Looked::Applied(Box::new(self.unsettled.swap_remove(applied))),
             None => Looked::NotYet,
         })
     }
@@ -275,7 +275,7 @@ impl Sequencer {
             match self.look_for_applied(&view).await? {
                 Looked::Applied(attempt) => {
                     tracing::debug!(attempt.sequence, "a batch of unknown outcome was applied");
-                    self.settle(attempt, waiting);
+                    self.settle(*attempt, waiting);
                     return Ok(Step::Done);
                 }
                 Looked::Unknowable => {
