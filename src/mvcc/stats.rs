@@ -5,10 +5,8 @@ use crate::stats::{Counter, Histogram};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// The first bound and the number of bounds of the times of commits; etcd's, of its disk.
-const COMMIT_TIMES: (Duration, usize) = (Duration::from_millis(1), 14);
-/// The same of looks at the state record; etcd's, of its reads.
-const LOOK_TIMES: (Duration, usize) = (Duration::from_micros(100), 14);
+/// The first bound and the number of bounds of the times of commits and of looks.
+const TIMES: (Duration, usize) = (Duration::from_micros(100), 17);
 /// Bounds of the requests of a batch, from 1 on.
 const BATCH_BOUNDS: usize = 11;
 
@@ -112,7 +110,7 @@ pub struct Stats {
 
 impl Default for Stats {
     fn default() -> Self {
-        let times = |(first, bounds)| Histogram::of_times(first, bounds);
+        let times = || Histogram::of_times(TIMES.0, TIMES.1);
         Self {
             ranges: Counter::default(),
             puts: Counter::default(),
@@ -127,14 +125,14 @@ impl Default for Stats {
             failed: Counter::default(),
             at_work: AtomicUsize::new(0),
             batch_requests: Histogram::new(1, BATCH_BOUNDS),
-            commit_times: times(COMMIT_TIMES),
+            commit_times: times(),
             conflicts: Counter::default(),
             unknown: Counter::default(),
             forwarded: Counter::default(),
             forwards_refused: Counter::default(),
             forwards_lost: Counter::default(),
             taken: Counter::default(),
-            look_times: times(LOOK_TIMES),
+            look_times: times(),
             looks_failed: Counter::default(),
         }
     }
