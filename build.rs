@@ -1,4 +1,7 @@
-//! Compiles the wire contracts in `proto/` without `protoc`.
+//! Compiles the wire contracts in `proto/` without `protoc`, and lists their methods.
+
+use std::path::PathBuf;
+use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -8,6 +11,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "proto/kvtool/peer/v1/peer.proto",
     ];
     let descriptors = protox::compile(contracts, ["proto"])?;
+    let mut methods = String::new();
+    for file in &descriptors.file {
+        for service in &file.service {
+            let service_name = format!("{}.{}", file.package(), service.name());
+            for method in &service.method {
+                let kind = match (method.client_streaming(), method.server_streaming()) {
+                    (false, false) => "unary",
+                    (true, false) => "client_stream",
+                    (false, true) => "server_stream",
+                    (true, true) => "bidi_stream",
+                };
+                let name = method.name();
+                methods += &format!("method!({service_name:?}, {name:?}, {kind:?}),\n");
+            }
+        }
+    }
+    let path = PathBuf::from(env::var("OUT_DIR")?).join("methods.rs");
+    fs::write(path, format!("[\n{methods}]"))?;
     tonic_prost_build::configure()
         .bytes(".")
         .compile_fds(descriptors)?;

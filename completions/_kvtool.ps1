@@ -41,6 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Home of the data: a directory of this machine, a FoundationDB cluster, or this process''s memory [default: local]')
             [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Keyspace to serve: one store holds many that cannot see each other [default: default]')
             [CompletionResult]::new('--listen-client-urls', '--listen-client-urls', [CompletionResultType]::ParameterName, 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]')
+            [CompletionResult]::new('--listen-metrics-urls', '--listen-metrics-urls', [CompletionResultType]::ParameterName, 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]')
             [CompletionResult]::new('--advertise-client-urls', '--advertise-client-urls', [CompletionResultType]::ParameterName, 'URLs clients are told to connect to [default: those listened on]')
             [CompletionResult]::new('--initial-advertise-peer-urls', '--initial-advertise-peer-urls', [CompletionResultType]::ParameterName, 'Peer URLs shown in the member list [default: none, as there is no peer port]')
             [CompletionResult]::new('--forward-writes', '--forward-writes', [CompletionResultType]::ParameterName, 'Send writes to the server that leads, where several serve one keyspace [default: true]')

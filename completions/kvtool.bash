@@ -3238,7 +3238,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__serve)
-            opts="-h -V --name --data-dir --store --instance --listen-client-urls --advertise-client-urls --initial-advertise-peer-urls --forward-writes --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --cache-bytes --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --log-format --etcd-version --config-file --print-config --help --version"
+            opts="-h -V --name --data-dir --store --instance --listen-client-urls --listen-metrics-urls --advertise-client-urls --initial-advertise-peer-urls --forward-writes --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --cache-bytes --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --log-format --etcd-version --config-file --print-config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3264,6 +3264,10 @@ _kvtool() {
                     return 0
                     ;;
                 --listen-client-urls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen-metrics-urls)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

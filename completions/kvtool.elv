@@ -37,6 +37,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --store 'Home of the data: a directory of this machine, a FoundationDB cluster, or this process''s memory [default: local]'
             cand --instance 'Keyspace to serve: one store holds many that cannot see each other [default: default]'
             cand --listen-client-urls 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]'
+            cand --listen-metrics-urls 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]'
             cand --advertise-client-urls 'URLs clients are told to connect to [default: those listened on]'
             cand --initial-advertise-peer-urls 'Peer URLs shown in the member list [default: none, as there is no peer port]'
             cand --forward-writes 'Send writes to the server that leads, where several serve one keyspace [default: true]'

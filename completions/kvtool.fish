@@ -41,6 +41,7 @@ fdb\t''
 memory\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instance -d 'Keyspace to serve: one store holds many that cannot see each other [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-metrics-urls -d 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l advertise-client-urls -d 'URLs clients are told to connect to [default: those listened on]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-advertise-peer-urls -d 'Peer URLs shown in the member list [default: none, as there is no peer port]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l forward-writes -d 'Send writes to the server that leads, where several serve one keyspace [default: true]' -r -f -a "true\t''

@@ -9,10 +9,12 @@
 //! - [`store`]: ordered bytes with consistent views and one way to write, a guarded batch.
 //! - [`pb`]: messages generated from `proto/`.
 //! - [`error`]: the one table from a domain error to gRPC, HTTP and exit codes.
+//! - [`stats`]: counters and histograms.
 
 pub mod api;
 pub mod cli;
 pub mod error;
 pub mod mvcc;
 pub mod pb;
+pub mod stats;
 pub mod store;

@@ -1,9 +1,11 @@
 //! The server in this process, over memory, spoken to by gRPC clients and over plain HTTP.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
-use kvtool::api::server::{self, Limits};
+use kvtool::api::server::{self, Limits, Ports};
 use kvtool::api::tls;
 use kvtool::mvcc::{Advertised, AutoCompaction, Instance, Options};
 use kvtool::pb::etcdserverpb::cluster_client::ClusterClient;
@@ -16,6 +18,7 @@ use kvtool::store::Store;
 use kvtool::store::memory::Memory;
 use std::net::SocketAddr;
 use std::time::Duration;
+use support::authority::Authority;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -79,7 +82,11 @@ impl Server {
             let shutdown = async {
                 stopped.await.ok();
             };
-            server::run(listeners, served, version, limits, shutdown)
+            let ports = Ports {
+                clients: listeners,
+                ..Ports::default()
+            };
+            server::run(ports, served, version, limits, shutdown)
                 .await
                 .unwrap();
         });
@@ -441,36 +448,10 @@ async fn a_connection_over_the_limit_waits_for_its_turn() {
     assert_eq!(waiting.await.0, "200 OK");
 }
 
-struct Authority {
-    certificate: rcgen::Certificate,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        Self {
-            certificate,
-            issuer: rcgen::Issuer::new(params, key),
-        }
-    }
-
-    /// A certificate for `localhost` and its key, as PEM.
-    fn issue(&self) -> (String, String) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-}
-
 #[tokio::test]
 async fn a_tls_port_serves_grpc_and_http_to_clients_with_a_certificate() {
     let authority = Authority::new();
-    let authority_pem = authority.certificate.pem();
+    let authority_pem = authority.pem();
     let (certificate, key) = authority.issue();
     let acceptor = tls::acceptor(
         certificate.as_bytes(),

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
-use kvtool::api::server::{self, Limits};
+use kvtool::api::server::{self, Limits, Ports};
 use kvtool::api::tenancy::{Origin, Tenancy};
 use kvtool::error::Error;
 use kvtool::mvcc::{Instance, Options};
@@ -74,7 +74,10 @@ async fn a_connection_sees_its_own_instance_and_no_other() {
     };
     let version = "3.7.1".parse().unwrap();
     tokio::spawn(server::run(
-        listeners,
+        Ports {
+            clients: listeners,
+            ..Ports::default()
+        },
         ByPort(instances),
         version,
         limits,

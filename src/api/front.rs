@@ -1,11 +1,12 @@
 //! What is checked or put right for every gRPC call alike, in front of the services.
 
+use super::calls::{self, Answered, Call, Calls, Received};
 use super::tenancy::{Origin, Tenancy};
 use crate::error::Error;
 use crate::mvcc::Instance;
 use crate::store::Leadership;
 use futures_util::FutureExt;
-use futures_util::future::{Either, Map, Ready, ready};
+use futures_util::future::{Either, Join, Map, Ready, join, ready};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,7 +24,13 @@ const CLIENT_API_VERSION: &str = "client-api-version";
 /// Set to `true` by a client that would rather fail than hang on a server without a leader.
 const REQUIRE_LEADER: &str = "hasleader";
 
-type Answer = Result<Response<Body>, Infallible>;
+type Answer<B = Body> = Result<Response<B>, Infallible>;
+/// An answer on its way, and the call it ends.
+type Answering<F> =
+    Map<Join<F, Ready<Option<Call>>>, fn((Answer, Option<Call>)) -> Answer<Answered>>;
+
+/// Makes the services of an instance.
+pub type Services = Box<dyn Fn(&Instance) -> Routes + Send + Sync>;
 
 /// The services of each connection's instance, with etcd's checks of call metadata before and its
 /// transport errors behind them.
@@ -31,8 +38,9 @@ type Answer = Result<Response<Body>, Infallible>;
 pub struct Front(Arc<Shared>);
 
 struct Shared {
-    tenancy: Box<dyn Tenancy>,
-    services: Box<dyn Fn(&Instance) -> Routes + Send + Sync>,
+    tenancy: Arc<dyn Tenancy>,
+    calls: Arc<Calls>,
+    services: Services,
     /// The services made so far, by the id of their instance.
     tenants: RwLock<HashMap<u64, Tenant>>,
 }
@@ -45,14 +53,12 @@ struct Tenant {
 }
 
 impl Front {
-    /// Chooses by `tenancy` whose `services` a call goes to.
-    pub fn new(
-        tenancy: impl Tenancy,
-        services: impl Fn(&Instance) -> Routes + Send + Sync + 'static,
-    ) -> Self {
+    /// Chooses by `tenancy` whose `services` a call goes to, and counts it.
+    pub fn new(tenancy: Arc<dyn Tenancy>, calls: Arc<Calls>, services: Services) -> Self {
         Self(Arc::new(Shared {
-            tenancy: Box::new(tenancy),
-            services: Box::new(services),
+            tenancy,
+            calls,
+            services,
             tenants: RwLock::default(),
         }))
     }
@@ -62,6 +68,7 @@ impl Front {
             tenancy,
             services,
             tenants,
+            ..
         } = &*self.0;
         // Every connection of ours says where it comes from.
         let instance = tenancy.instance(origin.ok_or(Error::Stopped)?)?;
@@ -99,31 +106,36 @@ impl Tenant {
     }
 }
 
-impl<B> Service<Request<B>> for Front
-where
-    B: tonic::codegen::Body<Data = bytes::Bytes> + Send + 'static,
-    B::Error: Into<tonic::codegen::StdError>,
-{
-    type Response = Response<Body>;
+impl Service<Request<Body>> for Front {
+    type Response = Response<Answered>;
     type Error = Infallible;
     type Future =
-        Either<Ready<Answer>, Map<<Routes as Service<Request<B>>>::Future, fn(Answer) -> Answer>>;
+        Either<Ready<Answer<Answered>>, Answering<<Routes as Service<Request<Received>>>::Future>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // So are routes always.
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let call = self.0.calls.begin(request.uri().path());
         let tenant = self.tenant(request.extensions().get());
         let checked = tenant.and_then(|tenant| tenant.check(request.headers()).map(|()| tenant));
         match checked {
-            Err(error) => Either::Left(ready(Ok(Status::from(error).into_http()))),
+            Err(error) => {
+                let refusal = Status::from(error).into_http();
+                Either::Left(ready(Ok(calls::answered(refusal, call))))
+            }
             Ok(mut tenant) => {
-                Either::Right(tenant.routes.call(request).map(|answer| answer.map(mend)))
+                let answering = tenant.routes.call(calls::received(request, call.as_ref()));
+                Either::Right(join(answering, ready(call)).map(end))
             }
         }
     }
+}
+
+fn end((answer, call): (Answer, Option<Call>)) -> Answer<Answered> {
+    answer.map(|answer| calls::answered(mend(answer), call))
 }
 
 /// Rewrites the status of an answer that failed before it had a body.

@@ -5,15 +5,19 @@
 //! - `opening`: lets old clients in that name the server by a URL.
 //! - [`tenancy`]: which instance a connection works in.
 //! - [`front`]: what is checked or put right for every gRPC call alike.
+//! - [`calls`]: counts gRPC calls.
 //! - [`etcd`]: the etcd v3 services.
 //! - [`peer`]: what servers of one instance say to each other.
-//! - [`ops`]: health and version over plain HTTP.
+//! - [`ops`]: health, version and metrics over plain HTTP.
+//! - [`metrics`]: the page for Prometheus.
 //! - [`tls`]: certificates of the client ports.
 //! - [`version`]: the etcd version a server reports.
 
+pub mod calls;
 pub mod etcd;
 pub mod front;
 pub mod listener;
+pub mod metrics;
 mod opening;
 pub mod ops;
 pub mod peer;

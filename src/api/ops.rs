@@ -1,5 +1,6 @@
-//! Health and version over plain HTTP, with etcd's paths, statuses and bodies.
+//! Health, version and metrics over plain HTTP, with etcd's paths, statuses and bodies.
 
+use super::metrics::{CONTENT_TYPE, Metrics};
 use super::version::EtcdVersion;
 use crate::error::{Error, Result};
 use crate::mvcc::Instance;
@@ -10,6 +11,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
+use std::sync::Arc;
 use tonic::Status;
 
 /// The pairs of a query string, in order and with repeats.
@@ -18,14 +20,24 @@ type Pairs = Query<Vec<(String, String)>>;
 const TEXT: (header::HeaderName, &str) = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
 const NO_SNIFF: (header::HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
 
-/// The HTTP endpoints, and the answer to every path that nothing else serves.
-pub fn router(instance: Instance, version: EtcdVersion) -> Router {
-    let mut router = Router::new()
+/// What the endpoints tell of.
+#[derive(Clone)]
+struct Told {
+    instance: Instance,
+    metrics: Arc<Metrics>,
+}
+
+/// The HTTP endpoints of a client port, and the answer to every path that nothing else serves.
+pub fn router(instance: Instance, version: EtcdVersion, metrics: Arc<Metrics>) -> Router {
+    let version = get(move || async move { version_body(version) });
+    watched(instance, metrics).route("/version", only_get(version))
+}
+
+/// The endpoints of a port for those who watch over the server.
+pub fn watched(instance: Instance, metrics: Arc<Metrics>) -> Router {
+    let mut router = Router::<Told>::new()
         .route("/health", only_get(get(health)))
-        .route(
-            "/version",
-            only_get(get(move || async move { version_body(version) })),
-        )
+        .route("/metrics", only_get(get(metrics_page)))
         .fallback(not_found);
     for (path, checks) in [("/livez", LIVE), ("/readyz", READY)] {
         router = router.route(path, checked(checks));
@@ -34,10 +46,15 @@ pub fn router(instance: Instance, version: EtcdVersion) -> Router {
             router = router.route(&path, checked(std::slice::from_ref(check)));
         }
     }
-    router.with_state(instance)
+    router.with_state(Told { instance, metrics })
 }
 
-fn only_get(route: MethodRouter<Instance>) -> MethodRouter<Instance> {
+async fn metrics_page(State(told): State<Told>) -> Response {
+    let page = told.metrics.page(&told.instance).await;
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response()
+}
+
+fn only_get<S: Clone + Send + Sync + 'static>(route: MethodRouter<S>) -> MethodRouter<S> {
     // Without its own HEAD, axum would answer it through GET.
     route.head(method_not_allowed).fallback(method_not_allowed)
 }
@@ -70,13 +87,17 @@ fn version_body(version: EtcdVersion) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn health(State(instance): State<Instance>, Query(query): Pairs) -> Response {
+async fn health(State(told): State<Told>, Query(query): Pairs) -> Response {
     let body = |health: bool, reason: &str| {
         serde_json::json!({ "health": health.to_string(), "reason": reason }).to_string()
     };
-    match healthy(&instance, &query).await {
-        Ok(()) => ([TEXT], body(true, "")).into_response(),
+    match healthy(&told.instance, &query).await {
+        Ok(()) => {
+            told.metrics.healthy.add(1);
+            ([TEXT], body(true, "")).into_response()
+        }
         Err(reason) => {
+            told.metrics.unhealthy.add(1);
             tracing::warn!(reason, "/health is false");
             text(StatusCode::SERVICE_UNAVAILABLE, body(false, &reason) + "\n")
         }
@@ -161,10 +182,10 @@ impl Check {
     }
 }
 
-fn checked(checks: &'static [Check]) -> MethodRouter<Instance> {
+fn checked(checks: &'static [Check]) -> MethodRouter<Told> {
     only_get(get(
-        async move |State(instance): State<Instance>, Query(query): Pairs| {
-            report(&instance, checks, &query).await
+        async move |State(told): State<Told>, Query(query): Pairs| {
+            report(&told.instance, checks, &query).await
         },
     ))
 }

@@ -1,11 +1,13 @@
 //! Serves an instance on its listeners until told to stop.
 
-use super::front::Front;
+use super::front::{Front, Services};
 use super::listener::{Listener, connections};
+use super::metrics::Metrics;
 use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use super::{etcd, ops, peer};
 use crate::mvcc::Instance;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -21,8 +23,20 @@ pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 /// once is no attacker, so this is far above hyper's default of 20.
 const RESET_STREAMS_MAX: usize = 4096;
 
+/// Connections of those who watch over the server, which are not among those of its clients.
+const WATCHED_CONNECTIONS_MAX: usize = 64;
+
+/// Where a server listens.
+#[derive(Default)]
+pub struct Ports {
+    /// For clients.
+    pub clients: Vec<Listener>,
+    /// For those who watch over the server: health and metrics alone.
+    pub watched: Vec<Listener>,
+}
+
 /// The bounds of a server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Largest request, in bytes of its encoding.
     pub max_request_bytes: usize,
@@ -36,13 +50,13 @@ pub struct Limits {
     pub keepalive_timeout: Duration,
 }
 
-/// Serves the instances of a tenancy on `listeners`, as an etcd of this version, until `shutdown`
+/// Serves the instances of a tenancy on its ports, as an etcd of this version, until `shutdown`
 /// completes.
 ///
 /// Then the ports are closed, watch and keep-alive streams end with `server stopped`, and
 /// requests under way get [`SHUTDOWN_GRACE`] to finish. The instances stay open.
 pub async fn run(
-    listeners: Vec<Listener>,
+    ports: Ports,
     tenancy: impl Tenancy,
     version: EtcdVersion,
     limits: Limits,
@@ -50,13 +64,23 @@ pub async fn run(
 ) -> Result<(), transport::Error> {
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
-    let stopped = stopping.clone();
-    let transport = transport(&limits);
-    let connections = connections(listeners, limits.max_connections);
-    let services = move |instance: &Instance| routes(instance, version, &limits, &stopping);
-    let front = Front::new(tenancy, services);
-    let serving = transport
-        .serve_with_incoming_shutdown(front, connections, async move { stopped.wait().await });
+    let (tenancy, metrics) = (Arc::new(tenancy), Arc::new(Metrics::new(version)));
+    let serve = |listeners, connections_max, services: Services| {
+        let front = Front::new(tenancy.clone(), metrics.calls.clone(), services);
+        let connections = connections(listeners, connections_max);
+        let stopped = stopping.clone();
+        let stopped = async move { stopped.wait().await };
+        transport(&limits).serve_with_incoming_shutdown(front, connections, stopped)
+    };
+    let told = metrics.clone();
+    let watched =
+        Box::new(move |instance: &Instance| ops::watched(instance.clone(), told.clone()).into());
+    let watched = serve(ports.watched, WATCHED_CONNECTIONS_MAX, watched);
+    let (told, stopped) = (metrics.clone(), stopping.clone());
+    let clients =
+        Box::new(move |instance: &Instance| routes(instance, version, &limits, &stopped, &told));
+    let clients = serve(ports.clients, limits.max_connections, clients);
+    let serving = async { tokio::try_join!(clients, watched).map(drop) };
     tokio::pin!(serving);
     tokio::select! {
         outcome = &mut serving => return outcome,
@@ -90,10 +114,11 @@ fn routes(
     version: EtcdVersion,
     limits: &Limits,
     stopping: &Stopping,
+    metrics: &Arc<Metrics>,
 ) -> Routes {
     // Answers SERVING for the service "" from the start, as etcd does.
     let (_, health) = tonic_health::server::health_reporter();
-    let http = ops::router(instance.clone(), version);
+    let http = ops::router(instance.clone(), version, metrics.clone());
     let grpc = etcd::routes(instance, version, limits.max_request_bytes, stopping)
         .add_service(peer::service(instance, stopping))
         .add_service(health)

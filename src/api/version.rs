@@ -18,6 +18,11 @@ impl EtcdVersion {
     pub fn cluster(self) -> Self {
         Self { patch: 0, ..self }
     }
+
+    /// Its minor release, as etcd's metrics name it.
+    pub fn minor_release(self) -> String {
+        format!("{}.{}", self.major, self.minor)
+    }
 }
 
 impl fmt::Display for EtcdVersion {
@@ -61,6 +66,7 @@ mod tests {
         let version: EtcdVersion = "3.7.1".parse().unwrap();
         assert_eq!(version.to_string(), "3.7.1");
         assert_eq!(version.cluster().to_string(), "3.7.0");
+        assert_eq!(version.minor_release(), "3.7");
     }
 
     #[test]

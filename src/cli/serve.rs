@@ -4,7 +4,8 @@ use super::exit::UsageError;
 use super::settings::{Home, HostUrl, Layers, Log, RawSettings, Settings, TlsFiles};
 use crate::api::listener::Listener;
 use crate::api::peer::Dialer;
-use crate::api::{server, tls};
+use crate::api::server::{self, Ports};
+use crate::api::tls;
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::{Advertised, Instance, Options};
 use crate::store::{Store, fdb, fdb::Fdb, local::Local, memory::Memory};
@@ -60,31 +61,22 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     abort_on_panic();
     let signals = Signals::listen()?;
     // Everything that can be refused comes before the data is touched.
-    let listeners = bind(&settings).await?;
-    let outcome = open_and_serve(&settings, listeners, signals).await;
+    let ports = bind(&settings).await?;
+    let outcome = open_and_serve(&settings, ports, signals).await;
     fdb::shut_down();
     outcome
 }
 
-async fn open_and_serve(
-    settings: &Settings,
-    listeners: Vec<Listener>,
-    signals: Signals,
-) -> Result<()> {
+async fn open_and_serve(settings: &Settings, ports: Ports, signals: Signals) -> Result<()> {
     let store = open_store(settings.home.clone()).await?;
-    let outcome = serve(settings, listeners, store.clone(), signals).await;
+    let outcome = serve(settings, ports, store.clone(), signals).await;
     let closed = store.close().await.map_err(Error::from);
     outcome.and(closed.context("cannot close the store"))
 }
 
-async fn serve(
-    settings: &Settings,
-    listeners: Vec<Listener>,
-    store: Store,
-    signals: Signals,
-) -> Result<()> {
+async fn serve(settings: &Settings, ports: Ports, store: Store, signals: Signals) -> Result<()> {
     let options = Options {
-        advertised: advertised(settings, &listeners),
+        advertised: advertised(settings, &ports.clients),
         peers: settings.forward_writes.then(|| Arc::new(Dialer) as _),
         ..settings.options.clone()
     };
@@ -92,8 +84,16 @@ async fn serve(
         .await
         .context("cannot open the keyspace")?;
     let limits = settings.limits(raise_connection_limit());
-    let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
-    tracing::info!(urls = urls.join(","), "ready to serve client requests");
+    tracing::info!(
+        urls = urls(&ports.clients),
+        "ready to serve client requests"
+    );
+    if !ports.watched.is_empty() {
+        tracing::info!(
+            urls = urls(&ports.watched),
+            "metrics and health have URLs of their own"
+        );
+    }
     let mut failure = None;
     let shutdown = async {
         tokio::select! {
@@ -101,18 +101,16 @@ async fn serve(
             () = signals.first() => {}
         }
     };
-    let served = server::run(
-        listeners,
-        instance.clone(),
-        settings.version,
-        limits,
-        shutdown,
-    )
-    .await;
+    let served = server::run(ports, instance.clone(), settings.version, limits, shutdown).await;
     instance.close().await;
     tracing::info!("stopped");
     served?;
     failure.map_or(Ok(()), |reason| Err(anyhow!("{reason}")))
+}
+
+fn urls(listeners: &[Listener]) -> String {
+    let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
+    urls.join(",")
 }
 
 fn advertised(settings: &Settings, listeners: &[Listener]) -> Advertised {
@@ -135,15 +133,20 @@ fn advertised(settings: &Settings, listeners: &[Listener]) -> Advertised {
     }
 }
 
-async fn bind(settings: &Settings) -> Result<Vec<Listener>> {
+async fn bind(settings: &Settings) -> Result<Ports> {
     let tls = settings.tls.as_ref().map(read_certificates).transpose()?;
-    let mut listeners = Vec::new();
-    for url in &settings.listen {
-        let tls = tls.clone().filter(|_| url.tls);
-        let bound = Listener::bind(&url.host, url.port, tls).await;
-        listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
+    let mut ports = Ports::default();
+    for (urls, listeners) in [
+        (&settings.listen, &mut ports.clients),
+        (&settings.listen_metrics, &mut ports.watched),
+    ] {
+        for url in urls {
+            let tls = tls.clone().filter(|_| url.tls);
+            let bound = Listener::bind(&url.host, url.port, tls).await;
+            listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
+        }
     }
-    Ok(listeners)
+    Ok(ports)
 }
 
 fn read_certificates(files: &TlsFiles) -> Result<TlsAcceptor> {

@@ -85,8 +85,10 @@ pub struct Settings {
     pub instance: String,
     /// How the keyspace behaves.
     pub options: Options,
-    /// Where to listen; never empty.
+    /// Where to listen for clients; never empty.
     pub listen: Vec<HostUrl>,
+    /// Where to listen for those who watch over the server.
+    pub listen_metrics: Vec<HostUrl>,
     /// Where clients are told to connect; empty: where the server listens.
     pub client_urls: Vec<HostUrl>,
     /// Where other members are told to connect.
@@ -110,7 +112,20 @@ pub struct Settings {
 impl Settings {
     /// Validates what was given. The error says which setting is wrong, where it stands, and what to do.
     pub fn validate(layers: &Layers) -> Result<Self, UsageError> {
-        let listen = listen_urls(layers.get("listen-client-urls"))?;
+        let clients = layers.get("listen-client-urls");
+        let mut seen = HashSet::new();
+        let listen = listen_urls(clients, &mut seen)?;
+        if listen.is_empty() {
+            return Err(clients.refuse("a server needs at least one URL to listen on"));
+        }
+        let watched = layers.get("listen-metrics-urls");
+        let listen_metrics = listen_urls(watched, &mut seen)?;
+        let has_https = |urls: &[HostUrl]| urls.iter().any(|url| url.tls);
+        let encrypted = if has_https(&listen) {
+            Some(clients)
+        } else {
+            Some(watched).filter(|_| has_https(&listen_metrics))
+        };
         let keepalive_interval = parse(layers.get("grpc-keepalive-interval"), duration::parse)?;
         let mode = layers.get("auto-compaction-mode");
         Ok(Self {
@@ -133,8 +148,9 @@ impl Settings {
                 })?,
                 ..Options::default()
             },
-            tls: tls_files(layers, &listen)?,
+            tls: tls_files(layers, encrypted)?,
             listen,
+            listen_metrics,
             client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
             peer_urls: parse(layers.get("initial-advertise-peer-urls"), values::urls)?,
             forward_writes: parse(layers.get("forward-writes"), str::parse)?,
@@ -272,12 +288,12 @@ fn foundationdb(layers: &Layers) -> Result<store::Options, UsageError> {
     })
 }
 
-fn listen_urls(setting: &Setting) -> Result<Vec<HostUrl>, UsageError> {
+/// URLs to listen on, none of them `seen` before.
+fn listen_urls(
+    setting: &Setting,
+    seen: &mut HashSet<(String, u16)>,
+) -> Result<Vec<HostUrl>, UsageError> {
     let urls = parse(setting, values::urls)?;
-    if urls.is_empty() {
-        return Err(setting.refuse("a server needs at least one URL to listen on"));
-    }
-    let mut seen = HashSet::new();
     for url in &urls {
         if !url.is_local() {
             return Err(setting.refuse(format!(
@@ -285,14 +301,15 @@ fn listen_urls(setting: &Setting) -> Result<Vec<HostUrl>, UsageError> {
             )));
         }
         // Port 0 asks for any free port, so several do not collide.
-        if url.port != 0 && !seen.insert((&url.host, url.port)) {
+        if url.port != 0 && !seen.insert((url.host.clone(), url.port)) {
             return Err(setting.refuse(format!("{url} is given twice")));
         }
     }
     Ok(urls)
 }
 
-fn tls_files(layers: &Layers, listen: &[HostUrl]) -> Result<Option<TlsFiles>, UsageError> {
+/// The certificates for the URLs of the setting `encrypted`, if one has such URLs.
+fn tls_files(layers: &Layers, encrypted: Option<&Setting>) -> Result<Option<TlsFiles>, UsageError> {
     let given = |key| Some(layers.get(key)).filter(|setting| !setting.text.is_empty());
     let certificate = given("cert-file");
     let key = given("key-file");
@@ -303,18 +320,17 @@ fn tls_files(layers: &Layers, listen: &[HostUrl]) -> Result<Option<TlsFiles>, Us
         return Err(require_certificate
             .refuse("name the authorities whose clients are accepted with --trusted-ca-file"));
     }
-    let encrypted = listen.iter().any(|url| url.tls);
     match (certificate, key) {
-        (Some(certificate), Some(key)) if encrypted => Ok(Some(TlsFiles {
+        (Some(certificate), Some(key)) if encrypted.is_some() => Ok(Some(TlsFiles {
             certificate: certificate.text.clone().into(),
             key: key.text.clone().into(),
             authorities: authorities.map(|setting| setting.text.clone().into()),
         })),
         (Some(one), None) => Err(one.refuse("a certificate needs its key: add --key-file")),
         (None, Some(one)) => Err(one.refuse("a key needs its certificate: add --cert-file")),
-        (None, None) if encrypted => Err(layers
-            .get("listen-client-urls")
-            .refuse("https needs --cert-file and --key-file")),
+        (None, None) if let Some(urls) = encrypted => {
+            Err(urls.refuse("https needs --cert-file and --key-file"))
+        }
         _ => match certificate.or(authorities) {
             Some(setting) => Err(setting.refuse(
                 "no URL of --listen-client-urls is https, so nothing would be encrypted: \
@@ -423,6 +439,14 @@ mod tests {
             (
                 &["--listen-client-urls", "https://127.0.0.1:1"],
                 "https needs",
+            ),
+            (
+                &["--listen-metrics-urls", "https://127.0.0.1:1"],
+                "--listen-metrics-urls https://127.0.0.1:1: https needs",
+            ),
+            (
+                &["--listen-metrics-urls", "http://127.0.0.1:2379"],
+                "given twice",
             ),
             (&["--cert-file", "c"], "add --key-file"),
             (&["--key-file", "k"], "add --cert-file"),

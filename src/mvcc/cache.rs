@@ -11,6 +11,7 @@
 use crate::error::Result;
 use crate::mvcc::keyspace::{Current, KeyRange, Value, successor};
 use crate::mvcc::read::Item;
+use crate::stats::Counter;
 use crate::store::StoreError;
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -34,6 +35,10 @@ const FILL_CHANGES_MAX: usize = 16 * 1024;
 /// Live versions of keys at one revision. See the module.
 pub struct Cache {
     capacity_bytes: usize,
+    /// Ranges and keys asked for that were known.
+    hits: Counter,
+    /// Ranges and keys asked for that were not, or not as a whole.
+    misses: Counter,
     inner: RwLock<Inner>,
 }
 
@@ -46,6 +51,27 @@ struct Inner {
     next_fill: u64,
     /// Where forgetting goes on.
     hand: Bytes,
+    /// Stretches forgotten for want of room.
+    forgotten: u64,
+}
+
+/// What a cache holds, and how often it sufficed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coverage {
+    /// Bytes it may take.
+    pub capacity_bytes: usize,
+    /// Bytes it takes.
+    pub bytes: usize,
+    /// Stretches of the key space that it knows.
+    pub stretches: usize,
+    /// Live keys in them.
+    pub items: usize,
+    /// Ranges and keys asked for that were known.
+    pub hits: u64,
+    /// Ranges and keys asked for that were not, or not as a whole.
+    pub misses: u64,
+    /// Stretches forgotten for want of room.
+    pub forgotten: u64,
 }
 
 /// All live keys from one key up to another.
@@ -97,6 +123,8 @@ impl Cache {
     pub fn new(capacity_bytes: usize, revision: i64) -> Self {
         Self {
             capacity_bytes,
+            hits: Counter::default(),
+            misses: Counter::default(),
             inner: RwLock::new(Inner {
                 revision,
                 stretches: BTreeMap::new(),
@@ -104,6 +132,7 @@ impl Cache {
                 fills: HashMap::new(),
                 next_fill: 0,
                 hand: Bytes::new(),
+                forgotten: 0,
             }),
         }
     }
@@ -154,20 +183,49 @@ impl Cache {
     pub fn get_many(&self, keys: &[Bytes], revision: i64) -> Result<Vec<Option<Option<Current>>>> {
         let inner = self.inner.read();
         inner.check_at(revision)?;
-        Ok(keys.iter().map(|key| inner.get(key)).collect())
+        let known: Vec<_> = keys.iter().map(|key| inner.get(key)).collect();
+        let hits = known.iter().flatten().count();
+        self.count(hits, known.len() - hits);
+        Ok(known)
     }
 
     /// A range, if all of it is known and has no values in pieces; with the first `limit` items
     /// or a few more.
     pub fn snapshot(&self, range: &KeyRange, limit: usize) -> Option<Snapshot> {
-        self.inner.read().snapshot(range, limit)
+        let snapshot = self.inner.read().snapshot(range, limit);
+        self.count(snapshot.is_some().into(), snapshot.is_none().into());
+        snapshot
     }
 
     /// The same at a revision; `ViewExpired` when the cache has moved on from there.
     pub fn snapshot_at(&self, range: &KeyRange, revision: i64) -> Result<Option<Snapshot>> {
         let inner = self.inner.read();
         inner.check_at(revision)?;
-        Ok(inner.snapshot(range, usize::MAX))
+        let snapshot = inner.snapshot(range, usize::MAX);
+        self.count(snapshot.is_some().into(), snapshot.is_none().into());
+        Ok(snapshot)
+    }
+
+    fn count(&self, hits: usize, misses: usize) {
+        for (counter, more) in [(&self.hits, hits), (&self.misses, misses)] {
+            if more > 0 {
+                counter.add(more as u64);
+            }
+        }
+    }
+
+    /// What it holds, and how often that sufficed.
+    pub fn coverage(&self) -> Coverage {
+        let inner = self.inner.read();
+        Coverage {
+            capacity_bytes: self.capacity_bytes,
+            bytes: inner.bytes,
+            stretches: inner.stretches.len(),
+            items: inner.stretches.values().map(|known| known.count).sum(),
+            hits: self.hits.get(),
+            misses: self.misses.get(),
+            forgotten: inner.forgotten,
+        }
     }
 
     /// Begins to fill a range; `None` when that cannot be done now.
@@ -455,6 +513,7 @@ impl Inner {
             if !was_used {
                 let start = start.clone();
                 self.remove(&start);
+                self.forgotten += 1;
             }
         }
     }

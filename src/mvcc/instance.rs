@@ -2,6 +2,9 @@
 
 mod keys;
 mod leases;
+mod observe;
+
+pub use observe::Observation;
 
 use crate::error::{Error, Result};
 use crate::mvcc::cache::Cache;
@@ -17,6 +20,7 @@ use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
 use crate::mvcc::request::{Request, Response};
 use crate::mvcc::sequencer;
+use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchContext};
 use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, warm, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
@@ -118,6 +122,7 @@ struct Inner {
     hub: Arc<Hub>,
     feed: Arc<Feed>,
     read_index: ReadIndex,
+    stats: Arc<Stats>,
     compacted: state_watch::Receiver<i64>,
     failed: state_watch::Receiver<Option<Arc<str>>>,
     closing: state_watch::Sender<bool>,
@@ -137,6 +142,7 @@ impl Instance {
         let hub = Arc::new(Hub::new(state));
         let cache = Arc::new(Cache::new(options.cache_bytes, state.revision));
         let feed = Arc::new(Feed::new(cache, hub.clone()));
+        let stats = Arc::new(Stats::default());
         let granted = Arc::new(Notify::new());
         let (done, compacted) = state_watch::channel(complete);
         let (failed, failed_receiver) = state_watch::channel(None);
@@ -174,10 +180,12 @@ impl Instance {
             feed: feed.clone(),
             follower: follower.clone(),
             link: link.clone(),
+            stats: stats.clone(),
             granted: granted.clone(),
             failed,
         };
-        let (sequencer, queue) = queue::open(&job, feed.clone(), link, options.request_timeout);
+        let timeout = options.request_timeout;
+        let (sequencer, queue) = queue::open(&job, feed.clone(), link, timeout, stats.clone());
         let mut tasks = vec![
             tokio::spawn(sequencer::run(context, queue, closing_receiver)),
             tokio::spawn(lease::expire_forever(
@@ -194,6 +202,10 @@ impl Instance {
             )),
             tokio::spawn(collector::collect_forever(job.clone())),
             tokio::spawn(warm::warm(job.clone(), feed.cache.clone())),
+            tokio::spawn(observe::count_leaders(
+                job.leadership.clone(),
+                stats.clone(),
+            )),
         ];
         if let Some(follower) = &follower {
             tasks.push(tokio::spawn(follower.clone().run()));
@@ -214,8 +226,9 @@ impl Instance {
             member_id: identity.member_id,
             sequencer,
             hub,
-            read_index: ReadIndex::new(feed.clone(), follower),
+            read_index: ReadIndex::new(feed.clone(), follower, stats.clone()),
             feed,
+            stats,
             compacted,
             failed: failed_receiver,
             closing,
@@ -280,6 +293,7 @@ impl Instance {
             cluster_id: inner.cluster_id,
             member_id: inner.member_id,
             leadership: inner.leadership.clone(),
+            stats: inner.stats.clone(),
             progress_interval: inner.options.watch_progress_interval,
             max_response_bytes: inner.options.max_request_bytes + GRPC_OVERHEAD_BYTES,
         };

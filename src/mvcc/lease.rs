@@ -64,6 +64,7 @@ pub async fn grant(
     };
     scratch.set_due(due(id, &lease));
     scratch.set_lease(id, Some(lease));
+    scratch.tally.granted += 1;
     Ok(LeaseGrantResponse {
         id,
         ttl: ttl_seconds,
@@ -89,6 +90,7 @@ pub async fn keep_alive(
         } else {
             scratch.set_lease(request.id, Some(lease));
         }
+        scratch.tally.renewed += 1;
         response.ttl = lease.ttl_seconds;
     }
     Ok(response)
@@ -97,13 +99,16 @@ pub async fn keep_alive(
 /// Ends a lease and deletes its keys in one revision.
 pub async fn revoke(scratch: &mut Scratch, id: i64) -> Result<()> {
     let lease = scratch.lease(id).await?.ok_or(Error::LeaseNotFound)?;
-    for key in scratch.attached_keys(id).await? {
+    let keys = scratch.attached_keys(id).await?;
+    scratch.tally.add_deletes(keys.len() as u64);
+    for key in keys {
         if let Some(before) = scratch.get(&key).await? {
             scratch.delete(key, &before).await?;
         }
     }
     scratch.clear_due(due(id, &lease));
     scratch.set_lease(id, None);
+    scratch.tally.revoked += 1;
     scratch.end_transaction();
     Ok(())
 }
@@ -117,6 +122,7 @@ pub async fn expire(scratch: &mut Scratch, at: Due) -> Result<bool> {
         }
         Some(lease) if lease.due_ms == at.due_ms => {
             revoke(scratch, at.lease).await?;
+            scratch.tally.expired += 1;
             return Ok(true);
         }
         // Ended meanwhile, and perhaps granted anew.

@@ -42,11 +42,14 @@ mod sequencer;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod servers_test;
+pub mod stats;
 mod stream;
 mod txn;
 mod warm;
 pub mod watch;
 mod writer;
 
+pub use cache::Coverage;
 pub use compact::AutoCompaction;
-pub use instance::{Advertised, Instance, InstanceStatus, Options};
+pub use instance::{Advertised, Instance, InstanceStatus, Observation, Options};
+pub use watch::Census;

@@ -7,6 +7,7 @@ use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::State;
 use crate::mvcc::request::{Request, Response};
 use crate::mvcc::scratch::Staged;
+use crate::mvcc::stats::Stats;
 use crate::mvcc::{blob, clock};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub struct Handle {
     feed: Arc<Feed>,
     job: Job,
     timeout: Duration,
+    stats: Arc<Stats>,
 }
 
 /// Makes a queue: where requests go in, and the end that [`sequencer::run`](super::sequencer::run)
@@ -60,6 +62,7 @@ pub fn open(
     feed: Arc<Feed>,
     link: forward::Current,
     timeout: Duration,
+    stats: Arc<Stats>,
 ) -> (Handle, Receiver) {
     let (sender, receiver) = mpsc::channel(MAX_QUEUED_REQUESTS);
     let handle = Handle {
@@ -71,6 +74,7 @@ pub fn open(
         feed,
         job: job.clone(),
         timeout,
+        stats,
     };
     (handle, receiver)
 }
@@ -78,10 +82,25 @@ pub fn open(
 impl Handle {
     /// Waits for the outcome of a request. `Timeout` leaves it open.
     pub async fn submit(&self, request: Request) -> Result<Response> {
-        match tokio::time::timeout(self.timeout, self.submit_without_timeout(request)).await {
+        let submitted = self.submit_without_timeout(request);
+        let outcome = match tokio::time::timeout(self.timeout, submitted).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Timeout),
+        };
+        if let Err(Error::Timeout | Error::LeaderLost | Error::LeaderChanged) = outcome {
+            self.stats.failed.add(1);
         }
+        outcome
+    }
+
+    /// Requests that wait for the sequencer.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Bytes of the requests that wait for an outcome.
+    pub fn waiting_bytes(&self) -> usize {
+        MAX_QUEUED_BYTES - self.bytes.available_permits()
     }
 
     async fn submit_without_timeout(&self, request: Request) -> Result<Response> {
@@ -106,7 +125,9 @@ impl Handle {
         let Ok(_place) = self.forwards.try_acquire() else {
             return Some(Err(Error::TooManyRequests));
         };
-        match link.call(request.clone()).await {
+        let handover = link.call(request.clone()).await;
+        self.stats.count_handover(&handover);
+        match handover {
             Handover::Answered(answer, state) => {
                 self.heard.note(state);
                 Some(answer)
@@ -120,7 +141,9 @@ impl Handle {
     pub async fn take(&self, request: Request) -> Handover {
         let queued = async {
             let permit = self.permit(&request).await?;
-            self.enqueue(request, permit).await
+            let queued = self.enqueue(request, permit).await?;
+            self.stats.taken.add(1);
+            Ok(queued)
         };
         let deadline = Instant::now() + self.timeout;
         let answer = match timeout_at(deadline, queued).await {

@@ -4,9 +4,11 @@ use crate::error::{Error, Result};
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
 use crate::mvcc::keyspace::State;
+use crate::mvcc::stats::Stats;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Answers with states that include everything acknowledged before the question.
 #[derive(Clone)]
@@ -16,6 +18,7 @@ struct Shared {
     feed: Arc<Feed>,
     /// None where this server alone writes: the feed has everything that was acknowledged.
     follower: Option<Arc<Follower>>,
+    stats: Arc<Stats>,
     rounds: Mutex<Rounds>,
 }
 
@@ -27,10 +30,11 @@ struct Rounds {
 
 impl ReadIndex {
     /// Of an instance that others write too if it has a follower.
-    pub fn new(feed: Arc<Feed>, follower: Option<Arc<Follower>>) -> Self {
+    pub fn new(feed: Arc<Feed>, follower: Option<Arc<Follower>>, stats: Arc<Stats>) -> Self {
         Self(Arc::new(Shared {
             feed,
             follower,
+            stats,
             rounds: Mutex::default(),
         }))
     }
@@ -64,7 +68,12 @@ impl ReadIndex {
             if waiting.is_empty() {
                 return;
             }
+            let begin = Instant::now();
             let outcome = follower.look().await;
+            match &outcome {
+                Ok(_) => self.0.stats.look_times.note_time(begin.elapsed()),
+                Err(_) => self.0.stats.looks_failed.add(1),
+            }
             for sender in waiting {
                 // The reader may have given up meanwhile.
                 let _ = sender.send(outcome.clone());

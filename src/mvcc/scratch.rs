@@ -8,6 +8,7 @@ use crate::mvcc::keyspace::{
     State, Value,
 };
 use crate::mvcc::read::{self, Cursor, Item, Overlay};
+use crate::mvcc::stats::Tally;
 use crate::mvcc::watch::Commit;
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse};
 use crate::pb::mvccpb::{Event, KeyValue, event::EventType};
@@ -36,6 +37,8 @@ pub struct Scratch {
     layout: Layout,
     /// As if all changes were committed.
     pub state: State,
+    /// What the requests did so far.
+    pub tally: Tally,
     keys: Overlay,
     fetched: HashMap<Bytes, Option<Current>>,
     leases: HashMap<i64, Option<LeaseRecord>>,
@@ -67,6 +70,7 @@ impl Scratch {
             layout: base.layout.clone(),
             base,
             state,
+            tally: Tally::default(),
             keys: Overlay::new(),
             fetched: HashMap::new(),
             leases: HashMap::new(),
@@ -261,6 +265,7 @@ impl Scratch {
 
     /// Ends the transaction under way; it takes a revision if it changed something.
     pub fn end_transaction(&mut self) {
+        self.tally.end_transaction();
         if self.events.is_empty() {
             return;
         }

@@ -17,6 +17,7 @@ use crate::mvcc::pace::Pace;
 use crate::mvcc::queue::{Pending, Receiver};
 use crate::mvcc::request::Response;
 use crate::mvcc::scratch::Scratch;
+use crate::mvcc::stats::{Stats, Tally};
 use crate::mvcc::{clock, read, writer};
 use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, StoreError, View};
 use std::collections::VecDeque;
@@ -57,6 +58,8 @@ pub struct Context {
     pub follower: Option<Arc<Follower>>,
     /// The way to another server that leads.
     pub link: forward::Current,
+    /// Where it counts.
+    pub stats: Arc<Stats>,
     /// Is notified of leases that were granted.
     pub granted: Arc<Notify>,
     /// Gets the reason when the store has failed for good.
@@ -96,10 +99,12 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
             waiting.push_back(pending);
         }
         sequencer.gather(&mut waiting, &mut receiver).await;
+        sequencer.context.stats.set_at_work(waiting.len());
         if let Err(reason) = sequencer.commit(&mut waiting).await {
             sequencer.fail(reason, waiting, receiver).await;
             return;
         }
+        sequencer.context.stats.set_at_work(waiting.len());
         sequencer.pace.left(waiting.len() + receiver.len());
     }
 }
@@ -123,6 +128,7 @@ struct Sequencer {
 struct Attempt {
     sequence: u64,
     answers: Vec<Result<Response>>,
+    tally: Tally,
     committed: Committed,
     /// It grants a lease, whether or not somebody still waits for the answer.
     has_grant: bool,
@@ -131,7 +137,7 @@ struct Attempt {
 /// What a look at the writer's record shows of its attempts.
 enum Looked {
     /// This one was applied; the others never will be.
-    Applied(Attempt),
+    Applied(Box<Attempt>),
     /// None, so far.
     NotYet,
     /// The record was collected: it can be found out no more.
@@ -248,7 +254,7 @@ impl Sequencer {
         let mut unsettled = self.unsettled.iter();
         let applied = unsettled.position(|attempt| attempt.sequence == last);
         Ok(match applied {
-            Some(applied) => Looked::Applied(self.unsettled.swap_remove(applied)),
+            Some(applied) => Looked::Applied(Box::new(self.unsettled.swap_remove(applied))),
             None => Looked::NotYet,
         })
     }
@@ -269,7 +275,7 @@ impl Sequencer {
             match self.look_for_applied(&view).await? {
                 Looked::Applied(attempt) => {
                     tracing::debug!(attempt.sequence, "a batch of unknown outcome was applied");
-                    self.settle(attempt, waiting);
+                    self.settle(*attempt, waiting);
                     return Ok(Step::Done);
                 }
                 Looked::Unknowable => {
@@ -290,6 +296,7 @@ impl Sequencer {
             if is_lagging {
                 return Ok(Step::Again);
             }
+            self.context.stats.count(&scratch.tally);
             answer(answers, waiting);
             return Ok(Step::Done);
         }
@@ -299,6 +306,7 @@ impl Sequencer {
             writer: self.context.job.writer,
             sequence: self.sequence,
         };
+        let tally = scratch.tally;
         let mut outcome = scratch.finish();
         outcome.state.batch = id;
         outcome
@@ -310,6 +318,7 @@ impl Sequencer {
             sequence: id.sequence,
             has_grant: answers.iter().flatten().any(is_grant),
             answers,
+            tally,
             committed: Committed {
                 state: outcome.state,
                 from: before.revision,
@@ -328,13 +337,18 @@ impl Sequencer {
         let begin = Instant::now();
         match self.context.job.store.apply(batch).await {
             Ok(()) => {
-                let answered = attempt.answers.len();
-                self.pace.committed(begin.elapsed(), answered);
+                let (took, answered) = (begin.elapsed(), attempt.answers.len());
+                self.pace.committed(took, answered);
+                self.context.stats.commit_times.note_time(took);
                 self.settle(attempt, waiting);
                 Ok(Step::Done)
             }
-            Err(ApplyError::Conflict) => Ok(Step::Beaten(attempt.answers.len())),
+            Err(ApplyError::Conflict) => {
+                self.context.stats.conflicts.add(1);
+                Ok(Step::Beaten(attempt.answers.len()))
+            }
             Err(ApplyError::Unknown) => {
+                self.context.stats.unknown.add(1);
                 tracing::debug!(attempt.sequence, "the outcome of a batch is unknown");
                 self.unsettled.push(attempt);
                 Ok(Step::Wait)
@@ -386,6 +400,9 @@ impl Sequencer {
     fn settle(&mut self, attempt: Attempt, waiting: &mut VecDeque<Pending>) {
         self.unsettled.clear();
         self.cap = (self.cap * 2).min(MAX_BATCH_REQUESTS);
+        let stats = &self.context.stats;
+        stats.count(&attempt.tally);
+        stats.batch_requests.note(attempt.answers.len() as u64);
         self.context.feed.publish(attempt.committed);
         if attempt.has_grant {
             self.context.granted.notify_one();

@@ -243,7 +243,12 @@ pub async fn delete(
 /// Does a transaction. All compares, nested ones too, look at the state before it.
 pub async fn txn(scratch: &mut Scratch, request: &TxnRequest) -> Result<TxnResponse> {
     let path = choose(scratch, request).await?;
-    precheck(scratch, request, &path).await?;
+    let checked = precheck(scratch, request, &path).await;
+    // etcd looks at the state before it begins to write, in a transaction of its own.
+    if checked.is_err() || !is_read_only(request) {
+        scratch.tally.end_transaction();
+    }
+    checked?;
     let mut response = run(scratch, request, &path).await?;
     response.header = Some(header(scratch.read_revision()));
     scratch.end_transaction();
@@ -293,7 +298,10 @@ async fn precheck(scratch: &mut Scratch, request: &TxnRequest, path: &Path) -> R
             Some(Request::RequestRange(range)) => {
                 check_txn_revision(range.revision, &scratch.state)?
             }
-            Some(Request::RequestPut(put)) => precheck_put(scratch, put).await?,
+            Some(Request::RequestPut(put)) => {
+                scratch.tally.add_ranges(keeps_something(put).into());
+                precheck_put(scratch, put).await?;
+            }
             Some(Request::RequestTxn(txn)) => {
                 if let Some(path) = nested.next() {
                     Box::pin(precheck(scratch, txn, path)).await?;
@@ -317,11 +325,15 @@ async fn precheck_put(scratch: &mut Scratch, request: &PutRequest) -> Result<()>
     if request.lease != 0 && scratch.lease(request.lease).await?.is_none() {
         return Err(Error::LeaseNotFound);
     }
-    if (request.ignore_value || request.ignore_lease) && scratch.get(&request.key).await?.is_none()
-    {
+    if keeps_something(request) && scratch.get(&request.key).await?.is_none() {
         return Err(Error::KeyNotFound);
     }
     Ok(())
+}
+
+/// Whether a put leaves the value or the lease as it is.
+fn keeps_something(put: &PutRequest) -> bool {
+    put.ignore_value || put.ignore_lease
 }
 
 async fn run(scratch: &mut Scratch, request: &TxnRequest, path: &Path) -> Result<TxnResponse> {
@@ -331,6 +343,7 @@ async fn run(scratch: &mut Scratch, request: &TxnRequest, path: &Path) -> Result
         let response = match &op.request {
             None => return Err(Error::KeyNotFound),
             Some(Request::RequestRange(range)) => {
+                scratch.tally.add_ranges(1);
                 Response::ResponseRange(scratch.range(range).await?)
             }
             Some(Request::RequestPut(put)) => Response::ResponsePut(do_put(scratch, put).await?),
@@ -356,7 +369,11 @@ async fn run(scratch: &mut Scratch, request: &TxnRequest, path: &Path) -> Result
 async fn do_put(scratch: &mut Scratch, request: &PutRequest) -> Result<PutResponse> {
     let mut value = request.value.clone();
     let mut lease = request.lease;
-    if (request.ignore_value || request.ignore_lease)
+    scratch
+        .tally
+        .add_ranges((keeps_something(request) || request.prev_kv).into());
+    scratch.tally.add_put();
+    if keeps_something(request)
         && let Some(before) = scratch.get(&request.key).await?
     {
         if request.ignore_value {
@@ -381,6 +398,8 @@ async fn do_delete(
     scratch: &mut Scratch,
     request: &DeleteRangeRequest,
 ) -> Result<DeleteRangeResponse> {
+    scratch.tally.add_ranges(request.prev_kv.into());
+    scratch.tally.add_deletes(1);
     let items = match KeyRange::new(request.key.clone(), request.range_end.clone()) {
         KeyRange::Point(key) => {
             let found = scratch.get(&key).await?;
@@ -411,6 +430,7 @@ fn header(revision: i64) -> ResponseHeader {
 }
 
 async fn holds(scratch: &mut Scratch, compare: &Compare) -> Result<bool> {
+    scratch.tally.add_ranges(1);
     let items = match KeyRange::new(compare.key.clone(), compare.range_end.clone()) {
         KeyRange::Point(key) => {
             let found = scratch.get(&key).await?;

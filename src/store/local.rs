@@ -16,6 +16,7 @@ use super::{
     ApplyError, Batch, Changes, Direction, Leadership, Limits, Page, PageLimit, StoreError, Usage,
     closed, page,
 };
+use crate::stats::Distribution;
 use bytes::Bytes;
 use engine::Engine;
 use fjall::{Readable, Snapshot};
@@ -165,6 +166,12 @@ impl Local {
     /// What the directory occupies.
     pub fn usage(&self) -> Result<Usage, StoreError> {
         self.shared.read(Engine::usage)
+    }
+
+    /// How long the engine's commits took, in nanoseconds; `None` once it has ended.
+    pub fn disk_times(&self) -> Option<Distribution> {
+        let engine = self.shared.engine().ok()?;
+        Some(engine.commit_times.get())
     }
 
     /// Rewrites the data without what is dead, on a thread of its own.

@@ -22,6 +22,7 @@ pub mod memory;
 #[cfg(test)]
 mod suite;
 
+use crate::stats::Distribution;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -423,6 +424,17 @@ impl Store {
             Store::Fdb(store) => store.limits(),
             #[cfg(test)]
             Store::Faulty(store) => store.limits(),
+        }
+    }
+
+    /// How long its writes to its disk took, each with its fsync, in nanoseconds; `None` where it
+    /// has no disk of its own.
+    pub fn disk_times(&self) -> Option<Distribution> {
+        match self {
+            Store::Local(store) => store.disk_times(),
+            Store::Memory(_) | Store::Fdb(_) => None,
+            #[cfg(test)]
+            Store::Faulty(_) => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A throwaway FoundationDB cluster of one `fdbserver`, for a test process.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -21,6 +22,33 @@ const KEEPER: &str = r#"
     rm -rf "$directory"
 "#;
 
+/// Files of a certificate, for both ends of every connection.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// Who signs the other end's certificates, PEM.
+    pub authority: PathBuf,
+}
+
+impl Tls {
+    /// Flags of FoundationDB's programs; kvtool's are these behind a prefix.
+    pub fn flags(&self, prefix: &str) -> Vec<OsString> {
+        let files = [
+            ("certificate", &self.certificate),
+            ("key", &self.key),
+            ("ca", &self.authority),
+        ];
+        let flag = |(name, path): (&str, &PathBuf)| {
+            let name = format!("--{prefix}tls-{name}-file");
+            [name.into(), path.clone().into_os_string()]
+        };
+        files.into_iter().flat_map(flag).collect()
+    }
+}
+
 /// A running cluster.
 pub struct Cluster {
     directory: PathBuf,
@@ -28,6 +56,8 @@ pub struct Cluster {
     server: u32,
     launcher: Vec<String>,
     fdbcli: PathBuf,
+    /// What its programs are told of TLS; empty without it.
+    tls: Vec<OsString>,
     _keeper: Child,
     /// As long as it is open the server is kept alive.
     orders: ChildStdin,
@@ -39,7 +69,8 @@ impl Cluster {
     pub fn get(test: &str) -> Option<&'static Self> {
         static CLUSTER: OnceLock<Cluster> = OnceLock::new();
         let programs = programs(test)?;
-        Some(CLUSTER.get_or_init(|| Self::start(&programs, &[], Ipv4Addr::LOCALHOST.into())))
+        let start = || Self::start(&programs, &[], Ipv4Addr::LOCALHOST.into(), None);
+        Some(CLUSTER.get_or_init(start))
     }
 
     /// A cluster that a test may disturb.
@@ -49,13 +80,20 @@ impl Cluster {
 
     /// A cluster that a test may disturb, at an address that is there for what `launcher` runs.
     pub fn behind(test: &str, launcher: &[String], address: IpAddr) -> Option<Self> {
-        Some(Self::start(&programs(test)?, launcher, address))
+        Some(Self::start(&programs(test)?, launcher, address, None))
+    }
+
+    /// A cluster that speaks nothing but TLS.
+    pub fn encrypted(test: &str, tls: &Tls) -> Option<Self> {
+        let (programs, here) = (programs(test)?, Ipv4Addr::LOCALHOST.into());
+        Some(Self::start(&programs, &[], here, Some(tls)))
     }
 
     fn start(
         (fdbserver, fdbcli): &(PathBuf, PathBuf),
         launcher: &[String],
         address: IpAddr,
+        tls: Option<&Tls>,
     ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory").keep();
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -63,13 +101,19 @@ impl Cluster {
         let address = SocketAddr::new(address, port);
         drop(free);
         let file = directory.join("fdb.cluster");
-        std::fs::write(&file, format!("test:test@{address}\n")).expect("room for a file");
+        let public = match tls {
+            Some(_) => format!("{address}:tls"),
+            None => address.to_string(),
+        };
+        let tls = tls.map(|tls| tls.flags("")).unwrap_or_default();
+        std::fs::write(&file, format!("test:test@{public}\n")).expect("room for a file");
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(&directory)
             .args(launcher)
             .arg(fdbserver)
-            .args(["--public-address", &address.to_string()])
+            .args(["--public-address", &public])
+            .args(&tls)
             .arg("--datadir")
             .arg(&directory)
             .arg("--logdir")
@@ -88,6 +132,7 @@ impl Cluster {
             server,
             launcher: launcher.to_vec(),
             fdbcli: fdbcli.clone(),
+            tls,
             orders: keeper.stdin.take().expect("piped"),
             told,
             _keeper: keeper,
@@ -102,6 +147,7 @@ impl Cluster {
             .args(["--timeout", "60", "--exec", command])
             .arg("-C")
             .arg(self.file())
+            .args(&self.tls)
             .output()
             .expect("it was found");
         assert!(done.status.success(), "{done:?}");

@@ -2,7 +2,7 @@
 
 use super::{Dialer, TOKEN};
 use crate::api::listener::Listener;
-use crate::api::server::{self, Limits};
+use crate::api::server::{self, Limits, Ports};
 use crate::error::Error;
 use crate::mvcc::forward::{Link, Peers};
 use crate::mvcc::keyspace::PeerRecord;
@@ -67,8 +67,11 @@ impl Server {
             let shutdown = async {
                 stopped.await.ok();
             };
-            let listeners = vec![listener];
-            let run = server::run(listeners, served.clone(), version, limits, shutdown);
+            let ports = Ports {
+                clients: vec![listener],
+                ..Ports::default()
+            };
+            let run = server::run(ports, served.clone(), version, limits, shutdown);
             run.await.unwrap();
             served.close().await;
         });

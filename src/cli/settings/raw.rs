@@ -27,6 +27,10 @@ pub struct RawSettings {
     /// URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     listen_client_urls: Option<String>,
+    /// URLs that serve /metrics and /health alone, with commas between [default: none; the client
+    /// URLs serve both]
+    #[arg(long, value_name = "URLS", help_heading = "Network")]
+    listen_metrics_urls: Option<String>,
     /// URLs clients are told to connect to [default: those listened on]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     advertise_client_urls: Option<String>,
@@ -135,6 +139,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("data-dir", "./kvtool.data"),
     ("instance", "default"),
     ("listen-client-urls", "http://127.0.0.1:2379"),
+    ("listen-metrics-urls", ""),
     ("advertise-client-urls", ""),
     ("initial-advertise-peer-urls", ""),
     ("forward-writes", "true"),

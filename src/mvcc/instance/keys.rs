@@ -32,6 +32,7 @@ impl Instance {
     /// Where to read a range from, and the newest revision there.
     async fn cursor(&self, request: &RangeRequest) -> Result<(Cursor<'static>, i64)> {
         let Inner { layout, feed, .. } = &*self.inner;
+        self.inner.stats.ranges.add(1);
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
         if request.revision <= 0 && feed.cache.is_enabled() {
             if request.serializable {
@@ -145,15 +146,22 @@ impl Instance {
             }
             let state = feed.state();
             let base = Base::cached(store.clone(), feed.cache.clone(), layout.clone(), state);
-            match txn::txn(&mut Scratch::new(base, state), request).await {
+            let mut scratch = Scratch::new(base, state);
+            match txn::txn(&mut scratch, request).await {
                 // The cache has moved on meanwhile.
                 Err(Error::Store(StoreError::ViewExpired)) => {}
-                outcome => return outcome,
+                outcome => {
+                    self.inner.stats.count(&scratch.tally);
+                    return outcome;
+                }
             }
         }
         let (view, state) = self.view(is_serializable).await?;
         let base = Base::of_view(view, layout.clone(), state);
-        txn::txn(&mut Scratch::new(base, state), request).await
+        let mut scratch = Scratch::new(base, state);
+        let outcome = txn::txn(&mut scratch, request).await;
+        self.inner.stats.count(&scratch.tally);
+        outcome
     }
 
     /// Forgets what happened before a revision; `physical` waits until it is deleted.

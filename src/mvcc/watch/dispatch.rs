@@ -3,7 +3,7 @@
 use super::Commit;
 use super::catchup::{Behind, Cohort, Laggard, Outcome, Source};
 use super::history::{History, Span};
-use super::hub::{Inbox, Limits, Message, Request, StreamId};
+use super::hub::{Census, Inbox, Limits, Message, Request, StreamId};
 use super::outbox::{Delivery, Outbox};
 use super::selector::{Groups, Selector};
 use crate::error::Error;
@@ -113,6 +113,10 @@ impl Dispatcher {
                         compacted,
                     } => self.stepped(watchers, compacted),
                     Message::Gone(stream) => self.gone(stream),
+                    Message::Count(reply) => {
+                        // Who asked may have given up meanwhile.
+                        let _ = reply.send(self.census());
+                    }
                 }
             }
             self.catch_up();
@@ -126,6 +130,27 @@ impl Dispatcher {
         for stream in self.streams.values() {
             stream.outbox.end(Error::Stopped);
         }
+    }
+
+    fn census(&self) -> Census {
+        let mut census = Census {
+            streams: self.streams.len(),
+            ..Census::default()
+        };
+        for stream in self.streams.values() {
+            census.pending_events += stream.outbox.events();
+            for watcher in stream.watchers.values() {
+                match watcher.phase {
+                    Phase::Live | Phase::Future => census.watchers += 1,
+                    Phase::Behind(_) => {
+                        census.watchers += 1;
+                        census.slow_watchers += 1;
+                    }
+                    Phase::Compacted => {}
+                }
+            }
+        }
+        census
     }
 
     fn published(&mut self, state: State, commits: Vec<Commit>) {

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 /// Commits that may wait for the dispatcher. What comes on top is left out, and every watcher
 /// reads it from the store.
@@ -182,10 +182,30 @@ impl Hub {
         });
     }
 
+    /// Who watches; nobody once the hub is closed.
+    pub async fn census(&self) -> Census {
+        let (reply, census) = oneshot::channel();
+        self.inbox.push(Message::Count(reply));
+        census.await.unwrap_or_default()
+    }
+
     /// Says that a stream has room again for those it refused.
     pub(super) fn drained(&self, stream: StreamId) {
         self.inbox.push(Message::Drained(stream));
     }
+}
+
+/// Who watches, at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Open streams.
+    pub streams: usize,
+    /// Their watchers.
+    pub watchers: usize,
+    /// Those of the watchers that are behind.
+    pub slow_watchers: usize,
+    /// Events in the queues of streams, once for each watcher.
+    pub pending_events: usize,
 }
 
 /// Whether `commits` are all the revisions after `last` up to `newest`.
@@ -247,6 +267,7 @@ pub(super) enum Message {
         compacted: Option<i64>,
     },
     Gone(StreamId),
+    Count(oneshot::Sender<Census>),
     Close,
 }
 

@@ -24,10 +24,11 @@ mod stream;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use hub::Hub;
+pub use hub::{Census, Hub};
 pub use stream::serve;
 
 use crate::mvcc::keyspace::Layout;
+use crate::mvcc::stats::Stats;
 use crate::pb::etcdserverpb::ResponseHeader;
 use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::{Leadership, Store};
@@ -72,6 +73,8 @@ pub struct WatchContext {
     pub member_id: u64,
     /// For the term in the headers of responses.
     pub leadership: tokio::sync::watch::Receiver<Leadership>,
+    /// Where events are counted.
+    pub stats: Arc<Stats>,
     /// Time between progress notices to watchers that asked for them and saw no event; a tenth
     /// of it at most is added, so that streams opened together do not speak together.
     pub progress_interval: Duration,

@@ -68,6 +68,8 @@ pub(super) struct Outbox {
 struct Inner {
     items: VecDeque<Item>,
     bytes: usize,
+    /// Events of the items, once for each watcher.
+    events: usize,
     /// A writer was refused and waits to be told that there is room.
     refused: bool,
     end: Option<Error>,
@@ -114,6 +116,7 @@ impl Outbox {
         let watch_ids = watch_ids();
         if !watch_ids.is_empty() {
             inner.bytes += delivery.bytes;
+            inner.events += watch_ids.len() * delivery.events.len();
             let item = Item::Events {
                 watch_ids,
                 delivery,
@@ -156,6 +159,7 @@ impl Outbox {
         let mut inner = self.inner.lock();
         inner.items.clear();
         inner.bytes = 0;
+        inner.events = 0;
         inner.end.get_or_insert(error);
         self.ready.notify_one();
     }
@@ -165,6 +169,11 @@ impl Outbox {
         let mut inner = self.inner.lock();
         inner.refused = !self.is_low(&inner);
         !inner.refused
+    }
+
+    /// Events that wait, once for each watcher.
+    pub fn events(&self) -> usize {
+        self.inner.lock().events
     }
 
     /// Whether there is room for the answer to one more request.
@@ -188,8 +197,13 @@ impl Outbox {
             return Some(Popped::End(error.clone()));
         }
         let item = inner.items.pop_front()?;
-        if let Item::Events { delivery, .. } = &item {
+        if let Item::Events {
+            watch_ids,
+            delivery,
+        } = &item
+        {
             inner.bytes -= delivery.bytes;
+            inner.events -= watch_ids.len() * delivery.events.len();
         }
         let drained = inner.refused && self.is_low(&inner);
         if drained {

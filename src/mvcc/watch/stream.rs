@@ -134,6 +134,8 @@ impl Session {
             return None;
         };
         *place += 1;
+        let events = delivery.events.len() as u64;
+        self.context.stats.events.add(events);
         let response = WatchResponse {
             header: Some(self.context.header(delivery.revision)),
             watch_id,

@@ -61,6 +61,7 @@ impl World {
         let plain = Store::Memory(store.clone());
         let leadership = plain.leadership(&layout.meta("leader"), 1);
         let context = WatchContext {
+            stats: Arc::default(),
             hub: Arc::new(Hub::with_limits(state, limits)),
             store: match rates {
                 Some(rates) => Store::Faulty(Faulty::new(plain, 7, rates)),

@@ -10,6 +10,7 @@
 //! then lock itself out, and of two threads one spins while the other merges tables.
 
 use super::{fault, home::Home};
+use crate::stats::Histogram;
 use crate::store::{StoreError, Usage};
 use bytes::Bytes;
 use fjall::compaction::Leveled;
@@ -20,7 +21,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CACHE_BYTES: u64 = 64 << 20;
 /// Replayed at the next start, so it also bounds the time of one.
@@ -36,6 +37,9 @@ const UNMERGED_TABLES_MAX: usize = 20;
 /// Small tables make short merges, so that a full memtable waits less for one to end.
 const TABLE_BYTES: u64 = 32 << 20;
 const STALL_POLL: Duration = Duration::from_millis(1);
+
+/// The first bound and the number of bounds of the times of commits; etcd's.
+const COMMIT_TIMES: (Duration, usize) = (Duration::from_millis(1), 14);
 
 const KEYSPACE: &str = "data";
 /// Counts the openings; byte 0 begins no instance's prefix.
@@ -56,6 +60,8 @@ pub(super) struct Engine {
     last_commit: Mutex<u64>,
     /// Held from looking at the number of memtables to adding one.
     rotation: Mutex<()>,
+    /// How long commits took, each with its fsync.
+    pub(super) commit_times: Histogram,
     home: Home,
 }
 
@@ -108,6 +114,7 @@ impl Engine {
             database,
             last_commit: Mutex::new(0),
             rotation: Mutex::new(()),
+            commit_times: Histogram::of_times(COMMIT_TIMES.0, COMMIT_TIMES.1),
             home,
         };
         let fault = |error| engine.fault("reading its counters", &error);
@@ -168,7 +175,9 @@ impl Engine {
                 None => batch.remove(&self.keyspace, key),
             }
         }
+        let begin = Instant::now();
         batch.commit()?;
+        self.commit_times.note_time(begin.elapsed());
         *last_commit = number;
         Ok(self.home.acknowledge(number)?)
     }

@@ -1,0 +1,130 @@
+//! Numbers that are noted where things happen, and read when somebody asks.
+//!
+//! To note one is a relaxed addition: no lock, no allocation, no look-up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A number that only rises. It has a cache line of its own, so that two that rise at once are
+/// not in each other's way.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Raises it.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// What it has come to.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many of the values noted were at most as large as each of some bounds, of which each is
+/// twice the one before.
+#[derive(Debug)]
+pub struct Histogram {
+    first: u64,
+    /// One for each bound, and one for what is above all.
+    counts: Vec<AtomicU64>,
+    sum: AtomicU64,
+}
+
+/// What a histogram has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distribution {
+    /// The bounds, each with the number of values up to it.
+    pub up_to: Vec<(u64, u64)>,
+    /// All values.
+    pub count: u64,
+    /// Their sum.
+    pub sum: u64,
+}
+
+impl Histogram {
+    /// With `bounds` bounds from `first` on, which is not 0.
+    pub fn new(first: u64, bounds: usize) -> Self {
+        Self {
+            first,
+            counts: (0..=bounds).map(|_| AtomicU64::new(0)).collect(),
+            sum: AtomicU64::new(0),
+        }
+    }
+
+    /// Of times, in nanoseconds.
+    pub fn of_times(first: Duration, bounds: usize) -> Self {
+        Self::new(nanoseconds(first), bounds)
+    }
+
+    /// Notes a value.
+    pub fn note(&self, value: u64) {
+        let doublings = match value.div_ceil(self.first) {
+            0 | 1 => 0,
+            times => (times - 1).ilog2() as usize + 1,
+        };
+        let place = doublings.min(self.counts.len() - 1);
+        self.counts[place].fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(value, Ordering::Relaxed);
+    }
+
+    /// Notes a time.
+    pub fn note_time(&self, time: Duration) {
+        self.note(nanoseconds(time));
+    }
+
+    /// What it has come to.
+    pub fn get(&self) -> Distribution {
+        let mut count = 0;
+        let mut up_to = Vec::with_capacity(self.counts.len());
+        for (doublings, within) in self.counts.iter().enumerate() {
+            count += within.load(Ordering::Relaxed);
+            up_to.push((self.first << doublings, count));
+        }
+        // The last is above all bounds.
+        up_to.pop();
+        Distribution {
+            up_to,
+            count,
+            sum: self.sum.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_counted_up_to_the_first_bound_that_holds_it() {
+        for (value, expected) in [
+            (0, [1, 1, 1]),
+            (10, [1, 1, 1]),
+            (11, [0, 1, 1]),
+            (20, [0, 1, 1]),
+            (21, [0, 0, 1]),
+            (40, [0, 0, 1]),
+            (41, [0, 0, 0]),
+            (u64::MAX, [0, 0, 0]),
+        ] {
+            let histogram = Histogram::new(10, 3);
+            histogram.note(value);
+            let found = histogram.get();
+            let counts: Vec<u64> = found.up_to.iter().map(|(_, count)| *count).collect();
+            assert_eq!(counts, expected, "{value}");
+            assert_eq!((found.count, found.sum), (1, value));
+        }
+    }
+
+    #[test]
+    fn bounds_double() {
+        let bounds = Histogram::of_times(Duration::from_millis(1), 3).get().up_to;
+        assert_eq!(bounds, [(1_000_000, 0), (2_000_000, 0), (4_000_000, 0)]);
+    }
+}
