@@ -108,6 +108,7 @@ impl Follower {
                     state,
                     from: known.revision,
                     commits: self.commits(known.revision, &changes).unwrap_or_default(),
+                    turns: changes.iter().filter_map(|(at, it)| it.turn(*at)).collect(),
                     changes: changes
                         .into_iter()
                         .map(|(_, it)| (it.key, it.put))
@@ -118,6 +119,7 @@ impl Follower {
                     from: NOWHERE,
                     commits: Vec::new(),
                     changes: Vec::new(),
+                    turns: Vec::new(),
                 },
             });
         }
@@ -136,10 +138,9 @@ impl Follower {
         state: &State,
     ) -> Result<Option<Vec<(Revision, Change)>>> {
         let layout = &self.job.layout;
-        let is_wanted = self.feed.cache.is_enabled() || self.feed.is_watched();
         let too_many = state.revision - from > PULL_CHANGES_MAX as i64;
         // Compaction takes superseded versions, also of revisions that can still be watched.
-        if !is_wanted || too_many || from < state.compacted {
+        if too_many || from < state.compacted {
             return Ok(None);
         }
         let mut start = layout.history(Revision::first_of(from + 1));

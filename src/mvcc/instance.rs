@@ -5,6 +5,7 @@ mod leases;
 
 use crate::error::{Error, Result};
 use crate::mvcc::cache::Cache;
+use crate::mvcc::census::Census;
 use crate::mvcc::compact::{self, AutoCompaction};
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
@@ -18,7 +19,7 @@ use crate::mvcc::read_index::ReadIndex;
 use crate::mvcc::request::{Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::watch::{self, Hub, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, warm, writer};
+use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Store, Usage, View};
@@ -118,6 +119,7 @@ struct Inner {
     hub: Arc<Hub>,
     feed: Arc<Feed>,
     read_index: ReadIndex,
+    census: Arc<Census>,
     compacted: state_watch::Receiver<i64>,
     failed: state_watch::Receiver<Option<Arc<str>>>,
     closing: state_watch::Sender<bool>,
@@ -169,6 +171,7 @@ impl Instance {
         let (links, link) = state_watch::channel(None);
         let is_shared = job.store.is_shared();
         let follower = is_shared.then(|| Arc::new(Follower::new(job.clone(), feed.clone())));
+        let census = Arc::new(Census::new(job.clone(), feed.clone(), follower.clone()));
         let context = sequencer::Context {
             job: job.clone(),
             feed: feed.clone(),
@@ -193,7 +196,7 @@ impl Instance {
                 options.auto_compaction,
             )),
             tokio::spawn(collector::collect_forever(job.clone())),
-            tokio::spawn(warm::warm(job.clone(), feed.cache.clone())),
+            tokio::spawn(census.clone().run()),
         ];
         if let Some(follower) = &follower {
             tasks.push(tokio::spawn(follower.clone().run()));
@@ -215,6 +218,7 @@ impl Instance {
             sequencer,
             hub,
             read_index: ReadIndex::new(feed.clone(), follower),
+            census,
             feed,
             compacted,
             failed: failed_receiver,

@@ -25,7 +25,7 @@ mod records;
 pub use layout::Layout;
 pub use peer::PeerRecord;
 pub use records::{
-    BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Value, WriterRecord,
+    BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Turn, Value, WriterRecord,
 };
 
 use crate::error::Error;
@@ -118,6 +118,14 @@ impl KeyRange {
     pub fn start(&self) -> &Bytes {
         match self {
             Self::Point(key) | Self::Span(key, _) => key,
+        }
+    }
+
+    /// The first key beyond a span, if it ends.
+    pub fn end(&self) -> Option<&Bytes> {
+        match self {
+            Self::Point(_) => None,
+            Self::Span(_, end) => end.as_ref(),
         }
     }
 }

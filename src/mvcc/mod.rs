@@ -11,12 +11,14 @@ mod alarm;
 mod base;
 mod blob;
 mod cache;
+mod census;
 mod clock;
 mod collector;
 mod compact;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod costs_test;
+mod counts;
 mod feed;
 mod follower;
 pub mod forward;
@@ -44,7 +46,6 @@ mod sequencer;
 mod servers_test;
 mod stream;
 mod txn;
-mod warm;
 pub mod watch;
 mod writer;
 

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::mvcc::blob;
 use crate::mvcc::cache::{Fill, Snapshot};
+use crate::mvcc::census::Census;
 use crate::mvcc::keyspace::{Change, Current, KeyRange, Layout, Revision, State, Value, successor};
 use crate::pb::etcdserverpb::range_request::{SortOrder, SortTarget};
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// Items read from the store at a time: large enough to hide a round trip, small enough to
 /// stay far below the five seconds a view may live.
@@ -91,6 +93,12 @@ pub struct Cursor<'a> {
     rest: Option<KeyRange>,
     /// Whom to tell what is found.
     fill: Option<Fill>,
+    /// Whom to ask how many keys are left.
+    census: Option<Arc<Census>>,
+    /// Keys handed out.
+    walked: usize,
+    /// A key from where on the rest was counted lately, and the keys handed out before it.
+    mark: Option<(Bytes, usize)>,
 }
 
 enum Source {
@@ -178,12 +186,25 @@ impl<'a> Cursor<'a> {
             pinned: newest,
             rest: (!range.is_empty()).then_some(range),
             fill: None,
+            census: None,
+            walked: 0,
+            mark: None,
         }
     }
 
     /// Tells `fill` what is found.
     pub fn filling(mut self, fill: Option<Fill>) -> Self {
         self.fill = fill.filter(|_| self.at == At::Latest);
+        self
+    }
+
+    /// Asks `census` for [`count`](Self::count), which knows committed data only.
+    pub fn counted_by(mut self, census: Arc<Census>) -> Self {
+        if let Some(rest) = self.rest.as_ref().filter(|_| self.overlay.is_none()) {
+            let boundary = census.boundary(rest.start(), rest.start());
+            self.mark = boundary.map(|boundary| (boundary, 0));
+            self.census = Some(census);
+        }
         self
     }
 
@@ -195,11 +216,39 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// How many keys there are in the whole range, if that is known before they are walked.
-    pub fn known_count(&self) -> Option<usize> {
-        match &self.source {
-            Source::Cached(snapshot) if self.overlay.is_none() => Some(snapshot.count),
-            _ => None,
+    /// What is left to walk.
+    pub fn rest(&self) -> Option<&KeyRange> {
+        self.rest.as_ref()
+    }
+
+    /// Whether what it finds is told: not in a second view any more.
+    pub fn is_filling(&self) -> bool {
+        self.fill.is_some()
+    }
+
+    /// How many keys were handed out.
+    pub fn walked(&self) -> usize {
+        self.walked
+    }
+
+    /// How many keys there are in the whole range, if that can be told before all are walked.
+    pub async fn count(&mut self) -> Result<Option<usize>> {
+        if let (Source::Cached(snapshot), None) = (&self.source, self.overlay) {
+            return Ok(Some(snapshot.count));
+        }
+        let Some(rest) = &self.rest else {
+            return Ok(Some(self.walked));
+        };
+        let revision = self.revision();
+        match (&self.census, &self.mark) {
+            (Some(census), Some((from, before))) => {
+                let behind = census.count(revision, from, rest.end()).await?;
+                let count = behind.map(|behind| before + behind);
+                // Asked in vain once, it would be asked again for every page.
+                self.census = self.census.take().filter(|_| count.is_some());
+                Ok(count)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -217,8 +266,8 @@ impl<'a> Cursor<'a> {
                 return Ok(None);
             };
             let page = match self.at {
-                At::Latest => self.latest_page(rest).await,
-                At::Revision(revision) => self.old_page(rest, revision).await,
+                At::Latest => self.latest_page(rest.clone()).await,
+                At::Revision(revision) => self.old_page(rest.clone(), revision).await,
             };
             match (page, &self.store) {
                 (Err(Error::Store(StoreError::ViewExpired)), Some(store)) => {
@@ -231,9 +280,23 @@ impl<'a> Cursor<'a> {
                     self.at = At::Revision(pinned);
                     self.fill = None;
                 }
-                (page, _) => return page.map(Some),
+                (page, _) => {
+                    let page = page?;
+                    self.handed_out(rest.start(), &page);
+                    return Ok(Some(page));
+                }
             }
         }
+    }
+
+    fn handed_out(&mut self, start: &Bytes, page: &[Item]) {
+        if let (Some(census), Some(rest)) = (&self.census, &self.rest)
+            && let Some(boundary) = census.boundary(start, rest.start())
+        {
+            let before = page.partition_point(|(key, _)| *key < boundary);
+            self.mark = Some((boundary, self.walked + before));
+        }
+        self.walked += page.len();
     }
 
     /// The bytes of a value this cursor handed out.
@@ -522,22 +585,24 @@ pub async fn range(
     };
     let limit = usize::try_from(request.limit).unwrap_or(0);
     let keep = items_wanted(request);
-    let known_count = cursor.known_count();
     let mut kept = Vec::new();
-    while known_count.is_none() || kept.len() < keep {
+    loop {
+        if kept.len() >= keep
+            && let Some(count) = cursor.count().await?
+        {
+            response.count = count as i64;
+            break;
+        }
         let Some(page) = cursor.next_page().await? else {
+            response.count = cursor.walked() as i64;
             break;
         };
-        response.count += page.len() as i64;
         let room = keep - kept.len();
         kept.extend(
             page.into_iter()
                 .filter(|(_, item)| passes(request, item))
                 .take(room),
         );
-    }
-    if let Some(count) = known_count {
-        response.count = count as i64;
     }
     let by_value = target == SortTarget::Value;
     if by_value {

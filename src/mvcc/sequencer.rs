@@ -314,6 +314,7 @@ impl Sequencer {
                 state: outcome.state,
                 from: before.revision,
                 changes: outcome.changes,
+                turns: outcome.turns,
                 commits: outcome.commits,
             },
         };
