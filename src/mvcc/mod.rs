@@ -19,6 +19,9 @@ mod compact;
 #[allow(clippy::unwrap_used)]
 mod costs_test;
 mod counts;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod counts_test;
 mod feed;
 mod follower;
 pub mod forward;

@@ -99,6 +99,8 @@ pub struct Cursor<'a> {
     walked: usize,
     /// A key from where on the rest was counted lately, and the keys handed out before it.
     mark: Option<(Bytes, usize)>,
+    /// The most that its first page holds.
+    first_items: usize,
 }
 
 enum Source {
@@ -189,6 +191,7 @@ impl<'a> Cursor<'a> {
             census: None,
             walked: 0,
             mark: None,
+            first_items: usize::MAX,
         }
     }
 
@@ -198,14 +201,28 @@ impl<'a> Cursor<'a> {
         self
     }
 
-    /// Asks `census` for [`count`](Self::count), which knows committed data only.
-    pub fn counted_by(mut self, census: Arc<Census>) -> Self {
-        if let Some(rest) = self.rest.as_ref().filter(|_| self.overlay.is_none()) {
-            let boundary = census.boundary(rest.start(), rest.start());
+    /// Asks `census` for [`count`](Self::count), which knows committed data only; so no more need
+    /// be walked than is `wanted`.
+    pub fn counted_by(mut self, census: Arc<Census>, wanted: usize) -> Self {
+        if let (Some(KeyRange::Span(start, _)), None) = (&self.rest, self.overlay) {
+            let boundary = census.boundary(start, start);
             self.mark = boundary.map(|boundary| (boundary, 0));
             self.census = Some(census);
+            self.first_items = match wanted {
+                0 => usize::MAX,
+                // One more shows that there are more.
+                wanted => wanted.saturating_add(1),
+            };
         }
         self
+    }
+
+    fn page_limit(&mut self) -> PageLimit {
+        let items = std::mem::replace(&mut self.first_items, usize::MAX);
+        PageLimit {
+            items: items.min(PAGE.items),
+            ..PAGE
+        }
     }
 
     /// The revision of what it hands out.
@@ -325,11 +342,12 @@ impl<'a> Cursor<'a> {
             self.rest = None;
             return Ok(items);
         }
+        let limit = self.page_limit();
         let (mut items, more) = match &mut self.source {
             Source::Cached(snapshot) => snapshot.next_page(),
             Source::View(view) => {
                 let (start, end) = self.layout.current_range(&rest);
-                let page = view.scan(&start, &end, PAGE, Direction::Forward).await?;
+                let page = view.scan(&start, &end, limit, Direction::Forward).await?;
                 let more = page.more;
                 let decode = |(store_key, record): (Bytes, Bytes)| {
                     Ok((self.layout.user_key(&store_key), Current::decode(record)?))
@@ -373,10 +391,11 @@ impl<'a> Cursor<'a> {
         let (start, end) = self.layout.index_range(&rest);
         let mut found: Vec<(Bytes, Revision, bool)> = Vec::new();
         let mut from = start;
+        let mut limit = self.page_limit();
         let last_whole = loop {
             let page = self
                 .view()?
-                .scan(&from, &end, PAGE, Direction::Forward)
+                .scan(&from, &end, limit, Direction::Forward)
                 .await?;
             let mut last_key = None;
             for (store_key, kind) in &page.items {
@@ -410,6 +429,7 @@ impl<'a> Cursor<'a> {
             }
             // One key alone filled the page.
             from = successor(last_store_key);
+            limit = PAGE;
         };
         found.retain(|(_, _, is_put)| *is_put);
         let items = self.resolve(found).await?;

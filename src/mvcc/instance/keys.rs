@@ -56,7 +56,10 @@ impl Instance {
         let store = self.inner.store.clone();
         let cursor = Cursor::open(store, layout.clone(), view, &state, range, request.revision);
         let census = self.inner.census.clone();
-        Ok((cursor.filling(fill).counted_by(census), state.revision))
+        Ok((
+            cursor.filling(fill).counted_by(census, wanted),
+            state.revision,
+        ))
     }
 
     /// Reads keys in pieces, pinned at one revision.
