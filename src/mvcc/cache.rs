@@ -12,6 +12,7 @@
 mod stretch;
 
 use crate::error::Result;
+use crate::mvcc::checkpoint::Checkpoint;
 use crate::mvcc::counts::{Count, Counts};
 use crate::mvcc::keyspace::{Current, KeyRange, Turn, successor};
 use crate::mvcc::read::Item;
@@ -155,10 +156,30 @@ impl Cache {
         self.inner.read().counts.boundary(from, to).cloned()
     }
 
-    /// A range that should be read for the counts: nobody has counted it, or in one piece only.
-    pub fn doubtful(&self) -> Option<KeyRange> {
+    /// A range that nobody has counted.
+    pub fn unknown(&self) -> Option<KeyRange> {
+        self.inner.read().counts.unknown()
+    }
+
+    /// A range that should be counted in smaller pieces.
+    pub fn large(&self) -> Option<KeyRange> {
+        self.inner.read().counts.large()
+    }
+
+    /// The counts of all keys, if they are known.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.inner.read().counts.checkpoint()
+    }
+
+    /// Takes over counts of all keys; false if they are too old.
+    pub fn adopt(&self, counts: &mut Counts) -> bool {
+        self.inner.write().counts.adopt(counts)
+    }
+
+    /// The number of all keys, if it is known, and the revision.
+    pub fn total(&self) -> (i64, Option<usize>) {
         let inner = self.inner.read();
-        inner.counts.unknown().or_else(|| inner.counts.large())
+        (inner.revision, inner.counts.total())
     }
 
     /// What it knows of a key at a revision: the outer `None` is nothing. `ViewExpired` when it

@@ -2,15 +2,17 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::cache::{Cache, Fill};
-use crate::mvcc::counts::Count;
+use crate::mvcc::counts::{Count, Counts};
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::KeyRange;
 use crate::mvcc::read::{self, Cursor};
+use crate::mvcc::{changes, checkpoint};
 use crate::store::{Consistency, StoreError};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -24,6 +26,14 @@ const READERS_MAX: usize = 16;
 const ATTEMPTS: usize = 3;
 /// How long what a view holds may take to be told by the feed.
 const PUBLISH_GRACE: Duration = Duration::from_millis(100);
+/// How often it looks for something to do besides being told.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// A checkpoint is due after so many revisions, or after an eighth of the keys: that much history is
+/// read at a start.
+const CHECKPOINT_REVISIONS: i64 = 64 * 1024;
+/// A checkpoint behind which more revisions lie than this, and than there are keys, is not used: to
+/// count the keys takes no longer.
+const REPLAY_REVISIONS: i64 = 4 * CHECKPOINT_REVISIONS;
 
 /// Reads the store for the cache of an instance and for its counts.
 pub struct Census {
@@ -32,6 +42,8 @@ pub struct Census {
     /// Where others write too, who hears of them.
     follower: Option<Arc<Follower>>,
     readers: Semaphore,
+    /// The revision of the last checkpoint that this server has read or written.
+    checkpoint: AtomicI64,
 }
 
 impl Census {
@@ -42,6 +54,7 @@ impl Census {
             feed,
             follower,
             readers: Semaphore::new(READERS_MAX),
+            checkpoint: AtomicI64::new(0),
         }
     }
 
@@ -76,7 +89,7 @@ impl Census {
                 }
                 Count::Missing(pieces) => {
                     for piece in pieces {
-                        match self.read(piece, |cache, _| cache.fill_counts()).await {
+                        match self.read(piece).await {
                             Err(Error::Store(
                                 StoreError::ViewExpired | StoreError::Unavailable(_),
                             )) => return Ok(None),
@@ -89,65 +102,119 @@ impl Census {
         Ok(None)
     }
 
-    /// Fills the cache after an instance was opened, and then finds out what the counts do not
-    /// know, whenever there is something.
+    /// Fills the cache after an instance was opened, and then sees to it that all keys are counted,
+    /// here and in the checkpoint. Requests are served meanwhile.
     pub async fn run(self: Arc<Self>) {
-        let warmed = self.keep_trying(|census| async move { census.warm().await });
-        if let Err(error) = warmed.await {
-            return tracing::warn!(%error, "the cache is not filled");
-        }
+        let mut cold = Some(KeyRange::Span(Bytes::new(), None));
         loop {
-            let settled = self.keep_trying(|census| async move { census.settle().await });
-            if let Err(error) = settled.await {
-                return tracing::warn!(%error, "keys are not counted");
-            }
-            self.cache().doubts.notified().await;
-        }
-    }
-
-    async fn keep_trying<F: Future<Output = Result<()>>>(
-        self: &Arc<Self>,
-        work: impl Fn(Arc<Self>) -> F,
-    ) -> Result<()> {
-        loop {
-            match work(self.clone()).await {
+            match self.work(&mut cold).await {
+                Ok(()) => tokio::select! {
+                    () = self.cache().doubts.notified() => {}
+                    () = tokio::time::sleep(INTERVAL) => {}
+                },
                 Err(Error::Store(StoreError::Unavailable(_) | StoreError::ViewExpired)) => {
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
-                done => return done,
+                Err(error) => return tracing::warn!(%error, "keys are not counted"),
             }
         }
     }
 
-    /// Reads live keys in their order until the cache is nearly full or knows them all. Requests
-    /// are served meanwhile.
-    async fn warm(&self) -> Result<()> {
-        let mut left = Some(KeyRange::Span(Bytes::new(), None));
-        while let Some(range) = left.take().filter(|_| !self.cache().is_nearly_full()) {
+    /// Does what there is to do; `cold` is what was not read yet for the cache.
+    async fn work(&self, cold: &mut Option<KeyRange>) -> Result<()> {
+        if self.cache().unknown().is_some() {
+            self.restore().await?;
+        }
+        while let Some(range) = cold.clone().filter(|_| !self.cache().is_nearly_full()) {
             let fill = self.cache().fill(&range);
-            left = self.read_some(range, fill).await?;
+            *cold = self.read_some(range, fill).await?;
+        }
+        *cold = None;
+        // Of several servers one counts, and the others read its checkpoint.
+        while let Some(range) = self.cache().unknown().filter(|_| self.job.leads()) {
+            self.read(range).await?;
+        }
+        while let Some(range) = self.cache().large() {
+            self.read(range).await?;
+        }
+        let (revision, keys) = self.cache().total();
+        let due = CHECKPOINT_REVISIONS.max(keys.unwrap_or(0) as i64 / 8);
+        if revision - self.checkpoint.load(Ordering::Relaxed) >= due {
+            self.save().await?;
         }
         Ok(())
     }
 
-    /// Reads what nobody has counted, and what should be counted in smaller pieces.
-    async fn settle(&self) -> Result<()> {
-        while let Some(range) = self.cache().doubtful() {
-            self.read(range, |cache, _| cache.fill_counts()).await?;
+    /// Begins with the counts of the checkpoint and of what has happened since, if that is at hand.
+    async fn restore(&self) -> Result<()> {
+        let Job { store, layout, .. } = &self.job;
+        let mut view = store.view(Consistency::Linearizable).await?;
+        let mut state = read::state(&view, layout).await?;
+        let checkpoint = match checkpoint::load(&view, layout, &state).await {
+            Ok(Some(checkpoint)) => checkpoint,
+            Ok(None) => return Ok(()),
+            Err(error @ Error::CorruptRecord { .. }) => {
+                tracing::warn!(%error, "the checkpoint of the counts is not used");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let began = checkpoint.revision;
+        let keys: usize = checkpoint.buckets.iter().map(|(_, keys)| keys).sum();
+        if state.revision - began > REPLAY_REVISIONS.max(keys as i64) {
+            return Ok(());
+        }
+        let mut counts = Counts::restored(checkpoint);
+        let mut next = changes::after(layout, began);
+        // Compaction takes what has happened below its revision.
+        while state.compacted <= began {
+            match changes::page(&view, layout, &next, state.revision).await {
+                Ok((changes, more)) => {
+                    let turns = changes.iter().filter_map(|(at, it)| it.turn(*at));
+                    turns.for_each(|turn| {
+                        counts.turn(turn);
+                    });
+                    if let Some(more) = more {
+                        next = more;
+                        continue;
+                    }
+                    next = changes::after(layout, state.revision);
+                    counts.advance(state.revision);
+                    if self.reach(state.revision).await && self.cache().adopt(&mut counts) {
+                        self.checkpoint.fetch_max(began, Ordering::Relaxed);
+                        return Ok(());
+                    }
+                }
+                Err(Error::Store(StoreError::ViewExpired)) => {}
+                Err(error) => return Err(error),
+            }
+            view = store.view(Consistency::Linearizable).await?;
+            state = read::state(&view, layout).await?;
         }
         Ok(())
     }
 
-    /// Reads a range in as many views as it takes.
-    async fn read(
-        &self,
-        range: KeyRange,
-        fill: impl Fn(&Arc<Cache>, &KeyRange) -> Fill,
-    ) -> Result<()> {
+    /// Writes a checkpoint, if this server leads and knows more than the last one.
+    pub async fn save(&self) -> Result<()> {
+        let Some(checkpoint) = self.cache().checkpoint().filter(|_| self.job.leads()) else {
+            return Ok(());
+        };
+        let revision = checkpoint.revision;
+        if revision <= self.checkpoint.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let view = self.job.store.view(Consistency::Linearizable).await?;
+        if checkpoint::save(&self.job, &view, checkpoint).await? {
+            self.checkpoint.fetch_max(revision, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Reads a range for the counts, in as many views as it takes.
+    async fn read(&self, range: KeyRange) -> Result<()> {
         let mut left = Some(range);
         while let Some(range) = left.take() {
-            let fill = fill(self.cache(), &range);
-            left = self.read_some(range, fill).await?;
+            left = self.read_some(range, self.cache().fill_counts()).await?;
         }
         Ok(())
     }
@@ -193,3 +260,8 @@ impl Census {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "census_test.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -12,6 +12,7 @@
 //! The turns of late are remembered, so that counts of a little ago can be told too: a reader has
 //! the revision of its view, which is hardly ever the newest one.
 
+use crate::mvcc::checkpoint::Checkpoint;
 use crate::mvcc::keyspace::{KeyRange, Turn};
 use crate::mvcc::read::Item;
 use bytes::Bytes;
@@ -24,18 +25,24 @@ const GRAIN: usize = if cfg!(test) { 8 } else { 1024 };
 const BUCKETS_MIN: usize = if cfg!(test) { 24 } else { 16 * 1024 };
 /// Buckets that are always too many; with more keys their grain gets coarser.
 const BUCKETS_MAX: usize = if cfg!(test) { 64 } else { 64 * 1024 };
+/// Bytes of their beginnings that are too many.
+const STARTS_BYTES_MAX: usize = 16 << 20;
 /// Turns that are remembered.
 const RECENT_MAX: usize = if cfg!(test) { 200 } else { 32 * 1024 };
+/// Bytes of their keys.
+const RECENT_BYTES_MAX: usize = 8 << 20;
 
 /// Numbers of keys, by buckets. See the module.
 pub struct Counts {
     revision: i64,
     /// Where each bucket begins, ascending; the first one at the empty key.
     starts: Vec<Bytes>,
+    starts_bytes: usize,
     /// The keys of each; `None` is not known.
     keys: Vec<Option<usize>>,
     /// In the order of revisions; all after `since`.
     recent: VecDeque<Turn>,
+    recent_bytes: usize,
     since: i64,
     /// Neighbours with no more keys than this may be joined.
     grain: usize,
@@ -66,11 +73,56 @@ impl Counts {
         Self {
             revision,
             starts: vec![Bytes::new()],
+            starts_bytes: 0,
             keys: vec![None],
             recent: VecDeque::new(),
+            recent_bytes: 0,
             since: revision,
             grain: GRAIN,
         }
+    }
+
+    /// As a checkpoint has it.
+    pub fn restored(checkpoint: Checkpoint) -> Self {
+        let (starts, keys): (Vec<_>, Vec<_>) = checkpoint.buckets.into_iter().unzip();
+        Self {
+            starts_bytes: starts.iter().map(Bytes::len).sum(),
+            starts,
+            keys: keys.into_iter().map(Some).collect(),
+            ..Self::new(checkpoint.revision)
+        }
+    }
+
+    /// For a checkpoint, if all is known.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        let keys = self.keys.iter().copied().collect::<Option<Vec<_>>>()?;
+        Some(Checkpoint {
+            revision: self.revision,
+            buckets: self.starts.iter().cloned().zip(keys).collect(),
+        })
+    }
+
+    /// All keys, if that is known.
+    pub fn total(&self) -> Option<usize> {
+        self.keys.iter().copied().sum()
+    }
+
+    /// Takes the buckets of others that know all as of a revision of late; false when that is too
+    /// long ago.
+    pub fn adopt(&mut self, others: &mut Self) -> bool {
+        if !(self.since..=self.revision).contains(&others.revision) {
+            return false;
+        }
+        let later = |turn: &Turn| turn.revision <= others.revision;
+        let later = self.recent.partition_point(later);
+        for turn in self.recent.range(later..) {
+            others.turn(turn.clone());
+        }
+        std::mem::swap(&mut self.starts, &mut others.starts);
+        std::mem::swap(&mut self.keys, &mut others.keys);
+        self.starts_bytes = self.starts.iter().map(Bytes::len).sum();
+        self.join();
+        true
     }
 
     /// What is known and was a moment ago, is known up to `revision`.
@@ -92,9 +144,11 @@ impl Counts {
         };
         self.keys[bucket] = after;
         let came = turn.came;
-        if self.recent.len() == RECENT_MAX
+        self.recent_bytes += turn.key.len();
+        while (self.recent.len() >= RECENT_MAX || self.recent_bytes > RECENT_BYTES_MAX)
             && let Some(oldest) = self.recent.pop_front()
         {
+            self.recent_bytes -= oldest.key.len();
             self.since = oldest.revision;
         }
         self.recent.push_back(Turn {
@@ -272,25 +326,31 @@ impl Counts {
             None => (None, None),
         };
         self.keys[bucket] = below;
+        self.starts_bytes += key.len();
         self.starts.insert(bucket + 1, Bytes::copy_from_slice(key));
         self.keys.insert(bucket + 1, above);
     }
 
     /// Joins neighbours, if there are too many buckets.
     fn join(&mut self) {
-        if self.starts.len() <= BUCKETS_MIN {
+        if self.starts.len() <= BUCKETS_MIN && self.starts_bytes <= STARTS_BYTES_MAX {
             return;
         }
         let known: usize = self.keys.iter().flatten().sum();
         let limit = (2 * known / self.grain).clamp(BUCKETS_MIN, BUCKETS_MAX);
-        while self.starts.len() > limit {
+        if self.starts.len() <= limit && self.starts_bytes <= STARTS_BYTES_MAX {
+            return;
+        }
+        loop {
             self.join_up_to(self.grain);
-            if self.starts.len() <= limit / 4 * 3 {
+            // So far below the limits that it is long until they are reached again.
+            if self.starts.len() <= limit / 4 * 3 && self.starts_bytes <= STARTS_BYTES_MAX / 4 * 3 {
                 return;
             }
             if self.grain > known {
                 // What is known lies in too many places.
                 (self.starts, self.keys) = (vec![Bytes::new()], vec![None]);
+                self.starts_bytes = 0;
                 return;
             }
             self.grain *= 2;
@@ -316,6 +376,7 @@ impl Counts {
         }
         self.starts.truncate(last + 1);
         self.keys.truncate(last + 1);
+        self.starts_bytes = self.starts.iter().map(Bytes::len).sum();
     }
 
     /// All buckets with their keys.

@@ -475,6 +475,9 @@ impl Instance {
         for task in tasks {
             task.abort();
         }
+        if let Err(error) = self.inner.census.save().await {
+            tracing::debug!(%error, "the counts are left to be read anew");
+        }
         if self.inner.store.is_shared() {
             self.inner.announcement.withdraw().await;
         }

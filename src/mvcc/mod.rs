@@ -12,6 +12,8 @@ mod base;
 mod blob;
 mod cache;
 mod census;
+mod changes;
+mod checkpoint;
 mod clock;
 mod collector;
 mod compact;
