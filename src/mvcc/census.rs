@@ -138,8 +138,10 @@ impl Census {
             self.read(range).await?;
         }
         let (revision, keys) = self.cache().total();
-        let due = CHECKPOINT_REVISIONS.max(keys.unwrap_or(0) as i64 / 8);
-        if revision - self.checkpoint.load(Ordering::Relaxed) >= due {
+        let keys = keys.unwrap_or(0) as i64;
+        let last = self.checkpoint.load(Ordering::Relaxed);
+        let is_first = last == 0 && keys >= CHECKPOINT_REVISIONS;
+        if is_first || revision - last >= CHECKPOINT_REVISIONS.max(keys / 8) {
             self.save().await?;
         }
         Ok(())
@@ -208,6 +210,14 @@ impl Census {
             self.checkpoint.fetch_max(revision, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Waits until there is nothing left to do.
+    #[cfg(test)]
+    pub async fn settled(&self) {
+        while self.cache().unknown().is_some() || self.cache().large().is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Reads a range for the counts, in as many views as it takes.

@@ -91,17 +91,26 @@ impl Follower {
                 return Ok(state);
             }
         }
+        self.bring(&view, &state).await?;
+        Ok(state)
+    }
+
+    /// Brings the feed to the state in a view or beyond.
+    pub async fn bring(&self, view: &View, state: &State) -> Result<()> {
+        if self.has(state) {
+            return Ok(());
+        }
         let _alone = self.pulling.lock().await;
-        while !self.has(&state) {
+        while !self.has(state) {
             let known = self.feed.state();
-            let pulled = self.pull(&view, known.revision, &state).await?;
+            let pulled = self.pull(view, known.revision, state).await?;
             // What this server's own sequencer told of meanwhile is not told again.
             if self.feed.state() != known {
                 continue;
             }
             self.feed.publish(match pulled {
                 Some(changes) => Committed {
-                    state,
+                    state: *state,
                     from: known.revision,
                     commits: self.commits(known.revision, &changes).unwrap_or_default(),
                     turns: changes.iter().filter_map(|(at, it)| it.turn(*at)).collect(),
@@ -111,7 +120,7 @@ impl Follower {
                         .collect(),
                 },
                 None => Committed {
-                    state,
+                    state: *state,
                     from: NOWHERE,
                     commits: Vec::new(),
                     changes: Vec::new(),
@@ -119,7 +128,7 @@ impl Follower {
                 },
             });
         }
-        Ok(state)
+        Ok(())
     }
 
     fn has(&self, state: &State) -> bool {

@@ -462,6 +462,12 @@ impl Instance {
         }
     }
 
+    /// Waits until all keys are counted, in buckets of the right size.
+    #[cfg(test)]
+    pub async fn counted(&self) {
+        self.inner.census.settled().await;
+    }
+
     /// Ends background jobs; requests that wait are still done. The store stays open.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
