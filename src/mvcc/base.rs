@@ -73,10 +73,10 @@ impl Base {
         }
     }
 
-    /// A range, if it is known without reading the store.
-    pub fn snapshot(&self, range: &KeyRange) -> Result<Option<Snapshot>> {
+    /// A range, if it is known without reading the store, with its first `limit` items.
+    pub fn snapshot(&self, range: &KeyRange, limit: usize) -> Result<Option<Snapshot>> {
         match &self.cached {
-            Some((_, cache)) => cache.snapshot_at(range, self.state.revision),
+            Some((_, cache)) => cache.snapshot_at(range, limit, self.state.revision),
             None => Ok(None),
         }
     }

@@ -6,10 +6,15 @@
 //! no store. Nothing is lost when it forgets.
 //!
 //! Reads of the store fill it, see [`Fill`], and writes add the keys they touch. Above its
-//! bytes it forgets stretches that were not read since the last time round.
+//! bytes it forgets stretches that were not read since the last time round. How many keys there
+//! are it goes on to know, see [`Counts`].
+
+mod stretch;
 
 use crate::error::Result;
-use crate::mvcc::keyspace::{Current, KeyRange, Value, successor};
+use crate::mvcc::checkpoint::Checkpoint;
+use crate::mvcc::counts::{Count, Counts};
+use crate::mvcc::keyspace::{Current, KeyRange, Turn, successor};
 use crate::mvcc::read::Item;
 use crate::stats::Counter;
 use crate::store::StoreError;
@@ -18,15 +23,10 @@ use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use stretch::{STRETCH_ITEMS_MAX, Stretch, place, size_bytes, stored};
+use tokio::sync::Notify;
 
-/// Items of one stretch; more are divided. Few are cheap to copy when a reader holds them, many
-/// make few stretches.
-const STRETCH_ITEMS_MAX: usize = 128;
-/// Bytes of an item beside its key and value: handles, numbers, and what the allocator adds.
-const ITEM_OVERHEAD_BYTES: usize = 208;
-/// Bytes of a stretch beside its items.
-const STRETCH_OVERHEAD_BYTES: usize = 256;
 /// Reads that may fill at the same time; further ones do not.
 const FILLS_MAX: usize = 64;
 /// Changes a fill may miss while it reads; with more it is given up.
@@ -40,6 +40,8 @@ pub struct Cache {
     /// Ranges and keys asked for that were not, or not as a whole.
     misses: Counter,
     inner: RwLock<Inner>,
+    /// Somebody should look for what the counts do not know.
+    pub doubts: Notify,
 }
 
 struct Inner {
@@ -53,6 +55,7 @@ struct Inner {
     hand: Bytes,
     /// Stretches forgotten for want of room.
     forgotten: u64,
+    counts: Counts,
 }
 
 /// What a cache holds, and how often it sufficed.
@@ -72,20 +75,6 @@ pub struct Coverage {
     pub misses: u64,
     /// Stretches forgotten for want of room.
     pub forgotten: u64,
-}
-
-/// All live keys from one key up to another.
-struct Stretch {
-    /// The first key it does not know; `None` is no key.
-    end: Option<Bytes>,
-    items: Arc<Vec<Item>>,
-    /// `items.len()`, without looking there.
-    count: usize,
-    bytes: usize,
-    /// Some value is not inline.
-    has_blobs: bool,
-    /// Read since the hand passed.
-    used: AtomicBool,
 }
 
 /// What changed in a range since a fill began, in order.
@@ -114,12 +103,13 @@ struct Part {
 /// reads is opened, so that no change falls between the two.
 pub struct Fill {
     cache: Arc<Cache>,
-    id: u64,
+    /// `None`: only the counts are told.
+    id: Option<u64>,
     added_bytes: AtomicUsize,
 }
 
 impl Cache {
-    /// Knows nothing yet; with a capacity of 0 it never will.
+    /// Knows nothing yet; with a capacity of 0 it will never know any items.
     pub fn new(capacity_bytes: usize, revision: i64) -> Self {
         Self {
             capacity_bytes,
@@ -133,11 +123,13 @@ impl Cache {
                 next_fill: 0,
                 hand: Bytes::new(),
                 forgotten: 0,
+                counts: Counts::new(revision),
             }),
+            doubts: Notify::new(),
         }
     }
 
-    /// Whether it may know anything.
+    /// Whether it may know any items.
     pub fn is_enabled(&self) -> bool {
         self.capacity_bytes > 0
     }
@@ -147,28 +139,76 @@ impl Cache {
         self.inner.read().bytes >= self.capacity_bytes / 4 * 3
     }
 
-    /// Takes in what led from one revision to another; the last change of a key wins. Changes that
-    /// do not join what is known make it forget everything.
-    pub fn apply(&self, from: i64, to: i64, changes: Vec<(Bytes, Option<Current>)>) {
-        if !self.is_enabled() {
-            return;
-        }
+    /// Takes in what led from one revision to another: the last change of a key wins, and no key
+    /// that came or went is left out. Changes that do not join what is known make it forget
+    /// everything.
+    pub fn apply(
+        &self,
+        from: i64,
+        to: i64,
+        changes: Vec<(Bytes, Option<Current>)>,
+        turns: Vec<Turn>,
+    ) {
         let inner = &mut *self.inner.write();
         if from != inner.revision {
             inner.forget_all(to);
+            self.doubts.notify_one();
             return;
         }
-        for (key, current) in changes {
-            let current = current.map(stored);
-            for missed in inner.fills.values_mut() {
-                if missed.range.contains(&key) && missed.changes.len() <= FILL_CHANGES_MAX {
-                    missed.changes.push((to, key.clone(), current.clone()));
-                }
+        let mut large = Vec::new();
+        for turn in turns {
+            let key = turn.key.clone();
+            if inner.counts.turn(turn) {
+                large.push(key);
             }
-            inner.set(key, current);
+        }
+        inner.counts.advance(to);
+        if self.is_enabled() {
+            inner.apply(to, changes);
         }
         inner.revision = to;
+        for key in large {
+            if !inner.divide_bucket(&key) {
+                self.doubts.notify_one();
+            }
+        }
         inner.shrink(self.capacity_bytes);
+    }
+
+    /// What is known of the keys from a bucket's beginning up to `end`, at a revision.
+    pub fn count(&self, revision: i64, from: &Bytes, end: Option<&Bytes>) -> Count {
+        self.inner.read().count_at(revision, from, end)
+    }
+
+    /// Where the counts begin anew, within bounds that are included.
+    pub fn boundary(&self, from: &[u8], to: &[u8]) -> Option<Bytes> {
+        self.inner.read().counts.boundary(from, to).cloned()
+    }
+
+    /// A range that nobody has counted.
+    pub fn unknown(&self) -> Option<KeyRange> {
+        self.inner.read().counts.unknown()
+    }
+
+    /// A range that should be counted in smaller pieces.
+    pub fn large(&self) -> Option<KeyRange> {
+        self.inner.read().counts.large()
+    }
+
+    /// The counts of all keys, if they are known.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.inner.read().counts.checkpoint()
+    }
+
+    /// Takes over counts of all keys; false if they are too old.
+    pub fn adopt(&self, counts: &mut Counts) -> bool {
+        self.inner.write().counts.adopt(counts)
+    }
+
+    /// The number of all keys, if it is known, and the revision.
+    pub fn total(&self) -> (i64, Option<usize>) {
+        let inner = self.inner.read();
+        (inner.revision, inner.counts.total())
     }
 
     /// What it knows of a key at a revision: the outer `None` is nothing. `ViewExpired` when it
@@ -185,7 +225,7 @@ impl Cache {
         inner.check_at(revision)?;
         let known: Vec<_> = keys.iter().map(|key| inner.get(key)).collect();
         let hits = known.iter().flatten().count();
-        self.count(hits, known.len() - hits);
+        self.note(hits, known.len() - hits);
         Ok(known)
     }
 
@@ -193,20 +233,25 @@ impl Cache {
     /// or a few more.
     pub fn snapshot(&self, range: &KeyRange, limit: usize) -> Option<Snapshot> {
         let snapshot = self.inner.read().snapshot(range, limit);
-        self.count(snapshot.is_some().into(), snapshot.is_none().into());
+        self.note(snapshot.is_some().into(), snapshot.is_none().into());
         snapshot
     }
 
     /// The same at a revision; `ViewExpired` when the cache has moved on from there.
-    pub fn snapshot_at(&self, range: &KeyRange, revision: i64) -> Result<Option<Snapshot>> {
+    pub fn snapshot_at(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+        revision: i64,
+    ) -> Result<Option<Snapshot>> {
         let inner = self.inner.read();
         inner.check_at(revision)?;
-        let snapshot = inner.snapshot(range, usize::MAX);
-        self.count(snapshot.is_some().into(), snapshot.is_none().into());
+        let snapshot = inner.snapshot(range, limit);
+        self.note(snapshot.is_some().into(), snapshot.is_none().into());
         Ok(snapshot)
     }
 
-    fn count(&self, hits: usize, misses: usize) {
+    fn note(&self, hits: usize, misses: usize) {
         for (counter, more) in [(&self.hits, hits), (&self.misses, misses)] {
             if more > 0 {
                 counter.add(more as u64);
@@ -228,14 +273,14 @@ impl Cache {
         }
     }
 
-    /// Begins to fill a range; `None` when that cannot be done now.
-    pub fn fill(self: &Arc<Self>, range: &KeyRange) -> Option<Fill> {
+    /// Begins to fill a range; while too many others do, only the counts will know it.
+    pub fn fill(self: &Arc<Self>, range: &KeyRange) -> Fill {
         if !self.is_enabled() {
-            return None;
+            return self.fill_counts();
         }
         let mut inner = self.inner.write();
         if inner.fills.len() >= FILLS_MAX {
-            return None;
+            return self.fill_counts();
         }
         let id = inner.next_fill;
         inner.next_fill += 1;
@@ -245,11 +290,20 @@ impl Cache {
             changes: Vec::new(),
         };
         inner.fills.insert(id, missed);
-        Some(Fill {
+        self.fill_as(Some(id))
+    }
+
+    /// Begins to let the counts know what is read, and nothing else.
+    pub fn fill_counts(self: &Arc<Self>) -> Fill {
+        self.fill_as(None)
+    }
+
+    fn fill_as(self: &Arc<Self>, id: Option<u64>) -> Fill {
+        Fill {
             cache: self.clone(),
             id,
             added_bytes: AtomicUsize::new(0),
-        })
+        }
     }
 }
 
@@ -258,6 +312,14 @@ impl Fill {
     /// of the one the fill was begun with. One reading cannot drive out most of what others read.
     pub fn cover(&self, revision: i64, range: &KeyRange, items: &[Item]) {
         let capacity_bytes = self.cache.capacity_bytes;
+        let inner = &mut *self.cache.inner.write();
+        // One key does not make a bucket.
+        if let KeyRange::Span(start, end) = range {
+            inner.counts.cover(revision, start, end.as_ref(), items);
+        }
+        let Some(missed) = self.id.and_then(|id| inner.fills.get(&id)) else {
+            return;
+        };
         let bytes: usize = items
             .iter()
             .map(|(key, current)| size_bytes(key, current))
@@ -265,10 +327,6 @@ impl Fill {
         if self.added_bytes.fetch_add(bytes, Ordering::Relaxed) > capacity_bytes / 2 {
             return;
         }
-        let inner = &mut *self.cache.inner.write();
-        let Some(missed) = inner.fills.get(&self.id) else {
-            return;
-        };
         // A view that lags misses more than was noted; one that is ahead would be mixed with
         // what is behind it.
         let is_usable = (missed.since..=inner.revision).contains(&revision)
@@ -293,7 +351,9 @@ impl Fill {
 
 impl Drop for Fill {
     fn drop(&mut self) {
-        self.cache.inner.write().fills.remove(&self.id);
+        if let Some(id) = self.id {
+            self.cache.inner.write().fills.remove(&id);
+        }
     }
 }
 
@@ -323,6 +383,84 @@ impl Inner {
         self.fills.clear();
         self.bytes = 0;
         self.revision = revision;
+        self.counts = Counts::new(revision);
+    }
+
+    fn apply(&mut self, to: i64, changes: Vec<(Bytes, Option<Current>)>) {
+        for (key, current) in changes {
+            let current = current.map(stored);
+            for missed in self.fills.values_mut() {
+                if missed.range.contains(&key) && missed.changes.len() <= FILL_CHANGES_MAX {
+                    missed.changes.push((to, key.clone(), current.clone()));
+                }
+            }
+            self.set(key, current);
+        }
+    }
+
+    /// Divides the bucket of a key in its middle, if the items up to there are known.
+    fn divide_bucket(&mut self, key: &[u8]) -> bool {
+        let (start, _, Some(keys)) = self.counts.bucket_of(key) else {
+            return false;
+        };
+        let mut left = keys / 2;
+        let mut expected = start;
+        let Some((first, _)) = self.stretch_of(start) else {
+            return false;
+        };
+        for (begin, stretch) in self.stretches.range::<Bytes, _>(first..) {
+            let from = stretch.place(start);
+            if begin > expected {
+                return false;
+            }
+            if let Some((middle, _)) = stretch.items.get(from + left) {
+                let middle = middle.clone();
+                self.counts.divide(&middle, keys / 2);
+                return true;
+            }
+            left -= stretch.count - from;
+            match &stretch.end {
+                Some(end) => expected = end,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// How many items there are in a piece that is known as a whole.
+    fn count_items(&self, start: &Bytes, end: &Bytes) -> Option<usize> {
+        let (first, _) = self.stretch_of(start)?;
+        let mut count = 0;
+        let mut expected = first;
+        for (begin, stretch) in self.stretches.range::<Bytes, _>(first..) {
+            if !is_same(begin, expected) {
+                return None;
+            }
+            stretch.mark_used();
+            count += stretch.place(end) - stretch.place(start);
+            match &stretch.end {
+                Some(stretch_end) if stretch_end < end => expected = stretch_end,
+                _ => return Some(count),
+            }
+        }
+        None
+    }
+
+    /// How many keys there are from a bucket's beginning up to a key.
+    fn count(&self, from: &[u8], end: Option<&Bytes>) -> Option<usize> {
+        let sum = self.counts.sum(from, end.map(AsRef::as_ref))?;
+        let cut = match &sum.cut {
+            Some((start, end)) => self.count_items(start, end)?,
+            None => 0,
+        };
+        Some(sum.whole + cut)
+    }
+
+    fn count_at(&self, revision: i64, from: &Bytes, end: Option<&Bytes>) -> Count {
+        // The items that are known are the newest.
+        let newest = || self.count(from, end).map(Count::Known);
+        let known = (revision == self.revision).then(newest).flatten();
+        known.unwrap_or_else(|| self.counts.count(revision, from, end))
     }
 
     /// The stretch that knows a key.
@@ -464,6 +602,12 @@ impl Inner {
             return Some(snapshot);
         }
         let (start, end) = bounds(range);
+        if limit == 0
+            && let Some(count) = self.count(&start, end.as_ref())
+        {
+            return Some(Snapshot { count, ..snapshot });
+        }
+        let mut is_counted = true;
         let (first, _) = self.stretch_of(&start)?;
         let mut expected = first;
         for (begin, stretch) in self.stretches.range::<Bytes, _>(first..) {
@@ -475,13 +619,29 @@ impl Inner {
                 (Some(end), Some(stretch_end)) => end <= stretch_end,
                 (_, stretch_end) => stretch_end.is_none(),
             };
-            let at = |key| place(&stretch.items, key).unwrap_or_else(|place| place);
-            let from = if begin < &start { at(&start) } else { 0 };
+            let from = if begin < &start {
+                stretch.place(&start)
+            } else {
+                0
+            };
             let to = match &end {
-                Some(end) if is_last => at(end),
+                Some(end) if is_last => stretch.place(end),
                 _ => stretch.count,
             };
-            if snapshot.count < limit {
+            let is_enough = snapshot.count >= limit;
+            if is_enough
+                && !is_last
+                && is_counted
+                && let Some(stretch_end) = &stretch.end
+                && let Some(boundary) = self.counts.boundary(begin.max(&start), stretch_end)
+            {
+                if let Some(rest) = self.count(boundary, end.as_ref()) {
+                    snapshot.count += stretch.place(boundary) - from + rest;
+                    return Some(snapshot);
+                }
+                is_counted = false;
+            }
+            if !is_enough {
                 if stretch.has_blobs {
                     return None;
                 }
@@ -519,68 +679,6 @@ impl Inner {
     }
 }
 
-impl Stretch {
-    fn new(end: Option<Bytes>, items: Vec<Item>) -> Self {
-        let item_bytes: usize = items
-            .iter()
-            .map(|(key, current)| size_bytes(key, current))
-            .sum();
-        Self {
-            end,
-            count: items.len(),
-            bytes: STRETCH_OVERHEAD_BYTES + item_bytes,
-            has_blobs: items.iter().any(|(_, current)| is_blob(current)),
-            items: Arc::new(items),
-            used: AtomicBool::new(false),
-        }
-    }
-
-    fn with_used(self, used: bool) -> Self {
-        self.used.store(used, Ordering::Relaxed);
-        self
-    }
-
-    /// Whether its end lies behind a key.
-    fn reaches_beyond(&self, key: &[u8]) -> bool {
-        self.end.as_ref().is_none_or(|end| key < end.as_ref())
-    }
-
-    fn mark_used(&self) {
-        // Looking first keeps readers from passing the line around.
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn set(&mut self, key: &[u8], current: Option<Current>) {
-        let items = Arc::make_mut(&mut self.items);
-        let place = place(items, key);
-        if let Ok(place) = place {
-            self.bytes -= size_bytes(key, &items[place].1);
-        }
-        if let Some(current) = &current {
-            self.bytes += size_bytes(key, current);
-            self.has_blobs |= is_blob(current);
-        }
-        match (place, current) {
-            (Ok(place), Some(current)) => items[place].1 = current,
-            (Ok(place), None) => {
-                items.remove(place);
-            }
-            (Err(place), Some(current)) => {
-                items.insert(place, (Bytes::copy_from_slice(key), current));
-            }
-            (Err(_), None) => {}
-        }
-        self.count = items.len();
-    }
-}
-
-/// Where a key is, or where it would be.
-fn place(items: &[Item], key: &[u8]) -> Result<usize, usize> {
-    items.binary_search_by(|(at, _)| at.as_ref().cmp(key))
-}
-
 /// Equal, and mostly the very same bytes, which spares looking at them.
 fn is_same(one: &Bytes, other: &Bytes) -> bool {
     (one.as_ptr() == other.as_ptr() && one.len() == other.len()) || one == other
@@ -591,28 +689,6 @@ fn bounds(range: &KeyRange) -> (Bytes, Option<Bytes>) {
         KeyRange::Point(key) => (key.clone(), Some(successor(key))),
         KeyRange::Span(start, end) => (start.clone(), end.clone()),
     }
-}
-
-fn is_blob(current: &Current) -> bool {
-    !matches!(current.value, Value::Inline(_))
-}
-
-fn size_bytes(key: &[u8], current: &Current) -> usize {
-    let value = match &current.value {
-        Value::Inline(bytes) => bytes.len(),
-        Value::Blob(_) | Value::Fresh(..) => 0,
-    };
-    key.len() + value + ITEM_OVERHEAD_BYTES
-}
-
-/// A version as it is kept: with bytes of its own, for those of a request or of a page of the store
-/// may hold much else in memory.
-fn stored(current: Current) -> Current {
-    let value = match current.value {
-        Value::Inline(bytes) => Value::Inline(Bytes::copy_from_slice(&bytes)),
-        Value::Blob(blob) | Value::Fresh(blob, _) => Value::Blob(blob),
-    };
-    Current { value, ..current }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The cache beside a plain map of the truth: what it says it knows must be true.
 
+use super::stretch::STRETCH_OVERHEAD_BYTES;
 use super::*;
+use crate::mvcc::keyspace::Value;
 use proptest::prelude::*;
 
 type Truth = BTreeMap<Bytes, Current>;
@@ -80,32 +82,41 @@ fn step() -> impl Strategy<Value = Step> {
 fn run(capacity_bytes: usize, steps: Vec<Step>) {
     let mut truth = Truth::new();
     let mut revision = 1;
+    let mut past = BTreeMap::from([(revision, truth.clone())]);
     let cache = Arc::new(Cache::new(capacity_bytes, revision));
     let mut reading = None;
     for step in steps {
         match step {
             Step::Write(writes) => {
                 let from = revision;
-                revision += 1;
-                let change = |(number, is_put): (u16, bool)| {
-                    let current = is_put.then(|| put(revision));
-                    match &current {
-                        Some(current) => truth.insert(key(number), current.clone()),
-                        None => truth.remove(&key(number)),
+                let mut turns = Vec::new();
+                let mut changes = Vec::new();
+                for (number, is_put) in writes {
+                    revision += 1;
+                    let (key, current) = (key(number), is_put.then(|| put(revision)));
+                    let before = match &current {
+                        Some(current) => truth.insert(key.clone(), current.clone()),
+                        None => truth.remove(&key),
                     };
-                    (key(number), current)
-                };
-                let changes: Vec<_> = writes.into_iter().map(change).collect();
-                cache.apply(from, revision, changes);
+                    if before.is_some() != is_put {
+                        turns.push(Turn {
+                            revision,
+                            key: key.clone(),
+                            came: is_put,
+                        });
+                    }
+                    changes.push((key, current));
+                }
+                cache.apply(from, revision, changes, turns);
             }
             Step::Read(from, length) => {
                 let range = range(from, length);
-                let fill = cache.fill(&range).unwrap();
+                let fill = cache.fill(&range);
                 fill.cover(revision, &range, &items(&truth, &range));
             }
             Step::BeginRead(from, length) => {
                 let range = range(from, length);
-                let fill = cache.fill(&range).unwrap();
+                let fill = cache.fill(&range);
                 reading = Some((fill, revision, items(&truth, &range), range));
             }
             Step::EndRead => {
@@ -115,7 +126,7 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
             }
             Step::Gap => {
                 truth.insert(key(revision as u16), put(revision + 5));
-                cache.apply(revision + 4, revision + 5, Vec::new());
+                cache.apply(revision + 4, revision + 5, Vec::new(), Vec::new());
                 revision += 5;
             }
             Step::Look(from, length) => {
@@ -132,6 +143,7 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
                     assert!(some.len() >= expected.len().min(10));
                     assert_eq!(some, expected[..some.len()]);
                 }
+                look_at_counts(&cache, &past, &range);
                 let key = key(from);
                 if let Some(known) = cache.get(&key, revision).unwrap() {
                     assert_eq!(known.as_ref(), truth.get(&key));
@@ -139,7 +151,12 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
                 assert!(cache.get(&key, revision - 1).is_err());
             }
         }
+        past.insert(revision, truth.clone());
         let inner = cache.inner.read();
+        for (range, keys) in inner.counts.buckets() {
+            let found = items(&truth, &range).len();
+            assert!(keys.is_none_or(|keys| keys == found), "{range:?}");
+        }
         assert!(inner.bytes <= capacity_bytes);
         let counted: usize = inner.stretches.values().map(|stretch| stretch.bytes).sum();
         assert_eq!(inner.bytes, counted);
@@ -163,7 +180,39 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
     }
 }
 
+/// Whatever is told of a range, at any revision, must be true; and it can be told once all is read
+/// that is asked for.
+fn look_at_counts(cache: &Arc<Cache>, past: &BTreeMap<i64, Truth>, range: &KeyRange) {
+    let (newest, truth) = past.last_key_value().unwrap();
+    let (start, end) = bounds(range);
+    if let Some(snapshot) = cache.snapshot(range, 0) {
+        assert_eq!(snapshot.count, items(truth, range).len());
+    }
+    let Some(from) = cache.boundary(&start, end.as_deref().unwrap_or(&[0xff])) else {
+        return;
+    };
+    let rest = KeyRange::Span(from.clone(), end.clone());
+    for (revision, truth) in past.iter().rev().take(5) {
+        match cache.count(*revision, &from, end.as_ref()) {
+            Count::Known(count) => assert_eq!(count, items(truth, &rest).len()),
+            Count::Unknowable => assert!(revision < newest),
+            Count::Missing(pieces) => {
+                let fill = cache.fill_counts();
+                let (newest, truth) = past.last_key_value().unwrap();
+                for piece in pieces {
+                    fill.cover(*newest, &piece, &items(truth, &piece));
+                }
+            }
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_it_counts_is_true_without_items(steps in prop::collection::vec(step(), 1..80)) {
+        run(0, steps);
+    }
+
     #[test]
     fn what_it_knows_is_true(steps in prop::collection::vec(step(), 1..80)) {
         run(1 << 20, steps);
@@ -181,10 +230,7 @@ fn a_range_that_was_read_is_known_until_it_is_forgotten() {
     let everything = KeyRange::Span(Bytes::new(), None);
     let some: Vec<Item> = (0..KEYS).map(|number| (key(number), put(1))).collect();
     assert!(cache.snapshot(&everything, usize::MAX).is_none());
-    cache
-        .fill(&everything)
-        .unwrap()
-        .cover(1, &everything, &some);
+    cache.fill(&everything).cover(1, &everything, &some);
     assert_eq!(all(cache.snapshot(&everything, usize::MAX).unwrap()), some);
     assert_eq!(cache.get(b"absent", 1).unwrap(), Some(None));
     // A hole in the middle.
@@ -198,7 +244,7 @@ fn a_range_that_was_read_is_known_until_it_is_forgotten() {
 fn a_view_that_lags_or_is_ahead_does_not_fill() {
     let cache = Arc::new(Cache::new(1 << 20, 5));
     let point = KeyRange::Point(key(1));
-    let fill = cache.fill(&point).unwrap();
+    let fill = cache.fill(&point);
     fill.cover(4, &point, &[]);
     fill.cover(6, &point, &[]);
     assert_eq!(cache.get(&key(1), 5).unwrap(), None);
@@ -210,12 +256,9 @@ fn a_view_that_lags_or_is_ahead_does_not_fill() {
 fn one_reading_does_not_drive_out_everything() {
     let cache = Arc::new(Cache::new(100_000, 1));
     let hot = KeyRange::Point(key(1));
-    cache
-        .fill(&hot)
-        .unwrap()
-        .cover(1, &hot, &[(key(1), put(1))]);
+    cache.fill(&hot).cover(1, &hot, &[(key(1), put(1))]);
     let long = KeyRange::Span(key(2), None);
-    let fill = cache.fill(&long).unwrap();
+    let fill = cache.fill(&long);
     for number in (2..KEYS).step_by(10) {
         let page: Vec<Item> = (number..number + 10)
             .map(|number| (key(number), put(1)))

@@ -142,6 +142,7 @@ async fn a_list_costs_no_more_range_reads_than_answers_that_hold_it() {
     for (length, keys) in VALUE_BYTES.into_iter().zip([2500, 500]) {
         let server = Server::open(cluster, &format!("costs-list-{length}")).await;
         server.put_all(keys, &value(length)).await;
+        server.instance.counted().await;
         server.fdb.costs().take();
         let request = RangeRequest {
             key: "/".into(),

@@ -1,7 +1,7 @@
 //! The one stream of committed batches, in order: what feeds the cache and the watchers.
 
 use crate::mvcc::cache::Cache;
-use crate::mvcc::keyspace::{Current, State};
+use crate::mvcc::keyspace::{Current, State, Turn};
 use crate::mvcc::watch::{Commit, Hub};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -17,6 +17,8 @@ pub struct Committed {
     pub from: i64,
     /// What each key it touched became.
     pub changes: Vec<(Bytes, Option<Current>)>,
+    /// Which keys came or went, in order.
+    pub turns: Vec<Turn>,
     /// What watchers see, if that is at hand; else they read it from the store.
     pub commits: Vec<Commit>,
 }
@@ -47,7 +49,7 @@ impl Feed {
         }
         // First, so that who hears of the state finds it there.
         self.cache
-            .apply(batch.from, batch.state.revision, batch.changes);
+            .apply(batch.from, batch.state.revision, batch.changes, batch.turns);
         self.hub.publish(batch.state, batch.commits);
     }
 

@@ -1,14 +1,15 @@
 //! Hears of what other servers have written.
 
 use crate::error::{Error, Result};
+use crate::mvcc::changes;
 use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{Change, Current, Revision, State, Value, successor};
+use crate::mvcc::keyspace::{Change, Current, Revision, State, Value};
 use crate::mvcc::read;
 use crate::mvcc::watch::Commit;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
-use crate::store::{Consistency, Direction, PageLimit, StoreError, View};
+use crate::store::{Consistency, StoreError, View};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,11 +29,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 const NOWHERE: i64 = -1;
 /// Changes of others that are read at once; behind more the cache begins anew.
 const PULL_CHANGES_MAX: usize = 16 * 1024;
-/// What is asked of the store at once.
-const PULL_PAGE: PageLimit = PageLimit {
-    items: 4096,
-    bytes: 4 << 20,
-};
 
 /// Brings the feed up to what the store holds.
 pub struct Follower {
@@ -95,33 +91,44 @@ impl Follower {
                 return Ok(state);
             }
         }
+        self.bring(&view, &state).await?;
+        Ok(state)
+    }
+
+    /// Brings the feed to the state in a view or beyond.
+    pub async fn bring(&self, view: &View, state: &State) -> Result<()> {
+        if self.has(state) {
+            return Ok(());
+        }
         let _alone = self.pulling.lock().await;
-        while !self.has(&state) {
+        while !self.has(state) {
             let known = self.feed.state();
-            let pulled = self.pull(&view, known.revision, &state).await?;
+            let pulled = self.pull(view, known.revision, state).await?;
             // What this server's own sequencer told of meanwhile is not told again.
             if self.feed.state() != known {
                 continue;
             }
             self.feed.publish(match pulled {
                 Some(changes) => Committed {
-                    state,
+                    state: *state,
                     from: known.revision,
                     commits: self.commits(known.revision, &changes).unwrap_or_default(),
+                    turns: changes.iter().filter_map(|(at, it)| it.turn(*at)).collect(),
                     changes: changes
                         .into_iter()
                         .map(|(_, it)| (it.key, it.put))
                         .collect(),
                 },
                 None => Committed {
-                    state,
+                    state: *state,
                     from: NOWHERE,
                     commits: Vec::new(),
                     changes: Vec::new(),
+                    turns: Vec::new(),
                 },
             });
         }
-        Ok(state)
+        Ok(())
     }
 
     fn has(&self, state: &State) -> bool {
@@ -136,31 +143,22 @@ impl Follower {
         state: &State,
     ) -> Result<Option<Vec<(Revision, Change)>>> {
         let layout = &self.job.layout;
-        let is_wanted = self.feed.cache.is_enabled() || self.feed.is_watched();
         let too_many = state.revision - from > PULL_CHANGES_MAX as i64;
         // Compaction takes superseded versions, also of revisions that can still be watched.
-        if !is_wanted || too_many || from < state.compacted {
+        if too_many || from < state.compacted {
             return Ok(None);
         }
-        let mut start = layout.history(Revision::first_of(from + 1));
-        let end = layout.history(Revision::first_of(state.revision + 1));
-        let mut changes = Vec::new();
-        while start < end {
-            let page = view.scan(&start, &end, PULL_PAGE, Direction::Forward);
-            let page = page.await?;
-            for (key, record) in &page.items {
-                let revision = layout.history_revision(key)?;
-                changes.push((revision, Change::decode(revision, record.clone())?));
-            }
-            if changes.len() > PULL_CHANGES_MAX {
+        let mut next = Some(changes::after(layout, from));
+        let mut pulled = Vec::new();
+        while let Some(start) = next {
+            let page = changes::page(view, layout, &start, state.revision).await?;
+            pulled.extend(page.0);
+            next = page.1;
+            if pulled.len() > PULL_CHANGES_MAX {
                 return Ok(None);
             }
-            match page.items.last() {
-                Some((key, _)) if page.more => start = successor(key),
-                _ => break,
-            }
         }
-        Ok(Some(changes))
+        Ok(Some(pulled))
     }
 
     /// What watchers see of the changes that followed a revision; `None` when that is not at hand:

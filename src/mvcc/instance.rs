@@ -8,6 +8,7 @@ pub use observe::Observation;
 
 use crate::error::{Error, Result};
 use crate::mvcc::cache::Cache;
+use crate::mvcc::census::Census;
 use crate::mvcc::compact::{self, AutoCompaction};
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
@@ -22,7 +23,7 @@ use crate::mvcc::request::{Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, warm, writer};
+use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Store, Usage, View};
@@ -123,6 +124,7 @@ struct Inner {
     feed: Arc<Feed>,
     read_index: ReadIndex,
     stats: Arc<Stats>,
+    census: Arc<Census>,
     compacted: state_watch::Receiver<i64>,
     failed: state_watch::Receiver<Option<Arc<str>>>,
     closing: state_watch::Sender<bool>,
@@ -175,6 +177,7 @@ impl Instance {
         let (links, link) = state_watch::channel(None);
         let is_shared = job.store.is_shared();
         let follower = is_shared.then(|| Arc::new(Follower::new(job.clone(), feed.clone())));
+        let census = Arc::new(Census::new(job.clone(), feed.clone(), follower.clone()));
         let context = sequencer::Context {
             job: job.clone(),
             feed: feed.clone(),
@@ -201,11 +204,11 @@ impl Instance {
                 options.auto_compaction,
             )),
             tokio::spawn(collector::collect_forever(job.clone())),
-            tokio::spawn(warm::warm(job.clone(), feed.cache.clone())),
             tokio::spawn(observe::count_leaders(
                 job.leadership.clone(),
                 stats.clone(),
             )),
+            tokio::spawn(census.clone().run()),
         ];
         if let Some(follower) = &follower {
             tasks.push(tokio::spawn(follower.clone().run()));
@@ -227,6 +230,7 @@ impl Instance {
             sequencer,
             hub,
             read_index: ReadIndex::new(feed.clone(), follower, stats.clone()),
+            census,
             feed,
             stats,
             compacted,
@@ -472,6 +476,12 @@ impl Instance {
         }
     }
 
+    /// Waits until all keys are counted, in buckets of the right size.
+    #[cfg(test)]
+    pub async fn counted(&self) {
+        self.inner.census.settled().await;
+    }
+
     /// Ends background jobs; requests that wait are still done. The store stays open.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
@@ -484,6 +494,9 @@ impl Instance {
         }
         for task in tasks {
             task.abort();
+        }
+        if let Err(error) = self.inner.census.save().await {
+            tracing::debug!(%error, "the counts are left to be read anew");
         }
         if self.inner.store.is_shared() {
             self.inner.announcement.withdraw().await;

@@ -4,7 +4,7 @@
 //!
 //! | subspace | key | value |
 //! |---|---|---|
-//! | `m` | name | metadata: [`State`], format, ids, alarms, [`PeerRecord`]s |
+//! | `m` | name | metadata: [`State`], format, ids, alarms, [`PeerRecord`]s, [`CountsRecord`] |
 //! | `c` | user key | [`Current`]: the live version, all that a latest read needs |
 //! | `h` | main, sub revision | [`Change`]: what that revision did |
 //! | `k` | escaped user key, main, sub revision | `1` put, `0` deletion |
@@ -14,18 +14,21 @@
 //! | `a` | lease id, user key | empty: the key hangs on the lease |
 //! | `w` | writer | [`WriterRecord`]: the writer's last applied batch |
 //! | `s` | blob id | a blob being written; what stays behind is an orphan |
+//! | `n` | token, piece number | [`CountsPiece`]: numbers of keys, see `mvcc/checkpoint.rs` |
 //!
 //! Numbers in keys are big-endian and of fixed width, so that byte order is number order.
 //! Numbers in values are LEB128 varints.
 
+mod counts;
 mod layout;
 mod peer;
 mod records;
 
+pub use counts::{CountsPiece, CountsRecord};
 pub use layout::Layout;
 pub use peer::PeerRecord;
 pub use records::{
-    BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Value, WriterRecord,
+    BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Turn, Value, WriterRecord,
 };
 
 use crate::error::Error;
@@ -41,7 +44,7 @@ pub const BLOB_THRESHOLD_BYTES: usize = 64 * 1024;
 pub const BLOB_CHUNK_BYTES: usize = 64 * 1024;
 
 /// The subspaces of an instance, each with what it holds.
-pub const SUBSPACES: [(u8, &str); 10] = [
+pub const SUBSPACES: [(u8, &str); 11] = [
     (b'm', "metadata"),
     (b'c', "current"),
     (b'h', "history"),
@@ -52,6 +55,7 @@ pub const SUBSPACES: [(u8, &str); 10] = [
     (b'a', "attachments"),
     (b'w', "writers"),
     (b's', "staged"),
+    (b'n', "counts"),
 ];
 
 /// A point in the history: the transaction, and the operation within it.
@@ -118,6 +122,14 @@ impl KeyRange {
     pub fn start(&self) -> &Bytes {
         match self {
             Self::Point(key) | Self::Span(key, _) => key,
+        }
+    }
+
+    /// The first key beyond a span, if it ends.
+    pub fn end(&self) -> Option<&Bytes> {
+        match self {
+            Self::Point(_) => None,
+            Self::Span(_, end) => end.as_ref(),
         }
     }
 }
@@ -197,6 +209,8 @@ mod tests {
             let _ = LeaseRecord::decode(record.clone());
             let _ = WriterRecord::decode(record.clone());
             let _ = PeerRecord::decode(record.clone());
+            let _ = CountsRecord::decode(record.clone());
+            let _ = CountsPiece::decode(record.clone());
             let mut key = BytesMut::from(&b"\x01pk"[..]);
             key.put_slice(&record);
             let _ = layout().index_entry(&key.freeze());
@@ -239,6 +253,28 @@ mod tests {
             },
         };
         assert_eq!(State::decode(state.encode()).unwrap(), state);
+    }
+
+    #[test]
+    fn counts_come_back_as_written() {
+        let record = CountsRecord {
+            revision: 7,
+            token: u128::MAX - 1,
+            pieces: 3,
+        };
+        assert_eq!(CountsRecord::decode(record.encode()).unwrap(), record);
+        let piece = CountsPiece {
+            buckets: vec![(Bytes::new(), 0), (Bytes::from_static(b"key"), usize::MAX)],
+        };
+        assert_eq!(CountsPiece::decode(piece.encode()).unwrap(), piece);
+        let layout = layout();
+        let (start, end) = layout.counts_pieces(9);
+        assert_eq!(start, layout.counts_piece(9, 0));
+        assert!(layout.counts_piece(9, u32::MAX) < end);
+        assert!(end <= layout.counts_piece(10, 0));
+        let (_, end) = layout.counts_pieces(u128::MAX);
+        assert!(layout.counts_piece(u128::MAX, u32::MAX) < end);
+        assert!(end <= layout.subspace(b'n').1);
     }
 
     #[test]

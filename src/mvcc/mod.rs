@@ -11,12 +11,19 @@ mod alarm;
 mod base;
 mod blob;
 mod cache;
+mod census;
+mod changes;
+mod checkpoint;
 mod clock;
 mod collector;
 mod compact;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod costs_test;
+mod counts;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod counts_test;
 mod feed;
 mod follower;
 pub mod forward;
@@ -45,7 +52,6 @@ mod servers_test;
 pub mod stats;
 mod stream;
 mod txn;
-mod warm;
 pub mod watch;
 mod writer;
 

@@ -45,6 +45,9 @@ enum Step {
     TimeToLive(i64),
 }
 
+/// Keys written at once.
+const MANY: usize = 50;
+
 /// What a step came to, in a form both sides can produce.
 #[derive(Debug, Clone, PartialEq)]
 enum Answer {
@@ -459,7 +462,30 @@ async fn try_apply(instance: &Instance, step: &Step) -> Result<Answer, Error> {
 
 fn key() -> impl Strategy<Value = Bytes> {
     let keys: &'static [&'static [u8]] = &[b"a", b"a\0", b"ab", b"b", b"b\0\xff", b"c"];
-    prop::sample::select(keys).prop_map(Bytes::from_static)
+    prop_oneof![
+        3 => prop::sample::select(keys).prop_map(Bytes::from_static),
+        2 => (0..MANY).prop_map(numbered),
+    ]
+}
+
+/// One of so many that they fill several buckets of the counts.
+fn numbered(number: usize) -> Bytes {
+    Bytes::from(format!("n{number:02}"))
+}
+
+/// All of them at once.
+fn many() -> Step {
+    let put = |number| RequestOp {
+        request: Some(Request::RequestPut(PutRequest {
+            key: numbered(number),
+            value: Bytes::from_static(b"many"),
+            ..Default::default()
+        })),
+    };
+    Step::Txn(TxnRequest {
+        success: (0..MANY).map(put).collect(),
+        ..Default::default()
+    })
 }
 
 fn range_end() -> impl Strategy<Value = Bytes> {
@@ -628,7 +654,13 @@ fn check(stores: &[Store], reopen: bool, cache_bytes: usize, steps: &[Step]) {
             instances.push(open(store, &name, cache_bytes).await);
         }
         set_rates(stores, Rates::ALL);
-        for (number, step) in steps.iter().enumerate() {
+        let many = many();
+        let steps = steps
+            .iter()
+            .take(1)
+            .chain([&many])
+            .chain(steps.iter().skip(1));
+        for (number, step) in steps.enumerate() {
             let turn = number % stores.len();
             if reopen && number % 20 == 19 {
                 instances[turn].close().await;

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::mvcc::blob;
 use crate::mvcc::cache::{Fill, Snapshot};
+use crate::mvcc::census::Census;
 use crate::mvcc::keyspace::{Change, Current, KeyRange, Layout, Revision, State, Value, successor};
 use crate::pb::etcdserverpb::range_request::{SortOrder, SortTarget};
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// Items read from the store at a time: large enough to hide a round trip, small enough to
 /// stay far below the five seconds a view may live.
@@ -91,6 +93,14 @@ pub struct Cursor<'a> {
     rest: Option<KeyRange>,
     /// Whom to tell what is found.
     fill: Option<Fill>,
+    /// Whom to ask how many keys are left.
+    census: Option<Arc<Census>>,
+    /// Keys handed out.
+    walked: usize,
+    /// A key from where on the rest was counted lately, and the keys handed out before it.
+    mark: Option<(Bytes, usize)>,
+    /// The most that its first page holds.
+    first_items: usize,
 }
 
 enum Source {
@@ -178,6 +188,10 @@ impl<'a> Cursor<'a> {
             pinned: newest,
             rest: (!range.is_empty()).then_some(range),
             fill: None,
+            census: None,
+            walked: 0,
+            mark: None,
+            first_items: usize::MAX,
         }
     }
 
@@ -185,6 +199,30 @@ impl<'a> Cursor<'a> {
     pub fn filling(mut self, fill: Option<Fill>) -> Self {
         self.fill = fill.filter(|_| self.at == At::Latest);
         self
+    }
+
+    /// Asks `census` for [`count`](Self::count), which knows committed data only; so no more need
+    /// be walked than is `wanted`.
+    pub fn counted_by(mut self, census: Arc<Census>, wanted: usize) -> Self {
+        if let (Some(KeyRange::Span(start, _)), None) = (&self.rest, self.overlay) {
+            let boundary = census.boundary(start, start);
+            self.mark = boundary.map(|boundary| (boundary, 0));
+            self.census = Some(census);
+            self.first_items = match wanted {
+                0 => usize::MAX,
+                // One more shows that there are more.
+                wanted => wanted.saturating_add(1),
+            };
+        }
+        self
+    }
+
+    fn page_limit(&mut self) -> PageLimit {
+        let items = std::mem::replace(&mut self.first_items, usize::MAX);
+        PageLimit {
+            items: items.min(PAGE.items),
+            ..PAGE
+        }
     }
 
     /// The revision of what it hands out.
@@ -195,11 +233,39 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// How many keys there are in the whole range, if that is known before they are walked.
-    pub fn known_count(&self) -> Option<usize> {
-        match &self.source {
-            Source::Cached(snapshot) if self.overlay.is_none() => Some(snapshot.count),
-            _ => None,
+    /// What is left to walk.
+    pub fn rest(&self) -> Option<&KeyRange> {
+        self.rest.as_ref()
+    }
+
+    /// Whether what it finds is told: not in a second view any more.
+    pub fn is_filling(&self) -> bool {
+        self.fill.is_some()
+    }
+
+    /// How many keys were handed out.
+    pub fn walked(&self) -> usize {
+        self.walked
+    }
+
+    /// How many keys there are in the whole range, if that can be told before all are walked.
+    pub async fn count(&mut self) -> Result<Option<usize>> {
+        if let (Source::Cached(snapshot), None) = (&self.source, self.overlay) {
+            return Ok(Some(snapshot.count));
+        }
+        let Some(rest) = &self.rest else {
+            return Ok(Some(self.walked));
+        };
+        let revision = self.revision();
+        match (&self.census, &self.mark) {
+            (Some(census), Some((from, before))) => {
+                let behind = census.count(revision, from, rest.end()).await?;
+                let count = behind.map(|behind| before + behind);
+                // Asked in vain once, it would be asked again for every page.
+                self.census = self.census.take().filter(|_| count.is_some());
+                Ok(count)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -217,8 +283,8 @@ impl<'a> Cursor<'a> {
                 return Ok(None);
             };
             let page = match self.at {
-                At::Latest => self.latest_page(rest).await,
-                At::Revision(revision) => self.old_page(rest, revision).await,
+                At::Latest => self.latest_page(rest.clone()).await,
+                At::Revision(revision) => self.old_page(rest.clone(), revision).await,
             };
             match (page, &self.store) {
                 (Err(Error::Store(StoreError::ViewExpired)), Some(store)) => {
@@ -231,9 +297,23 @@ impl<'a> Cursor<'a> {
                     self.at = At::Revision(pinned);
                     self.fill = None;
                 }
-                (page, _) => return page.map(Some),
+                (page, _) => {
+                    let page = page?;
+                    self.handed_out(rest.start(), &page);
+                    return Ok(Some(page));
+                }
             }
         }
+    }
+
+    fn handed_out(&mut self, start: &Bytes, page: &[Item]) {
+        if let (Some(census), Some(rest)) = (&self.census, &self.rest)
+            && let Some(boundary) = census.boundary(start, rest.start())
+        {
+            let before = page.partition_point(|(key, _)| *key < boundary);
+            self.mark = Some((boundary, self.walked + before));
+        }
+        self.walked += page.len();
     }
 
     /// The bytes of a value this cursor handed out.
@@ -262,11 +342,12 @@ impl<'a> Cursor<'a> {
             self.rest = None;
             return Ok(items);
         }
+        let limit = self.page_limit();
         let (mut items, more) = match &mut self.source {
             Source::Cached(snapshot) => snapshot.next_page(),
             Source::View(view) => {
                 let (start, end) = self.layout.current_range(&rest);
-                let page = view.scan(&start, &end, PAGE, Direction::Forward).await?;
+                let page = view.scan(&start, &end, limit, Direction::Forward).await?;
                 let more = page.more;
                 let decode = |(store_key, record): (Bytes, Bytes)| {
                     Ok((self.layout.user_key(&store_key), Current::decode(record)?))
@@ -310,10 +391,11 @@ impl<'a> Cursor<'a> {
         let (start, end) = self.layout.index_range(&rest);
         let mut found: Vec<(Bytes, Revision, bool)> = Vec::new();
         let mut from = start;
+        let mut limit = self.page_limit();
         let last_whole = loop {
             let page = self
                 .view()?
-                .scan(&from, &end, PAGE, Direction::Forward)
+                .scan(&from, &end, limit, Direction::Forward)
                 .await?;
             let mut last_key = None;
             for (store_key, kind) in &page.items {
@@ -347,6 +429,7 @@ impl<'a> Cursor<'a> {
             }
             // One key alone filled the page.
             from = successor(last_store_key);
+            limit = PAGE;
         };
         found.retain(|(_, _, is_put)| *is_put);
         let items = self.resolve(found).await?;
@@ -522,22 +605,24 @@ pub async fn range(
     };
     let limit = usize::try_from(request.limit).unwrap_or(0);
     let keep = items_wanted(request);
-    let known_count = cursor.known_count();
     let mut kept = Vec::new();
-    while known_count.is_none() || kept.len() < keep {
+    loop {
+        if kept.len() >= keep
+            && let Some(count) = cursor.count().await?
+        {
+            response.count = count as i64;
+            break;
+        }
         let Some(page) = cursor.next_page().await? else {
+            response.count = cursor.walked() as i64;
             break;
         };
-        response.count += page.len() as i64;
         let room = keep - kept.len();
         kept.extend(
             page.into_iter()
                 .filter(|(_, item)| passes(request, item))
                 .take(room),
         );
-    }
-    if let Some(count) = known_count {
-        response.count = count as i64;
     }
     let by_value = target == SortTarget::Value;
     if by_value {

@@ -5,7 +5,7 @@ use crate::mvcc::base::Base;
 use crate::mvcc::blob;
 use crate::mvcc::keyspace::{
     BLOB_THRESHOLD_BYTES, BlobRef, Change, Current, Due, KeyRange, Layout, LeaseRecord, Revision,
-    State, Value,
+    State, Turn, Value,
 };
 use crate::mvcc::read::{self, Cursor, Item, Overlay};
 use crate::mvcc::stats::Tally;
@@ -40,6 +40,8 @@ pub struct Scratch {
     /// What the requests did so far.
     pub tally: Tally,
     keys: Overlay,
+    /// Keys that came or went, transaction by transaction.
+    turns: Vec<Turn>,
     fetched: HashMap<Bytes, Option<Current>>,
     leases: HashMap<i64, Option<LeaseRecord>>,
     attachments: BTreeMap<(i64, Bytes), bool>,
@@ -59,6 +61,8 @@ pub struct Outcome {
     pub ops: Vec<Op>,
     /// What each key became.
     pub changes: Vec<(Bytes, Option<Current>)>,
+    /// Which keys came or went.
+    pub turns: Vec<Turn>,
     /// What watchers will see.
     pub commits: Vec<Commit>,
 }
@@ -72,6 +76,7 @@ impl Scratch {
             state,
             tally: Tally::default(),
             keys: Overlay::new(),
+            turns: Vec::new(),
             fetched: HashMap::new(),
             leases: HashMap::new(),
             attachments: BTreeMap::new(),
@@ -169,7 +174,7 @@ impl Scratch {
 
     /// The live keys of a range.
     pub async fn items(&self, range: KeyRange) -> Result<Vec<Item>> {
-        let mut cursor = self.cursor(range, 0).await?;
+        let mut cursor = self.cursor(range, 0, usize::MAX).await?;
         let mut items = Vec::new();
         while let Some(page) = cursor.next_page().await? {
             items.extend(page);
@@ -180,16 +185,22 @@ impl Scratch {
     /// Answers a range request whose revision has been checked.
     pub async fn range(&self, request: &RangeRequest) -> Result<RangeResponse> {
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
-        let cursor = self.cursor(range, request.revision).await?;
+        let wanted = read::items_wanted(request);
+        let cursor = self.cursor(range, request.revision, wanted).await?;
         read::range(cursor, request, self.read_revision()).await
     }
 
-    async fn cursor(&self, range: KeyRange, revision: i64) -> Result<Cursor<'_>> {
+    /// Over a range of which `wanted` items are asked for, and their count.
+    async fn cursor(&self, range: KeyRange, revision: i64, wanted: usize) -> Result<Cursor<'_>> {
         let (layout, overlay) = (self.layout.clone(), &self.keys);
+        // What is changed here is in no count.
+        let is_changed = !overlay.is_empty();
+        let limit = if is_changed { usize::MAX } else { wanted };
         if revision <= 0
-            && let Some(snapshot) = self.base.snapshot(&range)?
+            && let Some(snapshot) = self.base.snapshot(&range, limit)?
         {
-            return Ok(Cursor::cached(layout, snapshot, Some(overlay), range));
+            let overlay = is_changed.then_some(overlay);
+            return Ok(Cursor::cached(layout, snapshot, overlay, range));
         }
         let view = self.base.view().await?.clone();
         Ok(Cursor::over(
@@ -380,6 +391,7 @@ impl Scratch {
             state: self.state,
             ops: self.ops,
             changes,
+            turns: self.turns,
             commits: self.commits,
         }
     }
@@ -408,6 +420,7 @@ impl Scratch {
             put,
             replaced: before.map(Current::as_replaced),
         };
+        self.turns.extend(change.turn(revision));
         self.push(Op::Set(self.layout.history(revision), change.encode()));
         // The live record, written once at the end of the batch, holds the value again.
         self.ops_bytes += key.len() + change.value_bytes();

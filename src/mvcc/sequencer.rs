@@ -241,7 +241,17 @@ impl Sequencer {
             Consistency::Linearizable
         };
         let view = store.view(consistency).await?;
+        self.base_of(view).await
+    }
+
+    /// The state in a view, and what to evaluate over it. What others wrote is told before what is
+    /// to follow it.
+    async fn base_of(&self, view: View) -> Result<(Base, State)> {
+        let layout = &self.context.job.layout;
         let state = read::state(&view, layout).await?;
+        if let Some(follower) = &self.context.follower {
+            follower.bring(&view, &state).await?;
+        }
         Ok((Base::of_view(view, layout.clone(), state), state))
     }
 
@@ -286,8 +296,7 @@ impl Sequencer {
                 }
                 Looked::NotYet => {}
             }
-            let state = read::state(&view, &layout).await?;
-            (Base::of_view(view, layout.clone(), state), state)
+            self.base_of(view).await?
         };
         let mut scratch = Scratch::new(base, before);
         let answers = self.evaluate(&mut scratch, waiting).await?;
@@ -323,6 +332,7 @@ impl Sequencer {
                 state: outcome.state,
                 from: before.revision,
                 changes: outcome.changes,
+                turns: outcome.turns,
                 commits: outcome.commits,
             },
         };

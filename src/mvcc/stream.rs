@@ -15,7 +15,6 @@ pub struct RangeChunks {
     request: RangeRequest,
     header: ResponseHeader,
     read: VecDeque<Item>,
-    count: i64,
     sent: i64,
 }
 
@@ -27,7 +26,6 @@ impl RangeChunks {
             request,
             header,
             read: VecDeque::new(),
-            count: 0,
             sent: 0,
         }
     }
@@ -54,21 +52,20 @@ impl RangeChunks {
                 self.sent += 1;
                 continue;
             }
-            let known_count = self.cursor.known_count();
-            let page = match known_count {
-                Some(_) if self.room() == 0 => None,
-                _ => self.cursor.next_page().await?,
+            let count = match self.room() {
+                0 => self.cursor.count().await?,
+                _ => None,
+            };
+            let page = match count {
+                Some(_) => None,
+                None => self.cursor.next_page().await?,
             };
             let Some(page) = page else {
-                if let Some(count) = known_count {
-                    self.count = count as i64;
-                }
                 chunk.header = Some(self.header);
-                chunk.count = self.count;
-                chunk.more = !self.request.count_only && self.sent < self.count;
+                chunk.count = count.unwrap_or(self.cursor.walked()) as i64;
+                chunk.more = !self.request.count_only && self.sent < chunk.count;
                 return Ok((chunk, true));
             };
-            self.count += page.len() as i64;
             self.read.extend(page.into_iter().take(self.room()));
         }
         Ok((chunk, false))

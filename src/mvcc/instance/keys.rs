@@ -34,13 +34,15 @@ impl Instance {
         let Inner { layout, feed, .. } = &*self.inner;
         self.inner.stats.ranges.add(1);
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
-        if request.revision <= 0 && feed.cache.is_enabled() {
+        let wanted = read::items_wanted(request);
+        let is_newest = request.revision <= 0;
+        // What is counted is known without any items.
+        if is_newest && (feed.cache.is_enabled() || wanted == 0) {
             if request.serializable {
                 self.catch_up().await?;
             } else {
                 self.inner.read_index.newest().await?;
             }
-            let wanted = read::items_wanted(request);
             if let Some(snapshot) = feed.cache.snapshot(&range, wanted) {
                 let revision = snapshot.revision;
                 return Ok((
@@ -49,13 +51,16 @@ impl Instance {
                 ));
             }
         }
-        let is_newest = request.revision <= 0;
-        let fill = is_newest.then(|| feed.cache.fill(&range)).flatten();
+        let fill = is_newest.then(|| feed.cache.fill(&range));
         let (view, state) = self.view(request.serializable).await?;
         read::check_revision(request.revision, &state)?;
         let store = self.inner.store.clone();
         let cursor = Cursor::open(store, layout.clone(), view, &state, range, request.revision);
-        Ok((cursor.filling(fill), state.revision))
+        let census = self.inner.census.clone();
+        Ok((
+            cursor.filling(fill).counted_by(census, wanted),
+            state.revision,
+        ))
     }
 
     /// Reads keys in pieces, pinned at one revision.

@@ -239,6 +239,28 @@ impl Layout {
         store_key.slice(self.head_bytes() + 8..)
     }
 
+    /// The key that names the checkpoint of the counts.
+    pub fn counts(&self) -> Bytes {
+        self.meta("counts")
+    }
+
+    /// The key of one piece of a checkpoint.
+    pub fn counts_piece(&self, token: u128, piece: u32) -> Bytes {
+        let mut out = self.key(b'n', 20);
+        out.put_u128(token);
+        out.put_u32(piece);
+        out.freeze()
+    }
+
+    /// All pieces of a checkpoint, as `[start, end)`.
+    pub fn counts_pieces(&self, token: u128) -> (Bytes, Bytes) {
+        let end = match token.checked_add(1) {
+            Some(next) => self.counts_piece(next, 0),
+            None => self.subspace(b'n').1,
+        };
+        (self.counts_piece(token, 0), end)
+    }
+
     /// The key of a writer's record.
     pub fn writer(&self, writer: u64) -> Bytes {
         let mut out = self.key(b'w', 8);

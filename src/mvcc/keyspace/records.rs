@@ -75,6 +75,17 @@ pub struct Change {
     pub replaced: Option<Replaced>,
 }
 
+/// A key that came to be, or ceased to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The revision that did it.
+    pub revision: i64,
+    /// The key.
+    pub key: Bytes,
+    /// It exists now, and did not before; else the other way round.
+    pub came: bool,
+}
+
 /// The version a change replaced: what compaction deletes, and what a watcher sees as previous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replaced {
@@ -218,6 +229,15 @@ impl Change {
     /// Bytes of the value that stand in the record itself.
     pub fn value_bytes(&self) -> usize {
         self.put.as_ref().map_or(0, |put| put.value.inline_bytes())
+    }
+
+    /// Whether the key came or went by it, at `revision`.
+    pub fn turn(&self, revision: Revision) -> Option<Turn> {
+        (self.put.is_some() != self.replaced.is_some()).then(|| Turn {
+            revision: revision.main,
+            key: self.key.clone(),
+            came: self.put.is_some(),
+        })
     }
 
     /// The record for `h`.

@@ -1,0 +1,118 @@
+//! The items of a piece of the key space that the cache knows.
+
+use crate::mvcc::keyspace::{Current, Value};
+use crate::mvcc::read::Item;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Items of one stretch; more are divided. Few are cheap to copy when a reader holds them, many
+/// make few stretches.
+pub(super) const STRETCH_ITEMS_MAX: usize = 128;
+/// Bytes of an item beside its key and value: handles, numbers, and what the allocator adds.
+const ITEM_OVERHEAD_BYTES: usize = 208;
+/// Bytes of a stretch beside its items.
+pub(super) const STRETCH_OVERHEAD_BYTES: usize = 256;
+
+/// All live keys from one key up to another.
+pub(super) struct Stretch {
+    /// The first key it does not know; `None` is no key.
+    pub(super) end: Option<Bytes>,
+    pub(super) items: Arc<Vec<Item>>,
+    /// `items.len()`, without looking there.
+    pub(super) count: usize,
+    pub(super) bytes: usize,
+    /// Some value is not inline.
+    pub(super) has_blobs: bool,
+    /// Read since the hand passed.
+    pub(super) used: AtomicBool,
+}
+
+impl Stretch {
+    pub(super) fn new(end: Option<Bytes>, items: Vec<Item>) -> Self {
+        let item_bytes: usize = items
+            .iter()
+            .map(|(key, current)| size_bytes(key, current))
+            .sum();
+        Self {
+            end,
+            count: items.len(),
+            bytes: STRETCH_OVERHEAD_BYTES + item_bytes,
+            has_blobs: items.iter().any(|(_, current)| is_blob(current)),
+            items: Arc::new(items),
+            used: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn with_used(self, used: bool) -> Self {
+        self.used.store(used, Ordering::Relaxed);
+        self
+    }
+
+    /// Whether its end lies behind a key.
+    pub(super) fn reaches_beyond(&self, key: &[u8]) -> bool {
+        self.end.as_ref().is_none_or(|end| key < end.as_ref())
+    }
+
+    /// Where a key is, or where it would be.
+    pub(super) fn place(&self, key: &[u8]) -> usize {
+        place(&self.items, key).unwrap_or_else(|place| place)
+    }
+
+    pub(super) fn mark_used(&self) {
+        // Looking first keeps readers from passing the line around.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn set(&mut self, key: &[u8], current: Option<Current>) {
+        let items = Arc::make_mut(&mut self.items);
+        let place = place(items, key);
+        if let Ok(place) = place {
+            self.bytes -= size_bytes(key, &items[place].1);
+        }
+        if let Some(current) = &current {
+            self.bytes += size_bytes(key, current);
+            self.has_blobs |= is_blob(current);
+        }
+        match (place, current) {
+            (Ok(place), Some(current)) => items[place].1 = current,
+            (Ok(place), None) => {
+                items.remove(place);
+            }
+            (Err(place), Some(current)) => {
+                items.insert(place, (Bytes::copy_from_slice(key), current));
+            }
+            (Err(_), None) => {}
+        }
+        self.count = items.len();
+    }
+}
+
+/// Where a key is, or where it would be.
+pub(super) fn place(items: &[Item], key: &[u8]) -> Result<usize, usize> {
+    items.binary_search_by(|(at, _)| at.as_ref().cmp(key))
+}
+
+pub(super) fn is_blob(current: &Current) -> bool {
+    !matches!(current.value, Value::Inline(_))
+}
+
+pub(super) fn size_bytes(key: &[u8], current: &Current) -> usize {
+    let value = match &current.value {
+        Value::Inline(bytes) => bytes.len(),
+        Value::Blob(_) | Value::Fresh(..) => 0,
+    };
+    key.len() + value + ITEM_OVERHEAD_BYTES
+}
+
+/// A version as it is kept: with bytes of its own, for those of a request or of a page of the store
+/// may hold much else in memory.
+pub(super) fn stored(current: Current) -> Current {
+    let value = match current.value {
+        Value::Inline(bytes) => Value::Inline(Bytes::copy_from_slice(&bytes)),
+        Value::Blob(blob) | Value::Fresh(blob, _) => Value::Blob(blob),
+    };
+    Current { value, ..current }
+}
