@@ -358,6 +358,22 @@ impl Drop for Fill {
 }
 
 impl Snapshot {
+    /// Of one key.
+    pub fn point(revision: i64, found: Option<Item>) -> Self {
+        let items: Vec<_> = found.into_iter().collect();
+        let count = items.len();
+        let part = Part {
+            items: Arc::new(items),
+            from: 0,
+            to: count,
+        };
+        Self {
+            revision,
+            count,
+            parts: VecDeque::from([part]),
+        }
+    }
+
     /// The next items in key order, and whether there are more.
     pub fn next_page(&mut self) -> (Vec<Item>, bool) {
         while let Some(part) = self.parts.pop_front() {

@@ -24,6 +24,7 @@ mod counts;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod counts_test;
+mod evaluation;
 mod feed;
 mod follower;
 pub mod forward;

@@ -74,22 +74,21 @@ impl Request {
         }
     }
 
-    /// The keys and leases it will read.
-    pub fn points(&self, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) {
+    /// The keys and leases it will read, as far as the request alone tells; whether it needs no
+    /// more than these keys.
+    pub fn points(&self, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) -> bool {
         match self {
-            Request::Put(put) => {
-                keys.push(put.key.clone());
-                leases.extend((put.lease != 0).then_some(put.lease));
-            }
-            Request::Delete(delete) if delete.range_end.is_empty() => {
-                keys.push(delete.key.clone());
-            }
-            Request::Txn(txn) => txn::collect_points(txn, keys, leases),
+            Request::Put(put) => txn::put_points(put, keys, leases),
+            Request::Delete(delete) => txn::point(&delete.key, &delete.range_end, keys),
+            Request::Txn(txn) => txn::points(txn, keys, leases),
             Request::LeaseGrant(LeaseGrantRequest { id, .. })
             | Request::LeaseKeepAlive(LeaseKeepAliveRequest { id })
             | Request::LeaseRevoke(id)
-            | Request::LeaseExpire(Due { lease: id, .. }) => leases.push(*id),
-            _ => {}
+            | Request::LeaseExpire(Due { lease: id, .. }) => {
+                leases.push(*id);
+                false
+            }
+            Request::Compact(_) | Request::Alarm(_) => false,
         }
     }
 

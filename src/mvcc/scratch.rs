@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::mvcc::base::Base;
 use crate::mvcc::blob;
+use crate::mvcc::cache::Snapshot;
 use crate::mvcc::keyspace::{
     BLOB_THRESHOLD_BYTES, BlobRef, Change, Current, Due, KeyRange, Layout, LeaseRecord, Revision,
     State, Turn, Value,
@@ -14,7 +15,7 @@ use crate::pb::etcdserverpb::{RangeRequest, RangeResponse};
 use crate::pb::mvccpb::{Event, KeyValue, event::EventType};
 use crate::store::{Direction, Op, PageLimit, View};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Attachments read at a time.
 const PAGE: PageLimit = PageLimit {
@@ -90,13 +91,14 @@ impl Scratch {
 
     /// Reads keys and leases that requests will ask for, all at once.
     pub async fn prefetch(&mut self, keys: Vec<Bytes>, leases: Vec<i64>) -> Result<()> {
-        let mut missing = Vec::new();
+        let mut missing = BTreeSet::new();
         for (key, known) in keys.iter().zip(self.base.known(&keys)?) {
             match known {
-                Some(found) => {
-                    self.fetched.insert(key.clone(), found);
+                Some(found) => self.learn(key.clone(), found),
+                None if self.knows(key) => {}
+                None => {
+                    missing.insert(key.clone());
                 }
-                None => missing.push(key.clone()),
             }
         }
         if missing.is_empty() && leases.is_empty() {
@@ -118,6 +120,16 @@ impl Scratch {
             self.leases.insert(id, found);
         }
         Ok(())
+    }
+
+    /// Whether it can tell a key without reading.
+    pub fn knows(&self, key: &Bytes) -> bool {
+        self.keys.contains_key(key) || self.fetched.contains_key(key)
+    }
+
+    /// Tells it what a key was before the batch.
+    pub fn learn(&mut self, key: Bytes, found: Option<Current>) {
+        self.fetched.insert(key, found);
     }
 
     /// Makes values known whose pieces are in the store already.
@@ -190,9 +202,26 @@ impl Scratch {
         read::range(cursor, request, self.read_revision()).await
     }
 
+    /// A range that is one key, if that is known with its value.
+    fn point(&self, range: &KeyRange) -> Option<Snapshot> {
+        let KeyRange::Point(key) = range else {
+            return None;
+        };
+        let found = self.keys.get(key).or_else(|| self.fetched.get(key))?;
+        let found = found.clone().map(|current| (key.clone(), current));
+        let in_pieces = |(_, current): &Item| matches!(current.value, Value::Blob(_));
+        (!found.as_ref().is_some_and(in_pieces))
+            .then(|| Snapshot::point(self.state.revision, found))
+    }
+
     /// Over a range of which `wanted` items are asked for, and their count.
     async fn cursor(&self, range: KeyRange, revision: i64, wanted: usize) -> Result<Cursor<'_>> {
         let (layout, overlay) = (self.layout.clone(), &self.keys);
+        if revision <= 0
+            && let Some(snapshot) = self.point(&range)
+        {
+            return Ok(Cursor::cached(layout, snapshot, None, range));
+        }
         // What is changed here is in no count.
         let is_changed = !overlay.is_empty();
         let limit = if is_changed { usize::MAX } else { wanted };

@@ -1,27 +1,27 @@
 //! The one writer of an instance: group commit, dense revisions, settled outcomes.
 //!
 //! It takes what waits in the queue, evaluates it over one state and applies the result as one
-//! batch, guarded by the state record. Whoever else wrote in between makes that a conflict, and
+//! batch, guarded by the state record. While that is committed, the next one is evaluated over it. Whoever else wrote in between makes that a conflict, and
 //! the batch is evaluated again, in the end with fewer requests. A write whose outcome is unknown
 //! is settled by looking: the batch leaves its number under its writer's key, and no later attempt
 //! can commit before an earlier one without its guard failing.
 
 use crate::error::{Error, Result};
 use crate::mvcc::base::Base;
+use crate::mvcc::evaluation::{Ahead, Evaluation, Room};
 use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::follower::Follower;
 use crate::mvcc::forward;
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::State;
 use crate::mvcc::pace::Pace;
 use crate::mvcc::queue::{Pending, Receiver};
 use crate::mvcc::request::Response;
-use crate::mvcc::scratch::Scratch;
 use crate::mvcc::stats::{Stats, Tally};
 use crate::mvcc::{clock, read, writer};
 use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, StoreError, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
@@ -75,6 +75,7 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         cap: MAX_BATCH_REQUESTS,
         beaten: None,
         pace: Pace::default(),
+        evaluated: None,
     };
     let mut waiting = VecDeque::new();
     let mut taken = Vec::new();
@@ -100,7 +101,7 @@ pub async fn run(context: Context, mut receiver: Receiver, mut closing: watch::R
         }
         sequencer.gather(&mut waiting, &mut receiver).await;
         sequencer.context.stats.set_at_work(waiting.len());
-        if let Err(reason) = sequencer.commit(&mut waiting).await {
+        if let Err(reason) = sequencer.commit(&mut waiting, &mut receiver).await {
             sequencer.fail(reason, waiting, receiver).await;
             return;
         }
@@ -122,6 +123,8 @@ struct Sequencer {
     /// When another server was first, the last time.
     beaten: Option<Instant>,
     pace: Pace,
+    /// The beginning of the next batch.
+    evaluated: Option<Evaluation>,
 }
 
 /// An evaluated batch: what it answers to the first requests, and what it tells watchers.
@@ -173,12 +176,16 @@ impl Sequencer {
     }
 
     /// Commits a batch made of the first requests of `waiting` and answers them.
-    async fn commit(&mut self, waiting: &mut VecDeque<Pending>) -> Result<(), Arc<str>> {
+    async fn commit(
+        &mut self,
+        waiting: &mut VecDeque<Pending>,
+        receiver: &mut Receiver,
+    ) -> Result<(), Arc<str>> {
         let mut is_first = true;
         let (mut attempts, mut conflicts) = (0, 0);
         while attempts < MAX_ATTEMPTS {
             let begin = Instant::now();
-            match self.attempt(waiting, is_first).await {
+            match self.attempt(waiting, receiver, is_first).await {
                 Ok(Step::Done) => {
                     self.make_room(begin.elapsed()).await;
                     return Ok(());
@@ -217,9 +224,9 @@ impl Sequencer {
         Ok(())
     }
 
-    /// The newest state, and what to evaluate over it. Where others write too, a first attempt
+    /// An evaluation over the newest state. Where others write too, a first attempt
     /// may lag: that costs a conflict and no more, and what it needs may be at hand.
-    async fn base(&self, may_lag: bool) -> Result<(Base, State)> {
+    async fn base(&self, may_lag: bool) -> Result<Evaluation> {
         let Context {
             job: Job { store, layout, .. },
             feed,
@@ -233,7 +240,7 @@ impl Sequencer {
             let state = feed.state();
             let cache = feed.cache.clone();
             let base = Base::cached(store.clone(), cache, layout.clone(), state);
-            return Ok((base, state));
+            return Ok(Evaluation::new(base, state));
         }
         let consistency = if may_lag {
             Consistency::Serializable
@@ -244,15 +251,24 @@ impl Sequencer {
         self.base_of(view).await
     }
 
-    /// The state in a view, and what to evaluate over it. What others wrote is told before what is
+    /// An evaluation over what a view holds. What others wrote is told before what is
     /// to follow it.
-    async fn base_of(&self, view: View) -> Result<(Base, State)> {
+    async fn base_of(&self, view: View) -> Result<Evaluation> {
         let layout = &self.context.job.layout;
         let state = read::state(&view, layout).await?;
         if let Some(follower) = &self.context.follower {
             follower.bring(&view, &state).await?;
         }
-        Ok((Base::of_view(view, layout.clone(), state), state))
+        let base = Base::of_view(view, layout.clone(), state);
+        Ok(Evaluation::new(base, state))
+    }
+
+    /// The batch that was evaluated while the one before was committed, unless somebody wrote since.
+    fn take_evaluated(&mut self) -> Option<Evaluation> {
+        let newest = self.context.feed.state();
+        self.evaluated
+            .take()
+            .filter(|next| self.unsettled.is_empty() && next.before == newest)
     }
 
     /// What became of earlier attempts: the one that was applied.
@@ -270,10 +286,17 @@ impl Sequencer {
     }
 
     /// Only what does not lag settles earlier attempts, and answers what needs no commit.
-    async fn attempt(&mut self, waiting: &mut VecDeque<Pending>, is_first: bool) -> Result<Step> {
+    async fn attempt(
+        &mut self,
+        waiting: &mut VecDeque<Pending>,
+        receiver: &mut Receiver,
+        is_first: bool,
+    ) -> Result<Step> {
         let layout = self.context.job.layout.clone();
         let is_lagging = is_first && self.context.follower.is_some() && self.unsettled.is_empty();
-        let (base, before) = if self.unsettled.is_empty() {
+        let mut evaluation = if let Some(evaluation) = self.take_evaluated() {
+            evaluation
+        } else if self.unsettled.is_empty() {
             self.base(is_lagging).await?
         } else {
             let view = self
@@ -298,8 +321,12 @@ impl Sequencer {
             }
             self.base_of(view).await?
         };
-        let mut scratch = Scratch::new(base, before);
-        let answers = self.evaluate(&mut scratch, waiting).await?;
+        evaluation.extend(waiting, self.room()).await?;
+        let Evaluation {
+            before,
+            scratch,
+            answers,
+        } = evaluation;
         // While an earlier attempt is unsettled even an empty batch is written: it is the fence.
         if scratch.is_unchanged(&before) && self.unsettled.is_empty() {
             if is_lagging {
@@ -345,9 +372,12 @@ impl Sequencer {
             ops: outcome.ops,
         };
         let begin = Instant::now();
-        match self.context.job.store.apply(batch).await {
+        let commit = self.context.job.store.apply(batch);
+        let (outcome, next) = self.meanwhile(commit, &attempt, waiting, receiver).await;
+        match outcome {
             Ok(()) => {
                 let (took, answered) = (begin.elapsed(), attempt.answers.len());
+                self.evaluated = next;
                 self.pace.committed(took, answered);
                 self.context.stats.commit_times.note_time(took);
                 self.settle(attempt, waiting);
@@ -380,30 +410,51 @@ impl Sequencer {
         }
     }
 
-    /// Evaluates the first requests, as many as one batch may hold.
-    async fn evaluate(
+    /// What a batch may hold now.
+    fn room(&self) -> Room {
+        let limit = self.context.job.store.limits().batch_bytes;
+        Room {
+            requests: self.cap,
+            bytes: MAX_BATCH_BYTES.min(limit / 2),
+        }
+    }
+
+    /// Waits for a commit of the first requests. What comes meanwhile, and what waits already, is
+    /// evaluated for the next batch.
+    async fn meanwhile(
         &self,
-        scratch: &mut Scratch,
-        waiting: &VecDeque<Pending>,
-    ) -> Result<Vec<Result<Response>>> {
-        let max_bytes = MAX_BATCH_BYTES.min(self.context.job.store.limits().batch_bytes / 2);
-        let (mut keys, mut leases) = (Vec::new(), Vec::new());
-        for pending in waiting.iter().take(self.cap) {
-            pending.request.points(&mut keys, &mut leases);
+        commit: impl Future<Output = Result<(), ApplyError>>,
+        attempt: &Attempt,
+        waiting: &mut VecDeque<Pending>,
+        receiver: &mut Receiver,
+    ) -> (Result<(), ApplyError>, Option<Evaluation>) {
+        let Job { store, layout, .. } = &self.context.job;
+        let cache = &self.context.feed.cache;
+        tokio::pin!(commit);
+        // It goes off before anything else is done.
+        if let Poll::Ready(outcome) = futures_util::poll!(&mut commit) {
+            return (outcome, None);
         }
-        scratch.prefetch(keys, leases).await?;
-        let mut answers = Vec::with_capacity(waiting.len().min(self.cap));
-        for pending in waiting.iter().take(self.cap) {
-            if scratch.ops_bytes() > max_bytes || pending.request.reads_ahead(scratch) {
-                break;
+        let committing = attempt.answers.len();
+        let after = attempt.committed.state;
+        let mut ahead = cache.is_enabled().then(|| {
+            let base = Base::cached(store.clone(), cache.clone(), layout.clone(), after);
+            Ahead::new(base, cache, &attempt.committed)
+        });
+        let room = self.room();
+        let mut taken = Vec::new();
+        loop {
+            if let Some(ahead) = &mut ahead {
+                ahead.extend(waiting, committing, room);
             }
-            scratch.add_staged(pending.staged.iter().cloned());
-            match pending.request.evaluate(scratch).await {
-                Err(error @ (Error::Store(_) | Error::CorruptRecord { .. })) => return Err(error),
-                answer => answers.push(answer),
+            let space = (committing + MAX_BATCH_REQUESTS).saturating_sub(waiting.len());
+            tokio::select! {
+                biased;
+                outcome = &mut commit => return (outcome, ahead.and_then(Ahead::finish)),
+                // At the end of the queue too it is the commit that is waited for.
+                Some(_) = receive(receiver, &mut taken, space) => waiting.extend(taken.drain(..)),
             }
         }
-        Ok(answers)
     }
 
     /// An attempt has been applied: tells watchers, then those who wait.
@@ -487,6 +538,12 @@ impl Sequencer {
 fn conflict_pause(doublings: u32) -> Duration {
     let doubled = CONFLICT_PAUSE.saturating_mul(2u32.saturating_pow(doublings - 1));
     doubled.min(CONFLICT_PAUSE_MAX).mul_f64(rand::random())
+}
+
+/// Takes at least one and at most so many requests; `None` at the end of the queue.
+async fn receive(receiver: &mut Receiver, taken: &mut Vec<Pending>, most: usize) -> Option<usize> {
+    let count = receiver.recv_many(taken, most).await;
+    (count > 0).then_some(count)
 }
 
 fn answer(answers: Vec<Result<Response>>, waiting: &mut VecDeque<Pending>) {

@@ -189,26 +189,42 @@ pub fn newest_old_revision(request: &TxnRequest) -> i64 {
     ops.map(revision).max().unwrap_or(0).max(0)
 }
 
-/// Adds the keys a transaction surely reads one by one, and the leases it names.
-pub fn collect_points(request: &TxnRequest, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) {
+/// The keys and leases a put will read; whether it needs no more than its key.
+pub fn put_points(put: &PutRequest, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) -> bool {
+    keys.push(put.key.clone());
+    leases.extend((put.lease != 0).then_some(put.lease));
+    put.lease == 0 && !put.ignore_lease
+}
+
+/// The key a range is, if it is one; whether it is.
+pub fn point(key: &Bytes, range_end: &Bytes, keys: &mut Vec<Bytes>) -> bool {
+    if range_end.is_empty() {
+        keys.push(key.clone());
+    }
+    range_end.is_empty()
+}
+
+/// The keys and leases a transaction may read, as far as the request alone tells; whether it needs
+/// no more than these keys.
+pub fn points(request: &TxnRequest, keys: &mut Vec<Bytes>, leases: &mut Vec<i64>) -> bool {
+    let mut is_all = true;
     for compare in &request.compare {
-        if compare.range_end.is_empty() {
-            keys.push(compare.key.clone());
-        }
+        is_all &= point(&compare.key, &compare.range_end, keys);
     }
     for op in request.success.iter().chain(&request.failure) {
-        match &op.request {
-            Some(Request::RequestPut(put)) => {
-                keys.push(put.key.clone());
-                leases.extend((put.lease != 0).then_some(put.lease));
+        is_all &= match &op.request {
+            Some(Request::RequestPut(put)) => put_points(put, keys, leases),
+            Some(Request::RequestDeleteRange(delete)) => {
+                point(&delete.key, &delete.range_end, keys)
             }
-            Some(Request::RequestDeleteRange(delete)) if delete.range_end.is_empty() => {
-                keys.push(delete.key.clone());
+            Some(Request::RequestRange(range)) => {
+                range.revision <= 0 && point(&range.key, &range.range_end, keys)
             }
-            Some(Request::RequestTxn(txn)) => collect_points(txn, keys, leases),
-            _ => {}
-        }
+            Some(Request::RequestTxn(txn)) => points(txn, keys, leases),
+            None => true,
+        };
     }
+    is_all
 }
 
 /// The values a transaction may write.
