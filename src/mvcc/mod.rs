@@ -25,6 +25,8 @@ mod counts;
 #[allow(clippy::unwrap_used)]
 mod counts_test;
 mod evaluation;
+#[cfg(test)]
+mod evaluation_test;
 mod feed;
 mod follower;
 pub mod forward;
