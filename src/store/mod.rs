@@ -19,6 +19,8 @@ pub mod faulty;
 pub mod fdb;
 pub mod local;
 pub mod memory;
+pub mod raft;
+mod round;
 #[cfg(test)]
 mod suite;
 

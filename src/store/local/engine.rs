@@ -11,6 +11,7 @@
 
 use super::{fault, home::Home};
 use crate::stats::Histogram;
+use crate::store::round::{Base, ChangeSet};
 use crate::store::{StoreError, Usage};
 use bytes::Bytes;
 use fjall::compaction::Leveled;
@@ -46,9 +47,6 @@ const KEYSPACE: &str = "data";
 const TERM_KEY: &[u8] = b"\x00t";
 /// Counts the commits.
 const COMMIT_KEY: &[u8] = b"\x00c";
-
-/// New values of keys; `None` removes.
-pub(super) type ChangeSet = BTreeMap<Bytes, Option<Bytes>>;
 
 /// An open engine. Dropping it ends its thread, then gives up the directory.
 pub(super) struct Engine {
@@ -126,7 +124,7 @@ impl Engine {
 
     /// One of the engine's own numbers; 0 when it was never set.
     fn number(&self, key: &[u8]) -> fjall::Result<u64> {
-        let value = self.get(key)?;
+        let value = self.keyspace.get(key)?;
         let value = value.and_then(|value| value.as_ref().try_into().ok());
         Ok(value.map_or(0, u64::from_be_bytes))
     }
@@ -143,21 +141,6 @@ impl Engine {
     /// A view of all committed changes.
     pub(super) fn snapshot(&self) -> Snapshot {
         self.database.snapshot()
-    }
-
-    /// The newest value of a key.
-    pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        Ok(self.keyspace.get(key)?.map(Bytes::from))
-    }
-
-    /// The newest keys of a range, in order.
-    pub(super) fn keys(
-        &self,
-        start: &[u8],
-        end: &[u8],
-    ) -> impl Iterator<Item = fjall::Result<Bytes>> {
-        let range = self.keyspace.range(start..end);
-        range.map(|guard| guard.key().map(Bytes::from))
     }
 
     /// Makes changes visible and durable, all or none, with one fsync.
@@ -240,5 +223,19 @@ impl Engine {
             allocated_bytes,
             live_bytes: live_bytes.min(allocated_bytes),
         })
+    }
+}
+
+/// The newest values.
+impl Base for Engine {
+    type Error = fjall::Error;
+
+    fn get(&self, key: &Bytes) -> fjall::Result<Option<Bytes>> {
+        Ok(self.keyspace.get(key)?.map(Bytes::from))
+    }
+
+    fn keys(&self, start: &Bytes, end: &Bytes) -> impl Iterator<Item = fjall::Result<Bytes>> {
+        let range = self.keyspace.range(start.as_ref()..end.as_ref());
+        range.map(|guard| guard.key().map(Bytes::from))
     }
 }
