@@ -144,6 +144,8 @@ pub struct Core<L: Log> {
     timeout: usize,
     waited: usize,
     last_standing: Standing,
+    /// The commit index has grown since the last write.
+    is_commit_unwritten: bool,
 }
 
 impl<L: Log> Core<L> {
@@ -185,6 +187,7 @@ impl<L: Log> Core<L> {
             election_ticks: settings.election_ticks,
             timeout: 0,
             waited: 0,
+            is_commit_unwritten: false,
         };
         core.draw_timeout();
         core
@@ -306,12 +309,19 @@ impl<L: Log> Core<L> {
         }
         let mut ready = self.node.ready();
         let install = Some(ready.snapshot().clone()).filter(|snapshot| !snapshot.is_empty());
+        // The library names a commit index that grew at the end of a turn once, and there. It must
+        // be written no later than the entries that follow it: who has an entry that was proposed
+        // after a change of members must not forget that the change was committed, or it could be
+        // elected by the members before.
+        let is_due = ready.hs().is_some() || self.is_commit_unwritten;
+        let hard_state = is_due.then(|| self.node.raft.hard_state());
+        self.is_commit_unwritten = false;
         Some(Turn {
             send: ready.take_messages(),
             write: Write {
                 install,
                 entries: ready.take_entries(),
-                hard_state: ready.hs().cloned(),
+                hard_state,
                 must_sync: ready.must_sync(),
             },
             ready,
@@ -329,6 +339,7 @@ impl<L: Log> Core<L> {
         let mut send = ready.take_persisted_messages();
         let mut entries = ready.take_committed_entries();
         let mut light = self.node.advance_append(ready);
+        self.is_commit_unwritten |= light.commit_index().is_some();
         send.append(&mut light.take_messages());
         entries.append(&mut light.take_committed_entries());
         if let Some(snapshot) = write.install {

@@ -30,10 +30,12 @@ const SEEDS: u64 = 300;
 
 /// Runs a seed; the error is what the judge has found.
 fn run(seed: u64, sabotage: Sabotage) -> Result<Counts, String> {
+    let is_told = number("KVTOOL_SIM_SEED").is_some();
     // Half of the seeds are of three founders, half of five.
     let founders = if seed.is_multiple_of(2) { 3 } else { 5 };
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(seed, founders, sabotage);
+        world.is_told = is_told;
         world.run();
         world.counts
     }));

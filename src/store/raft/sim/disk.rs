@@ -266,3 +266,17 @@ impl Disk {
         }
     }
 }
+
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let log = self.log.borrow();
+        let Image { cut, entries, .. } = &log.current;
+        let terms: Vec<u64> = entries.iter().map(|entry| entry.term).collect();
+        let hard_state = &log.current.hard_state;
+        write!(
+            f,
+            "{:?}, log {terms:?} behind {cut:?}, {hard_state:?}",
+            self.state().0
+        )
+    }
+}

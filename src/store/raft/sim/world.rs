@@ -117,6 +117,8 @@ pub struct World {
     slow: BTreeMap<u64, u64>,
     sabotage: Sabotage,
     is_calm: bool,
+    /// Prints what happens.
+    pub is_told: bool,
     pub counts: Counts,
 }
 
@@ -166,6 +168,7 @@ impl World {
             slow: BTreeMap::new(),
             sabotage,
             is_calm: false,
+            is_told: false,
             counts: Counts::default(),
             random,
             plan,
@@ -180,6 +183,12 @@ impl World {
         }
         world.later(TICK, Event::Mishap);
         world
+    }
+
+    fn print(&self, what: impl FnOnce() -> String) {
+        if self.is_told {
+            println!("{:>6} {}", self.now, what());
+        }
     }
 
     fn later(&mut self, delay: u64, event: Event) {
@@ -282,6 +291,8 @@ impl World {
             out: &mut out,
         };
         let played = act(&mut scene);
+        let standing = self.members[&id].standing();
+        self.print(|| format!("{id}: {standing:?}"));
         // What a process said before it died was said.
         for output in out {
             self.output(id, output);
@@ -308,6 +319,8 @@ impl World {
             return;
         }
         member.crash(&mut self.random);
+        let log = format!("{:?}", self.members[&id].disk);
+        self.print(|| format!("{id} crashes: {log}"));
         self.counts.crashes += 1;
         let away = if self.is_calm { 1 } else { 30 * TICK };
         let away = self.random.below(away);
@@ -371,6 +384,7 @@ impl World {
     fn send(&mut self, from: u64, envelope: Envelope) {
         let to = envelope.message.to;
         let copies = self.network.fate(from, to, &mut self.random);
+        self.print(|| format!("{from} in {copies:?}: {:?}", envelope.message));
         if envelope.state.is_some() {
             self.counts.installs += 1;
             // Whoever sends a state learns in the end whether it came over, or is told so wrongly.
@@ -424,6 +438,7 @@ impl World {
     fn happen(&mut self, mishap: Mishap) {
         let ids: Vec<u64> = self.members.keys().copied().collect();
         let one = self.random.pick(&ids);
+        self.print(|| format!("{mishap:?}, perhaps of {one}"));
         match mishap {
             Mishap::Crash => self.crash(one),
             Mishap::CrashAll => ids.iter().for_each(|id| self.crash(*id)),
@@ -508,6 +523,7 @@ impl World {
         change.set_transition(ConfChangeTransition::Auto);
         change.set_changes(singles.into());
         self.changes += 1;
+        self.print(|| format!("{leader} is asked for {change:?}"));
         self.tell(leader, Input::Change(CHANGE_TOKENS + self.changes, change));
     }
 
