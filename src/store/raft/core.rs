@@ -200,6 +200,13 @@ impl<L: Log> Core<L> {
         self.settle_timeout();
     }
 
+    /// Asks to be elected at once, as who is alone can.
+    pub fn campaign(&mut self) {
+        // Who may not be elected, or leads, stays what it is.
+        let _ = self.node.campaign();
+        self.settle_timeout();
+    }
+
     /// A message has come.
     pub fn step(&mut self, message: Message) -> Result<(), Refusal> {
         let own = Own {
