@@ -14,10 +14,12 @@
 //! - `wal`: the log on a disk.
 //! - `driver`: the one thread that drives a member.
 //!
-//! `docs/adr/0012-raft-store.md` says why the order of its effects is safe.
+//! `docs/adr/0013-raft-store.md` says why the order of its effects is safe.
 
 mod check;
 mod core;
+#[cfg(test)]
+mod core_test;
 mod driver;
 mod entry;
 mod log;

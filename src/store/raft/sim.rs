@@ -12,7 +12,7 @@
 //! A seed is a run: `KVTOOL_SIM_SEEDS=10000` runs more of them, `KVTOOL_SIM_SEED=17` one.
 #![allow(clippy::unwrap_used, clippy::large_enum_variant)]
 
-mod disk;
+pub(super) mod disk;
 mod judge;
 mod load;
 mod member;
