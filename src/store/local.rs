@@ -18,7 +18,7 @@ use super::{
 };
 use crate::stats::Distribution;
 use bytes::Bytes;
-use engine::Engine;
+pub(super) use engine::{Engine, POINT_KEY};
 use fjall::{Readable, Snapshot};
 use futures_util::future::BoxFuture;
 use home::Home;
@@ -47,8 +47,8 @@ pub struct Local {
     work: mpsc::Sender<Work>,
 }
 
-/// What callers and the writer share.
-struct Shared {
+/// What callers and whoever writes share.
+pub(super) struct Shared {
     /// The engine, or the sentence that every call answers since it failed or was closed.
     engine: RwLock<Result<Arc<Engine>, Arc<str>>>,
     changes: Changes,
@@ -68,12 +68,17 @@ impl Shared {
     }
 
     /// The engine, for work too long to lock it: the store can fail meanwhile.
-    fn engine(&self) -> Result<Arc<Engine>, Arc<str>> {
+    pub(super) fn engine(&self) -> Result<Arc<Engine>, Arc<str>> {
         self.engine.read().clone()
     }
 
+    /// Tells waiters that something was written.
+    pub(super) fn announce(&self) {
+        self.changes.announce();
+    }
+
     /// Takes the engine away; all further calls answer with the sentence.
-    fn end(&self, sentence: Arc<str>) {
+    pub(super) fn end(&self, sentence: Arc<str>) {
         let engine = std::mem::replace(&mut *self.engine.write(), Err(sentence));
         self.changes.announce();
         // Only now, outside the lock: it ends the engine's threads and gives up the directory.
@@ -93,6 +98,7 @@ impl Local {
             home.create(Engine::create)?;
         }
         let (engine, term) = Engine::open(home)?;
+        engine.check_complete()?;
         let (work, waiting) = mpsc::channel(QUEUE_BATCHES);
         let shared = Arc::new(Shared {
             engine: RwLock::new(Ok(Arc::new(engine))),
@@ -109,13 +115,33 @@ impl Local {
     /// Fails as [`open`](Self::open) does, and when the directory holds no store.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let engine = Engine::open_read_only(Home::claim_existing(path)?)?;
+        engine.check_complete()?;
+        Ok(Self::without_writer(engine))
+    }
+
+    /// The state of a member of a group, which whoever keeps its log writes. Made when the
+    /// directory is empty or missing.
+    pub(super) fn open_replica(path: &Path) -> Result<Self, StoreError> {
+        let home = Home::claim(path)?;
+        if !home.holds_data()? {
+            home.create(Engine::create)?;
+        }
+        Ok(Self::without_writer(Engine::open_read_only(home)?))
+    }
+
+    fn without_writer(engine: Engine) -> Self {
         let (work, _) = mpsc::channel(1);
         let shared = Arc::new(Shared {
             engine: RwLock::new(Ok(Arc::new(engine))),
             changes: Changes::new(),
             leadership: watch::Sender::new(Leadership::alone(0)),
         });
-        Ok(Self { shared, work })
+        Self { shared, work }
+    }
+
+    /// What its writer shares with it.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// A snapshot.

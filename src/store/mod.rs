@@ -19,6 +19,8 @@ pub mod faulty;
 pub mod fdb;
 pub mod local;
 pub mod memory;
+pub mod raft;
+mod round;
 #[cfg(test)]
 mod suite;
 
@@ -349,6 +351,8 @@ pub enum Store {
     Memory(memory::Memory),
     /// In one directory of one disk.
     Local(local::Local),
+    /// On the disks of a group of servers.
+    Raft(raft::Raft),
     /// In a FoundationDB cluster.
     Fdb(fdb::Fdb),
     /// A store that fails on purpose.
@@ -363,6 +367,7 @@ impl Store {
             // With one copy of the data every view is linearizable.
             (Store::Memory(store), _) => Ok(View::Memory(store.view()?)),
             (Store::Local(store), _) => Ok(View::Local(store.view()?)),
+            (Store::Raft(store), consistency) => Ok(View::Local(store.view(consistency).await?)),
             (Store::Fdb(store), consistency) => Ok(View::Fdb(store.view(consistency).await?)),
             #[cfg(test)]
             (Store::Faulty(store), _) => Box::pin(store.view(consistency)).await,
@@ -374,6 +379,7 @@ impl Store {
         match self {
             Store::Memory(store) => store.apply(batch),
             Store::Local(store) => store.apply(batch).await,
+            Store::Raft(store) => store.apply(batch).await,
             Store::Fdb(store) => store.apply(batch).await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.apply(batch)).await,
@@ -387,6 +393,7 @@ impl Store {
             // One channel for all keys: with the few instances of one store it costs little.
             (Store::Memory(store), _) => store.changed(),
             (Store::Local(store), _) => store.changed(),
+            (Store::Raft(store), _) => store.changed(),
             (Store::Fdb(store), key) => store.changed(key),
             #[cfg(test)]
             (Store::Faulty(store), key) => store.changed(key),
@@ -399,6 +406,7 @@ impl Store {
         match (self, key) {
             (Store::Memory(store), _) => store.leadership(),
             (Store::Local(store), _) => store.leadership(),
+            (Store::Raft(store), _) => store.leadership(),
             (Store::Fdb(store), key) => store.leadership(key, candidate),
             #[cfg(test)]
             (Store::Faulty(store), key) => store.leadership(key, candidate),
@@ -410,7 +418,7 @@ impl Store {
         match self {
             Store::Memory(store) => store.is_shared(),
             Store::Local(_) => false,
-            Store::Fdb(_) => true,
+            Store::Raft(_) | Store::Fdb(_) => true,
             #[cfg(test)]
             Store::Faulty(store) => store.is_shared(),
         }
@@ -421,6 +429,7 @@ impl Store {
         match self {
             Store::Memory(store) => store.limits(),
             Store::Local(store) => store.limits(),
+            Store::Raft(store) => store.limits(),
             Store::Fdb(store) => store.limits(),
             #[cfg(test)]
             Store::Faulty(store) => store.limits(),
@@ -432,7 +441,8 @@ impl Store {
     pub fn disk_times(&self) -> Option<Distribution> {
         match self {
             Store::Local(store) => store.disk_times(),
-            Store::Memory(_) | Store::Fdb(_) => None,
+            // A Raft member's fsync is of its log, which is measured nowhere yet.
+            Store::Memory(_) | Store::Raft(_) | Store::Fdb(_) => None,
             #[cfg(test)]
             Store::Faulty(_) => None,
         }
@@ -443,6 +453,7 @@ impl Store {
         match (self, prefix) {
             (Store::Memory(store), _) => store.usage(),
             (Store::Local(store), _) => store.usage(),
+            (Store::Raft(store), _) => store.usage(),
             (Store::Fdb(store), prefix) => store.usage(prefix).await,
             #[cfg(test)]
             (Store::Faulty(store), prefix) => Box::pin(store.usage(prefix)).await,
@@ -455,6 +466,7 @@ impl Store {
             // FoundationDB gives space back by itself.
             Store::Memory(_) | Store::Fdb(_) => Ok(()),
             Store::Local(store) => store.reclaim().await,
+            Store::Raft(store) => store.reclaim().await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.reclaim()).await,
         }
@@ -468,6 +480,7 @@ impl Store {
                 Ok(())
             }
             Store::Local(store) => store.close().await,
+            Store::Raft(store) => store.close().await,
             Store::Fdb(store) => store.close().await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.close()).await,

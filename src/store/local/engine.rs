@@ -11,6 +11,7 @@
 
 use super::{fault, home::Home};
 use crate::stats::Histogram;
+use crate::store::round::{Base, ChangeSet};
 use crate::store::{StoreError, Usage};
 use bytes::Bytes;
 use fjall::compaction::Leveled;
@@ -47,11 +48,11 @@ const TERM_KEY: &[u8] = b"\x00t";
 /// Counts the commits.
 const COMMIT_KEY: &[u8] = b"\x00c";
 
-/// New values of keys; `None` removes.
-pub(super) type ChangeSet = BTreeMap<Bytes, Option<Bytes>>;
+/// How far the state of a member of a group goes; its log may hold more.
+pub(in crate::store) const POINT_KEY: &[u8] = b"\x00p";
 
 /// An open engine. Dropping it ends its thread, then gives up the directory.
-pub(super) struct Engine {
+pub(in crate::store) struct Engine {
     // In the order of dropping: the home, with its lock, last.
     keyspace: Keyspace,
     database: Database,
@@ -124,9 +125,29 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Refuses the state of a member of a group to those who do not read its log.
+    pub(super) fn check_complete(&self) -> Result<(), StoreError> {
+        let record = self.record(POINT_KEY);
+        if record
+            .map_err(|error| self.fault("reading its kind", &error))?
+            .is_none()
+        {
+            return Ok(());
+        }
+        let directory = self.home.path().display();
+        let sentence = format!("{directory} is of a member of a group: open it as one");
+        Err(StoreError::Fatal(sentence.into()))
+    }
+
+    /// Whether there are no keys but the engine's own.
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        // Byte 0 begins the engine's own.
+        self.keyspace.range([1_u8].as_slice()..).next().is_none()
+    }
+
     /// One of the engine's own numbers; 0 when it was never set.
     fn number(&self, key: &[u8]) -> fjall::Result<u64> {
-        let value = self.get(key)?;
+        let value = self.record(key)?;
         let value = value.and_then(|value| value.as_ref().try_into().ok());
         Ok(value.map_or(0, u64::from_be_bytes))
     }
@@ -136,7 +157,7 @@ impl Engine {
     }
 
     /// An error met while `doing` something, as the store's answer.
-    pub(super) fn fault(&self, doing: &str, error: &fjall::Error) -> StoreError {
+    pub(in crate::store) fn fault(&self, doing: &str, error: &fjall::Error) -> StoreError {
         fault::engine(self.home.path(), doing, error)
     }
 
@@ -145,28 +166,35 @@ impl Engine {
         self.database.snapshot()
     }
 
-    /// The newest value of a key.
-    pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        Ok(self.keyspace.get(key)?.map(Bytes::from))
-    }
-
-    /// The newest keys of a range, in order.
-    pub(super) fn keys(
-        &self,
-        start: &[u8],
-        end: &[u8],
-    ) -> impl Iterator<Item = fjall::Result<Bytes>> {
-        let range = self.keyspace.range(start..end);
-        range.map(|guard| guard.key().map(Bytes::from))
-    }
-
     /// Makes changes visible and durable, all or none, with one fsync.
-    pub(super) fn commit(&self, mut changes: ChangeSet) -> fjall::Result<()> {
+    pub(in crate::store) fn commit(&self, changes: ChangeSet) -> fjall::Result<()> {
         let mut last_commit = self.last_commit.lock();
+        self.write(&mut last_commit, changes, Some(PersistMode::SyncData))?;
+        Ok(self.home.acknowledge(*last_commit)?)
+    }
+
+    /// Makes changes visible, all or none. A crash may take them, and all that came after them.
+    pub(in crate::store) fn apply(&self, changes: ChangeSet) -> fjall::Result<()> {
+        self.write(&mut self.last_commit.lock(), changes, None)
+    }
+
+    /// Makes everything durable that is visible.
+    pub(in crate::store) fn sync(&self) -> fjall::Result<()> {
+        let last_commit = self.last_commit.lock();
+        self.database.persist(PersistMode::SyncData)?;
+        Ok(self.home.acknowledge(*last_commit)?)
+    }
+
+    fn write(
+        &self,
+        last_commit: &mut u64,
+        mut changes: ChangeSet,
+        durability: Option<PersistMode>,
+    ) -> fjall::Result<()> {
         let number = *last_commit + 1;
         changes.extend([entry(COMMIT_KEY, number)]);
         let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), changes.len())
-            .durability(Some(PersistMode::SyncData));
+            .durability(durability);
         // One item per key: the engine gives all items of a batch the same age and could not
         // tell which came later.
         for (key, value) in changes {
@@ -179,11 +207,16 @@ impl Engine {
         batch.commit()?;
         self.commit_times.note_time(begin.elapsed());
         *last_commit = number;
-        Ok(self.home.acknowledge(number)?)
+        Ok(())
+    }
+
+    /// The newest value of a key.
+    pub(in crate::store) fn record(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
+        Ok(self.keyspace.get(key)?.map(Bytes::from))
     }
 
     /// Begins a new memtable when the current one is full.
-    pub(super) fn make_room(&self) -> fjall::Result<()> {
+    pub(in crate::store) fn make_room(&self) -> fjall::Result<()> {
         if self.keyspace.tree.active_memtable().size() < MEMTABLE_BYTES {
             return Ok(());
         }
@@ -240,5 +273,19 @@ impl Engine {
             allocated_bytes,
             live_bytes: live_bytes.min(allocated_bytes),
         })
+    }
+}
+
+/// The newest values.
+impl Base for Engine {
+    type Error = fjall::Error;
+
+    fn get(&self, key: &Bytes) -> fjall::Result<Option<Bytes>> {
+        self.record(key)
+    }
+
+    fn keys(&self, start: &Bytes, end: &Bytes) -> impl Iterator<Item = fjall::Result<Bytes>> {
+        let range = self.keyspace.range(start.as_ref()..end.as_ref());
+        range.map(|guard| guard.key().map(Bytes::from))
     }
 }

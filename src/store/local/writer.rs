@@ -4,10 +4,10 @@
 //! batches before it, and commits what holds as one engine batch with one fsync. The engine
 //! batch is atomic, so each of its batches is.
 
-use super::engine::{ChangeSet, Engine};
+use super::engine::Engine;
 use super::{LIMITS, Shared, closed, fault};
-use crate::store::{ApplyError, Batch, Op, StoreError};
-use bytes::Bytes;
+use crate::store::round::{Answer, Overlay};
+use crate::store::{Batch, Op, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -16,8 +16,6 @@ use tokio::sync::{mpsc, oneshot};
 /// buffer and in the memtable at once; it ends with the batch that reaches either.
 const ROUND_BATCHES_MAX: usize = 256;
 const ROUND_BYTES: usize = 16 << 20;
-
-type Answer = Result<(), ApplyError>;
 
 /// What the thread is asked for.
 pub(super) enum Work {
@@ -106,10 +104,7 @@ impl Round {
 /// Answers each batch, and commits those that hold.
 pub(super) fn commit(engine: &Engine, batches: Vec<Batch>) -> fjall::Result<Vec<Answer>> {
     engine.make_room()?;
-    let mut state = Overlay {
-        engine,
-        changes: ChangeSet::new(),
-    };
+    let mut state = Overlay::new(engine, LIMITS.batch_bytes);
     let mut answers = Vec::with_capacity(batches.len());
     for batch in batches {
         answers.push(state.add(batch)?);
@@ -118,66 +113,4 @@ pub(super) fn commit(engine: &Engine, batches: Vec<Batch>) -> fjall::Result<Vec<
         engine.commit(state.changes)?;
     }
     Ok(answers)
-}
-
-/// The state as it will be after the batches of the round so far.
-struct Overlay<'a> {
-    engine: &'a Engine,
-    changes: ChangeSet,
-}
-
-impl Overlay<'_> {
-    fn get(&self, key: &Bytes) -> fjall::Result<Option<Bytes>> {
-        match self.changes.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => self.engine.get(key),
-        }
-    }
-
-    fn add(&mut self, batch: Batch) -> fjall::Result<Answer> {
-        if let Some(guard) = batch.guard
-            && self.get(&guard.key)? != guard.expected
-        {
-            return Ok(Err(ApplyError::Conflict));
-        }
-        // Apart from the round's changes, because a range may prove too long half-way.
-        let mut changes = ChangeSet::new();
-        let mut cleared_bytes = 0;
-        for op in batch.ops {
-            match op {
-                Op::Set(key, value) => {
-                    changes.insert(key, Some(value));
-                }
-                Op::Clear(key) => {
-                    changes.insert(key, None);
-                }
-                Op::ClearRange(start, end) if start < end => {
-                    for key in self.keys(&start, &end) {
-                        let key = key?;
-                        cleared_bytes += key.len();
-                        if cleared_bytes > LIMITS.batch_bytes {
-                            return Ok(Err(ApplyError::TooLarge));
-                        }
-                        changes.insert(key, None);
-                    }
-                    let set_before = changes.range_mut::<Bytes, _>(start..end);
-                    set_before.for_each(|(_, value)| *value = None);
-                }
-                Op::ClearRange(..) => {}
-            }
-        }
-        if self.changes.is_empty() {
-            self.changes = changes;
-        } else {
-            self.changes.extend(changes);
-        }
-        Ok(Ok(()))
-    }
-
-    /// The keys of a range that may be present, some of them twice.
-    fn keys(&self, start: &Bytes, end: &Bytes) -> impl Iterator<Item = fjall::Result<Bytes>> {
-        let of_round = self.changes.range(start.clone()..end.clone());
-        let of_round = of_round.map(|(key, _)| Ok(key.clone()));
-        of_round.chain(self.engine.keys(start, end))
-    }
 }

@@ -5,6 +5,7 @@ use crate::store::faulty::{Fault, Faulty, Rates};
 use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::local::Local;
 use crate::store::memory::Memory;
+use crate::store::raft::tests::{Trio, alone};
 
 const SEED: u64 = 20_250_131;
 
@@ -34,6 +35,17 @@ fn local(root: &tempfile::TempDir) -> Store {
     Store::Local(Local::open(&directory).unwrap())
 }
 
+/// The leader of three new members with directories in `root`.
+fn trio(root: &tempfile::TempDir) -> Store {
+    let directory = tempfile::tempdir_in(root).unwrap().keep();
+    let runtime = tokio::runtime::Handle::current();
+    let (_, leader) = tokio::task::block_in_place(|| {
+        let trio = Trio::new(directory);
+        runtime.block_on(trio.leader())
+    });
+    Store::Raft(leader)
+}
+
 /// Another server of a cluster.
 fn fdb(cluster: &Cluster) -> Store {
     let runtime = tokio::runtime::Handle::current();
@@ -60,6 +72,27 @@ fn memory_with_small_limits_passes() {
 fn local_passes() {
     let root = tempfile::tempdir().unwrap();
     run(|| local(&root));
+}
+
+#[test]
+fn a_group_of_one_passes() {
+    let root = tempfile::tempdir().unwrap();
+    run(|| {
+        let directory = tempfile::tempdir_in(&root).unwrap().keep();
+        Store::Raft(alone(&directory))
+    });
+}
+
+#[test]
+fn a_group_of_three_passes() {
+    let root = tempfile::tempdir().unwrap();
+    run(|| trio(&root));
+}
+
+#[test]
+fn faulty_group_of_three_passes() {
+    let root = tempfile::tempdir().unwrap();
+    run_faulty(|| faulty(trio(&root)));
 }
 
 #[test]

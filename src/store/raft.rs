@@ -1,0 +1,292 @@
+//! A keyspace that several servers keep together, by the Raft protocol.
+//!
+//! - `entry`: a batch as an entry of the log.
+//! - `core`: one member of one group. It is told of messages, ticks and proposals, and answers
+//!   with what is to be sent, written and applied, and in which order.
+//! - `log`: the log as the core reads it.
+//! - `proposals`, `reads`: whom this member owes an answer.
+//! - `check`: what is refused of what peers send.
+//! - `state`: committed entries applied to a state.
+//! - `sim`: whole clusters in one thread, from a seed.
+//!
+//! Nothing of these touches a disk, a socket or a clock, so a cluster can be run by a simulator.
+//! What does:
+//! - `wal`: the log on a disk.
+//! - `driver`: the one thread that drives a member.
+//!
+//! `docs/adr/0013-raft-store.md` says why the order of its effects is safe.
+
+mod check;
+mod core;
+#[cfg(test)]
+mod core_test;
+mod driver;
+mod entry;
+mod log;
+mod proposals;
+mod reads;
+#[cfg(test)]
+mod sim;
+mod state;
+#[cfg(test)]
+pub(super) mod tests;
+mod trace;
+mod wal;
+
+pub use self::check::Refusal;
+pub use self::core::{Committed, Core, Effects, Payload, Role, Settings, Standing, Turn, Write};
+pub use self::entry::{Malformed, decode, encode};
+pub use self::log::{Fit, Log, LogError, Point};
+pub use self::proposals::NotProposed;
+pub use ::raft::eraftpb;
+
+use super::local::{Engine, Local, LocalView, POINT_KEY};
+use super::{ApplyError, Batch, Consistency, Leadership, Limits, StoreError, Usage};
+use ::raft::eraftpb::{ConfState, HardState, Message};
+use driver::{Ask, Driver};
+use futures_util::future::BoxFuture;
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use wal::Wal;
+
+/// Names a caller who waits for an answer; the one who makes it says what it means.
+pub type Token = u64;
+
+/// The only group of a process, so far.
+const GROUP: u64 = 1;
+/// The index and the term that a group begins with.
+const FIRST: u64 = 1;
+/// What waits for the thread; further callers wait their turn.
+const QUEUE_ASKS: usize = 1024;
+/// How long a read waits for a quorum.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The way to other members. A message may be lost, or come late, or twice.
+pub trait Carrier: Send + Sync {
+    /// Takes a message to the member it names, and does not wait.
+    fn send(&self, message: Message);
+}
+
+/// A carrier for those who are alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+impl Carrier for Nobody {
+    fn send(&self, _: Message) {}
+}
+
+/// Who a member is, and how it keeps time.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its id; not 0.
+    pub id: u64,
+    /// All who found the group, itself too: the same on each of them.
+    pub founders: Vec<u64>,
+    /// Time between two signs of life of a leader.
+    pub heartbeat: Duration,
+    /// So many of them are missed before others ask to be elected.
+    pub election_heartbeats: usize,
+}
+
+/// A member of a group. Cheap to clone; clones are the same member.
+#[derive(Clone)]
+pub struct Raft {
+    local: Local,
+    asks: mpsc::Sender<Ask>,
+    leadership: watch::Receiver<Leadership>,
+}
+
+impl Raft {
+    /// Opens a member in a directory. An empty one becomes that of a founder; one that a single
+    /// server has kept alone becomes a group of one with all it holds.
+    pub fn open(
+        path: &Path,
+        options: &Options,
+        carrier: Arc<dyn Carrier>,
+    ) -> Result<Self, StoreError> {
+        let local = Local::open_replica(path)?;
+        let shared = local.shared().clone();
+        let engine = shared.engine().map_err(StoreError::Fatal)?;
+        let fault = |error| engine.fault("reading its point", &error);
+        let record = engine.record(POINT_KEY).map_err(fault)?;
+        let point = match record {
+            Some(record) => wal::decode_point(&record).ok_or_else(|| {
+                StoreError::Unreadable("the record of the applied entries is damaged".into())
+            })?,
+            None => found(&engine, options)?,
+        };
+        drop(engine);
+        let ConfState {
+            voters, learners, ..
+        } = &point.members;
+        if !voters.contains(&options.id) && !learners.contains(&options.id) {
+            let id = options.id;
+            let sentence = format!("{id:x} is no member of the group of this directory");
+            return Err(StoreError::Fatal(sentence.into()));
+        }
+        let (log, hard_state) = open_log(&path.join("log"), &point)?;
+        let settings = Settings {
+            id: options.id,
+            opening: rand::random(),
+            election_ticks: options.election_heartbeats,
+            heartbeat_ticks: 1,
+        };
+        let is_alone = point.members.voters == [options.id];
+        let flushed = point.index;
+        let mut core = Core::new(&settings, log, hard_state, point);
+        if is_alone {
+            core.campaign();
+        }
+        let (leadership, told) = watch::channel(Leadership {
+            is_leader: false,
+            leader: None,
+            term: 0,
+            until: None,
+        });
+        let (asks, asked) = mpsc::channel(QUEUE_ASKS);
+        let election = options.election_heartbeats as u32;
+        let driver = Driver {
+            id: options.id,
+            core,
+            shared,
+            carrier,
+            leadership,
+            tick: options.heartbeat,
+            tenure: options.heartbeat * election,
+            waiting: HashMap::new(),
+            next_token: 0,
+            held: VecDeque::new(),
+            flushed,
+        };
+        driver::start(driver, asked)?;
+        Ok(Self {
+            local,
+            asks,
+            leadership: told,
+        })
+    }
+
+    /// Takes a message that another member has sent; it is lost when too many wait.
+    pub fn receive(&self, message: Message) {
+        let _ = self.asks.try_send(Ask::Message(Box::new(message)));
+    }
+
+    /// A snapshot.
+    pub async fn view(&self, consistency: Consistency) -> Result<LocalView, StoreError> {
+        if consistency == Consistency::Linearizable {
+            let (reply, safe) = oneshot::channel();
+            match tokio::time::timeout(READ_TIMEOUT, self.ask(Ask::Read(reply), safe)).await {
+                Ok(safe) => safe.map_err(StoreError::Fatal)?,
+                Err(_) => {
+                    let sentence = "no quorum of the members says how far the data goes";
+                    return Err(StoreError::Unavailable(sentence.into()));
+                }
+            }
+        }
+        self.local.view()
+    }
+
+    /// Applies a batch, if this member leads.
+    pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
+        self.limits().check(&batch)?;
+        let (reply, answer) = oneshot::channel();
+        let answer = self.ask(Ask::Apply(batch, reply), answer).await;
+        answer.map_err(ApplyError::Fatal)?
+    }
+
+    /// Asks the thread; the error is why it has gone.
+    async fn ask<T>(&self, ask: Ask, answer: oneshot::Receiver<T>) -> Result<T, Arc<str>> {
+        if self.asks.send(ask).await.is_ok()
+            && let Ok(answer) = answer.await
+        {
+            return Ok(answer);
+        }
+        match self.local.shared().engine() {
+            Ok(_) => Err("the thread of the store has died: start kvtool again".into()),
+            Err(sentence) => Err(sentence),
+        }
+    }
+
+    /// Completes after the next batch of any key that is applied here, whoever wrote it.
+    pub fn changed(&self) -> BoxFuture<'static, ()> {
+        self.local.changed()
+    }
+
+    /// Who leads the group.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// What a batch may hold.
+    pub fn limits(&self) -> Limits {
+        self.local.limits()
+    }
+
+    /// What the state occupies.
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        self.local.usage()
+    }
+
+    /// Rewrites the state without what is dead.
+    pub async fn reclaim(&self) -> Result<(), StoreError> {
+        self.local.reclaim().await
+    }
+
+    /// Finishes what is waiting and gives up the directory.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let closed = self.ask(Ask::Close(reply), answer).await;
+        closed.map_err(StoreError::Fatal)
+    }
+}
+
+/// Makes the state that of a founder, durably, and before there is a log.
+fn found(engine: &Engine, options: &Options) -> Result<Point, StoreError> {
+    if options.founders != [options.id] && !engine.is_empty() {
+        let sentence = "this directory holds data: open it as a group of one, and add the others";
+        return Err(StoreError::Fatal(sentence.into()));
+    }
+    let mut members = ConfState::default();
+    members.voters.clone_from(&options.founders);
+    members.voters.sort_unstable();
+    let point = Point {
+        index: FIRST,
+        term: FIRST,
+        members,
+    };
+    let record = wal::encode_point(&point).into();
+    let changes = [(POINT_KEY.into(), Some(record))].into();
+    let made = engine.commit(changes);
+    made.map_err(|error| engine.fault("founding the group", &error))?;
+    Ok(point)
+}
+
+/// The log that belongs to a state.
+fn open_log(path: &Path, point: &Point) -> Result<(wal::GroupLog, HardState), StoreError> {
+    let wal = Wal::open(path)?;
+    let unreadable = |words: &str| StoreError::Unreadable(words.into());
+    let found = wal.group(GROUP)?;
+    let fit = match &found {
+        Some((log, _)) => point
+            .fit(log)
+            .map_err(|error| unreadable(&error.to_string()))?,
+        // Without a log a state is where it begins, and nowhere else.
+        None if point.index == FIRST => Fit::LogBehind,
+        None => Fit::Gap,
+    };
+    match (fit, found) {
+        (Fit::Whole, Some(found)) => Ok(found),
+        (Fit::Gap, _) => Err(unreadable(
+            "the log does not reach back to the state, or is gone: remove the member, empty its \
+             data directory and add it again",
+        )),
+        _ => {
+            wal.begin(GROUP, point)?;
+            let begun = wal.group(GROUP)?;
+            begun.ok_or_else(|| unreadable("the log was begun and is gone"))
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! One member of one group, without I/O.
+//!
+//! ```text
+//! tick, step, propose, read ...        what has happened
+//! begin  -> Turn                       send `send`; make `write` durable
+//! end    -> Effects                    send `send`; apply `committed`; answer `lost`
+//! applied                              what was applied
+//! safe_reads                           who may read now
+//! ```
+//!
+//! ### To ensure correctness, whoever drives it
+//! - makes a turn's write durable, all of it, before it calls [`Core::end`]: what is sent then are
+//!   promises about it. A write that fails ends the member; it is not tried again.
+//! - puts the installed state before the log behind it, see [`Write::install`].
+//! - applies committed entries in order, each once, and stores with them how far they go.
+//! - hands in nothing between `begin` and `end`.
+
+use super::check::{self, Own, Refusal};
+use super::log::{Log, Point, View};
+use super::proposals::{NotProposed, Proposals};
+use super::reads::Reads;
+use super::{Token, trace};
+use bytes::Bytes;
+use protobuf::Message as _;
+use raft::eraftpb::{
+    ConfChangeV2, ConfState, Entry, EntryType, HardState, Message, MessageType, Snapshot,
+};
+use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+/// Entries of one message; a larger entry travels alone.
+const MESSAGE_BYTES_MAX: u64 = 1 << 20;
+/// Messages on their way to one member.
+const INFLIGHT_MESSAGES_MAX: usize = 256;
+/// Entries proposed and not committed; further proposals wait.
+const UNCOMMITTED_BYTES_MAX: u64 = 64 << 20;
+/// Entries applied in one turn.
+const COMMITTED_BYTES_MAX: u64 = 4 << 20;
+
+/// What a member is told once.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its id; not 0.
+    pub id: u64,
+    /// A number that no other opening of the member has: names travel under it, and chance
+    /// follows from it.
+    pub opening: u64,
+    /// Followers wait so many ticks for their leader, up to twice as many by chance.
+    pub election_ticks: usize,
+    /// Leaders make themselves heard every so many ticks.
+    pub heartbeat_ticks: usize,
+}
+
+/// What a member is in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It follows a leader, or waits for one.
+    Follower,
+    /// It asks to be elected.
+    Candidate,
+    /// It leads.
+    Leader,
+}
+
+/// Where a member stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What it is.
+    pub role: Role,
+    /// Who leads, when known; itself while it does.
+    pub leader: Option<u64>,
+    /// The term it is in.
+    pub term: u64,
+}
+
+/// What must become durable, all or nothing, in this order.
+#[derive(Debug, Default)]
+pub struct Write {
+    /// Replaces the state and, behind it, the whole log. The state must be durable first: then
+    /// a member that crashes in between finds its log behind its state and cuts it there.
+    pub install: Option<Snapshot>,
+    /// Replaces the log from the first of them on.
+    pub entries: Vec<Entry>,
+    /// The term, the vote and the commit index.
+    pub hard_state: Option<HardState>,
+    /// Whether it must be durable before [`Core::end`]; else it is enough if it ever is.
+    pub must_sync: bool,
+}
+
+/// The first half of a turn.
+#[derive(Debug)]
+pub struct Turn {
+    /// To be sent, before or after the write.
+    pub send: Vec<Message>,
+    /// To be written.
+    pub write: Write,
+    ready: Ready,
+}
+
+/// The second half of a turn.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// To be sent.
+    pub send: Vec<Message>,
+    /// To be applied, in order.
+    pub committed: Vec<Committed>,
+    /// Proposals of which this member will not hear: they may be applied or not.
+    pub lost: Vec<Token>,
+}
+
+/// An entry that every member applies at its place.
+#[derive(Debug)]
+pub struct Committed {
+    /// Its place.
+    pub index: u64,
+    /// The term it was made in.
+    pub term: u64,
+    /// Who waits for it here.
+    pub token: Option<Token>,
+    /// What it says.
+    pub payload: Payload,
+}
+
+/// What an entry says.
+#[derive(Debug, PartialEq)]
+pub enum Payload {
+    /// Nothing: a leader's first entry.
+    Nothing,
+    /// What was proposed.
+    Data(Bytes),
+    /// The members are these from now on; `None` when the change made no sense, and was not made.
+    Members(Option<ConfState>, Bytes),
+}
+
+/// One member of one group.
+pub struct Core<L: Log> {
+    node: RawNode<View<L>>,
+    proposals: Proposals,
+    reads: Reads,
+    random: SmallRng,
+    election_ticks: usize,
+    /// The chance of this wait, and how long it had lasted when last looked at.
+    timeout: usize,
+    waited: usize,
+    last_standing: Standing,
+    /// The commit index has grown since the last write.
+    is_commit_unwritten: bool,
+}
+
+impl<L: Log> Core<L> {
+    /// A member with the log it has, whose state goes as far as `point`.
+    ///
+    /// A group begins with members whose `point` names the same first entry and the same members,
+    /// and whose logs are cut there; a member that joins begins with nothing at all.
+    pub fn new(settings: &Settings, log: L, mut hard_state: HardState, point: Point) -> Self {
+        // How far was committed is written without haste, and what was applied was committed.
+        hard_state.commit = hard_state.commit.max(point.index);
+        // An entry that was committed in a term is no part of an earlier one.
+        hard_state.term = hard_state.term.max(point.term);
+        let config = Config {
+            id: settings.id,
+            election_tick: settings.election_ticks,
+            heartbeat_tick: settings.heartbeat_ticks,
+            applied: point.index,
+            max_size_per_msg: MESSAGE_BYTES_MAX,
+            max_inflight_msgs: INFLIGHT_MESSAGES_MAX,
+            check_quorum: true,
+            pre_vote: true,
+            max_uncommitted_size: UNCOMMITTED_BYTES_MAX,
+            max_committed_size_per_ready: COMMITTED_BYTES_MAX,
+            ..Config::default()
+        };
+        let view = View {
+            log,
+            point,
+            first_hard_state: hard_state,
+        };
+        let node = RawNode::new(&config, view, &trace::logger());
+        let node = node.expect("the settings are right, and nothing else can fail");
+        let mut core = Self {
+            last_standing: standing(&node),
+            node,
+            proposals: Proposals::new(settings.opening),
+            reads: Reads::new(settings.id, settings.opening),
+            random: SmallRng::seed_from_u64(settings.opening),
+            election_ticks: settings.election_ticks,
+            timeout: 0,
+            waited: 0,
+            is_commit_unwritten: false,
+        };
+        core.draw_timeout();
+        core
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self) {
+        self.reads.tick();
+        self.node.tick();
+        self.settle_timeout();
+    }
+
+    /// Asks to be elected at once, as who is alone can.
+    pub fn campaign(&mut self) {
+        // Who may not be elected, or leads, stays what it is.
+        let _ = self.node.campaign();
+        self.settle_timeout();
+    }
+
+    /// A message has come.
+    pub fn step(&mut self, message: Message) -> Result<(), Refusal> {
+        let own = Own {
+            id: self.node.raft.id,
+            term: self.node.raft.term,
+            last_index: self.node.raft.raft_log.last_index(),
+            is_leader: self.is_leader(),
+        };
+        check::check(&message, &own)?;
+        // The library would pass it on, in the name of the member that had asked: it asks again.
+        if message.get_msg_type() == MessageType::MsgReadIndex && !own.is_leader {
+            return Ok(());
+        }
+        // The library refuses answers from those who were removed, which is no news.
+        let _ = self.node.step(message);
+        self.settle_timeout();
+        Ok(())
+    }
+
+    /// Proposes an entry; `token` is answered when it is committed, or lost.
+    pub fn propose(&mut self, data: Bytes, token: Token) -> Result<(), NotProposed> {
+        self.propose_entry(EntryType::EntryNormal, data, token)
+    }
+
+    /// Proposes other members; `token` is answered when the entry is committed, or lost.
+    pub fn propose_change(
+        &mut self,
+        change: &ConfChangeV2,
+        token: Token,
+    ) -> Result<(), NotProposed> {
+        let is_joint = !self
+            .node
+            .raft
+            .prs()
+            .conf()
+            .to_conf_state()
+            .voters_outgoing
+            .is_empty();
+        if self.is_leader() && (self.node.raft.has_pending_conf() || is_joint) {
+            return Err(NotProposed::Busy);
+        }
+        let data = change.write_to_bytes();
+        let data = data.expect("a message without required fields can be written");
+        self.propose_entry(EntryType::EntryConfChangeV2, data.into(), token)
+    }
+
+    fn propose_entry(
+        &mut self,
+        kind: EntryType,
+        data: Bytes,
+        token: Token,
+    ) -> Result<(), NotProposed> {
+        if !self.is_leader() {
+            let leader = self.standing().leader;
+            return Err(NotProposed::NotLeader { leader });
+        }
+        let mut entry = Entry::default();
+        entry.set_entry_type(kind);
+        entry.data = data;
+        entry.context = self.proposals.name();
+        let mut message = Message::default();
+        message.set_msg_type(MessageType::MsgPropose);
+        message.from = self.node.raft.id;
+        message.set_entries(vec![entry].into());
+        match self.node.raft.step(message) {
+            Ok(()) => {
+                self.proposals.made(self.node.raft.term, token);
+                Ok(())
+            }
+            Err(_) => Err(NotProposed::Busy),
+        }
+    }
+
+    /// Asks when a read may be answered from the state here: [`safe_reads`](Self::safe_reads)
+    /// names the token when the state holds everything acknowledged before this call.
+    pub fn read(&mut self, token: Token) {
+        self.reads.add(token);
+    }
+
+    /// Asks another member to lead, if this one does.
+    pub fn transfer(&mut self, to: u64) {
+        if self.is_leader() {
+            self.node.transfer_leader(to);
+            self.settle_timeout();
+        }
+    }
+
+    /// Messages to a member were lost.
+    pub fn unreachable(&mut self, id: u64) {
+        self.node.report_unreachable(id);
+    }
+
+    /// A snapshot for a member has arrived there, or has not.
+    pub fn snapshot_sent(&mut self, id: u64, has_arrived: bool) {
+        let status = match has_arrived {
+            true => SnapshotStatus::Finish,
+            false => SnapshotStatus::Failure,
+        };
+        self.node.report_snapshot(id, status);
+    }
+
+    /// What is to be done first; `None` when there is nothing.
+    pub fn begin(&mut self) -> Option<Turn> {
+        self.ask_for_reads();
+        if !self.node.has_ready() {
+            return None;
+        }
+        let mut ready = self.node.ready();
+        let install = Some(ready.snapshot().clone()).filter(|snapshot| !snapshot.is_empty());
+        // The library names a commit index that grew at the end of a turn once, and there. It must
+        // be written no later than the entries that follow it: who has an entry that was proposed
+        // after a change of members must not forget that the change was committed, or it could be
+        // elected by the members before.
+        let is_due = ready.hs().is_some() || self.is_commit_unwritten;
+        let hard_state = is_due.then(|| self.node.raft.hard_state());
+        self.is_commit_unwritten = false;
+        Some(Turn {
+            send: ready.take_messages(),
+            write: Write {
+                install,
+                entries: ready.take_entries(),
+                hard_state,
+                must_sync: ready.must_sync(),
+            },
+            ready,
+        })
+    }
+
+    /// The write of a turn is done: what is to be done now.
+    pub fn end(&mut self, turn: Turn) -> Effects {
+        let Turn {
+            write, mut ready, ..
+        } = turn;
+        for read in ready.take_read_states() {
+            self.reads.answered(&read.request_ctx, read.index);
+        }
+        let mut send = ready.take_persisted_messages();
+        let mut entries = ready.take_committed_entries();
+        let mut light = self.node.advance_append(ready);
+        self.is_commit_unwritten |= light.commit_index().is_some();
+        send.append(&mut light.take_messages());
+        entries.append(&mut light.take_committed_entries());
+        if let Some(snapshot) = write.install {
+            self.applied(Point::of(&snapshot));
+        }
+        let committed = entries.into_iter().map(|entry| self.committed(entry));
+        let committed = committed.collect();
+        let standing = self.standing();
+        let leads_in = (standing.role == Role::Leader).then_some(standing.term);
+        let lost = self.proposals.lost(leads_in);
+        if self.last_standing != standing {
+            self.last_standing = standing;
+            self.reads.retry();
+        }
+        self.settle_timeout();
+        Effects {
+            send,
+            committed,
+            lost,
+        }
+    }
+
+    fn committed(&mut self, entry: Entry) -> Committed {
+        let payload = match entry.get_entry_type() {
+            EntryType::EntryNormal if entry.data.is_empty() => Payload::Nothing,
+            EntryType::EntryNormal => Payload::Data(entry.data),
+            EntryType::EntryConfChangeV2 => self.change(&entry.data),
+            // Nobody proposes the older form.
+            EntryType::EntryConfChange => Payload::Members(None, Bytes::new()),
+        };
+        Committed {
+            index: entry.index,
+            term: entry.term,
+            token: self.proposals.committed(entry.context),
+            payload,
+        }
+    }
+
+    /// Changes the members, or not: on every member alike, for all look at the same ones.
+    fn change(&mut self, data: &[u8]) -> Payload {
+        let Ok(change) = ConfChangeV2::parse_from_bytes(data) else {
+            return Payload::Members(None, Bytes::new());
+        };
+        let mut members = self.node.apply_conf_change(&change).ok();
+        if let Some(members) = &mut members {
+            // The library keeps them in no order, and states must be the same everywhere.
+            members.voters.sort_unstable();
+            members.learners.sort_unstable();
+            members.voters_outgoing.sort_unstable();
+            members.learners_next.sort_unstable();
+        }
+        // Who was removed leads no more: it could say how far it has committed without asking
+        // anybody. It still votes, for the others may need it to learn that it was removed.
+        if self.is_leader() && !self.node.raft.promotable() {
+            let term = self.node.raft.term;
+            self.node.raft.become_follower(term, 0);
+        }
+        Payload::Members(members, change.context)
+    }
+
+    /// The state goes so far now.
+    pub fn applied(&mut self, point: Point) {
+        let index = point.index;
+        self.node.mut_store().point = point;
+        self.node.advance_apply_to(index);
+    }
+
+    /// Those who may read the state as it is now, or a later one.
+    pub fn safe_reads(&mut self) -> Vec<Token> {
+        self.reads.safe(self.node.store().point.index)
+    }
+
+    /// Where this member stands.
+    pub fn standing(&self) -> Standing {
+        standing(&self.node)
+    }
+
+    /// How far the state goes.
+    pub fn point(&self) -> &Point {
+        &self.node.store().point
+    }
+
+    /// The log.
+    pub fn log(&self) -> &L {
+        &self.node.store().log
+    }
+
+    /// The log, to cut it behind an entry that is applied, durably.
+    pub fn log_mut(&mut self) -> &mut L {
+        &mut self.node.mut_store().log
+    }
+
+    fn is_leader(&self) -> bool {
+        self.node.raft.state == StateRole::Leader
+    }
+
+    /// Asks for the next round of reads, where asking can lead to an answer.
+    fn ask_for_reads(&mut self) {
+        let raft = &self.node.raft;
+        let can_answer = match raft.state {
+            StateRole::Leader => raft.commit_to_current_term(),
+            _ => raft.leader_id != 0,
+        };
+        if can_answer && let Some(name) = self.reads.next_round() {
+            self.node.read_index(name);
+        }
+    }
+
+    fn draw_timeout(&mut self) {
+        let ticks = self.election_ticks;
+        self.timeout = self.random.random_range(ticks..2 * ticks);
+        self.waited = self.node.raft.election_elapsed;
+        self.node.raft.set_randomized_election_timeout(self.timeout);
+    }
+
+    /// The library draws how long to wait from the system's chance; here it follows from the
+    /// seed. A wait that has begun anew is a new one.
+    fn settle_timeout(&mut self) {
+        let elapsed = self.node.raft.election_elapsed;
+        if elapsed < self.waited {
+            return self.draw_timeout();
+        }
+        self.waited = elapsed;
+        self.node.raft.set_randomized_election_timeout(self.timeout);
+    }
+}
+
+fn standing<L: Log>(node: &RawNode<View<L>>) -> Standing {
+    let raft = &node.raft;
+    Standing {
+        role: match raft.state {
+            StateRole::Leader => Role::Leader,
+            StateRole::Follower => Role::Follower,
+            StateRole::Candidate | StateRole::PreCandidate => Role::Candidate,
+        },
+        leader: Some(raft.leader_id).filter(|leader| *leader != 0),
+        term: raft.term,
+    }
+}

@@ -1,0 +1,308 @@
+//! The one thread that drives the members of this process: it alone touches their log and state.
+//!
+//! A turn takes everything that waits, writes once, and applies once. What fails ends the store:
+//! nothing is tried again behind a write whose fate is unknown.
+
+use super::core::{Core, Payload, Role};
+use super::state::{Stop, evaluate};
+use super::wal::{GroupLog, encode_point};
+use super::{Carrier, NotProposed, POINT_KEY, Point, Token, encode};
+use crate::store::local::Shared;
+use crate::store::round::Answer;
+use crate::store::{ApplyError, Batch, Leadership, StoreError, closed};
+use bytes::Bytes;
+use raft::eraftpb::{Message, MessageType};
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+/// What is taken into one turn.
+const TURN_ASKS_MAX: usize = 1024;
+/// Proposals held back while the group takes no more; further ones wait in the queue.
+const HELD_MAX: usize = 256;
+/// Entries between two times that the state is made durable and the log is cut.
+pub(super) const FLUSH_ENTRIES: u64 = 10_000;
+/// Entries left in the log when it is cut.
+const TAIL_ENTRIES: u64 = 1_000;
+
+/// What the thread is asked for.
+pub(super) enum Ask {
+    /// Propose a batch.
+    Apply(Batch, oneshot::Sender<Answer>),
+    /// Say when the state may be read.
+    Read(oneshot::Sender<()>),
+    /// Take a message of a peer.
+    Message(Box<Message>),
+    /// Finish what came before, then give up the directory.
+    Close(oneshot::Sender<()>),
+}
+
+/// Who waits for an answer.
+enum Waiter {
+    Write(oneshot::Sender<Answer>),
+    Read(oneshot::Sender<()>),
+}
+
+/// A member, and what it works on.
+pub(super) struct Driver {
+    pub(super) id: u64,
+    pub(super) core: Core<GroupLog>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) carrier: Arc<dyn Carrier>,
+    pub(super) leadership: watch::Sender<Leadership>,
+    /// Time between two ticks, and how long a leader leads without news of a quorum.
+    pub(super) tick: Duration,
+    pub(super) tenure: Duration,
+    pub(super) waiting: HashMap<Token, Waiting>,
+    pub(super) next_token: Token,
+    pub(super) held: VecDeque<(Bytes, oneshot::Sender<Answer>)>,
+    pub(super) flushed: u64,
+}
+
+/// See [`Waiter`].
+pub(super) struct Waiting(Waiter);
+
+/// Starts the thread; it ends when the store is closed, fails, or has no more users.
+pub(super) fn start(mut driver: Driver, mut asks: mpsc::Receiver<Ask>) -> Result<(), StoreError> {
+    let fault = |error: std::io::Error| {
+        StoreError::Fatal(format!("the thread of the store cannot be started: {error}").into())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(fault)?;
+    let thread = std::thread::Builder::new().name("kvtool-raft".into());
+    let run = move || {
+        let shared = driver.shared.clone();
+        // The libraries below panic where a promise cannot be kept any more.
+        let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run(&mut asks))));
+        let sentence = match ran {
+            Ok(Ok(close)) => {
+                drop(driver);
+                shared.end(closed());
+                if let Some(reply) = close {
+                    let _ = reply.send(());
+                }
+                return;
+            }
+            Ok(Err(error)) => error.to_string().into(),
+            Err(_) => "the log or the state could not be kept: start kvtool again".into(),
+        };
+        shared.end(sentence);
+    };
+    thread.spawn(run).map_err(fault)?;
+    Ok(())
+}
+
+impl Driver {
+    /// Runs until it is asked to close, or nobody is left to ask.
+    async fn run(
+        &mut self,
+        asks: &mut mpsc::Receiver<Ask>,
+    ) -> Result<Option<oneshot::Sender<()>>, StoreError> {
+        let mut ticks = tokio::time::interval(self.tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let mut next = tokio::select! {
+                ask = asks.recv(), if self.held.len() < HELD_MAX => match ask {
+                    Some(ask) => Some(ask),
+                    None => return Ok(None),
+                },
+                _ = ticks.tick() => {
+                    self.core.tick();
+                    None
+                }
+            };
+            self.propose_held();
+            let mut close = None;
+            let mut taken = 0;
+            while let Some(ask) = next {
+                if let Ask::Close(reply) = ask {
+                    close = Some(reply);
+                    break;
+                }
+                self.take(ask)?;
+                taken += 1;
+                let is_full = taken >= TURN_ASKS_MAX || self.held.len() >= HELD_MAX;
+                next = match is_full {
+                    true => None,
+                    false => asks.try_recv().ok(),
+                };
+            }
+            while self.turn()? {}
+            if close.is_some() {
+                return Ok(close);
+            }
+        }
+    }
+
+    fn token(&mut self, waiter: Waiter) -> Token {
+        self.next_token += 1;
+        self.waiting.insert(self.next_token, Waiting(waiter));
+        self.next_token
+    }
+
+    fn take(&mut self, ask: Ask) -> Result<(), StoreError> {
+        match ask {
+            Ask::Apply(batch, reply) => self.propose(encode(&batch), reply),
+            Ask::Read(reply) => {
+                let token = self.token(Waiter::Read(reply));
+                self.core.read(token);
+            }
+            Ask::Message(message) => {
+                use super::Refusal::{LogLost, Misdirected, Senseless};
+                match self.core.step(*message) {
+                    Ok(()) => {}
+                    Err(refusal @ LogLost) => {
+                        return Err(StoreError::Fatal(refusal.to_string().into()));
+                    }
+                    Err(refusal @ (Misdirected | Senseless)) => tracing::warn!("{refusal}"),
+                }
+            }
+            Ask::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    fn propose(&mut self, data: Bytes, reply: oneshot::Sender<Answer>) {
+        if !self.held.is_empty() {
+            return self.held.push_back((data, reply));
+        }
+        let token = self.token(Waiter::Write(reply));
+        let refused = match self.core.propose(data.clone(), token) {
+            Ok(()) => return,
+            Err(refused) => refused,
+        };
+        let Some(Waiting(Waiter::Write(reply))) = self.waiting.remove(&token) else {
+            return;
+        };
+        match refused {
+            NotProposed::Busy => self.held.push_back((data, reply)),
+            NotProposed::NotLeader { leader } => {
+                let _ = reply.send(Err(ApplyError::NotLeader { leader }));
+            }
+        }
+    }
+
+    fn propose_held(&mut self) {
+        for (data, reply) in std::mem::take(&mut self.held) {
+            self.propose(data, reply);
+        }
+    }
+
+    fn answer(&mut self, token: Token, answer: Answer) {
+        if let Some(Waiting(Waiter::Write(reply))) = self.waiting.remove(&token) {
+            // A caller that has gone away does not mind.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// One turn of the core; whether there was anything to do.
+    fn turn(&mut self) -> Result<bool, StoreError> {
+        let Some(mut turn) = self.core.begin() else {
+            self.answer_reads();
+            return Ok(false);
+        };
+        self.send(std::mem::take(&mut turn.send));
+        if turn.write.install.is_some() {
+            let sentence = "a whole state came, which this version cannot take";
+            return Err(StoreError::Fatal(sentence.into()));
+        }
+        self.core.log_mut().write(&turn.write)?;
+        let effects = self.core.end(turn);
+        self.send(effects.send);
+        if !effects.committed.is_empty() {
+            self.apply(effects.committed)?;
+        }
+        for token in effects.lost {
+            self.answer(token, Err(ApplyError::Unknown));
+        }
+        self.answer_reads();
+        self.tell_leadership();
+        Ok(true)
+    }
+
+    fn send(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            if message.get_msg_type() == MessageType::MsgSnapshot {
+                self.core.snapshot_sent(message.to, false);
+                continue;
+            }
+            self.carrier.send(message);
+        }
+    }
+
+    fn apply(&mut self, committed: Vec<super::Committed>) -> Result<(), StoreError> {
+        let engine = self.shared.engine().map_err(StoreError::Fatal)?;
+        let fault = |error| engine.fault("applying", &error);
+        engine.make_room().map_err(fault)?;
+        let is_news = committed
+            .iter()
+            .any(|entry| matches!(entry.payload, Payload::Data(_)));
+        let outcome = evaluate(&*engine, self.core.point(), committed);
+        let mut outcome = outcome.map_err(|stop| match stop {
+            Stop::State(error) => fault(error),
+            Stop::Entry(error) => StoreError::Unreadable(error.to_string().into()),
+        })?;
+        let record = Bytes::from(encode_point(&outcome.point));
+        let key = Bytes::from_static(POINT_KEY);
+        outcome.changes.insert(key, Some(record));
+        engine.apply(outcome.changes).map_err(fault)?;
+        let point = outcome.point;
+        self.core.applied(point.clone());
+        if is_news {
+            self.shared.announce();
+        }
+        for (token, answer) in outcome.answers {
+            self.answer(token, answer);
+        }
+        self.flush(&point)
+    }
+
+    /// Now and then makes the state durable, and cuts the log below it.
+    fn flush(&mut self, point: &Point) -> Result<(), StoreError> {
+        // Who lags behind a log that was cut needs a whole state, which nobody sends yet.
+        let is_alone = point.members.voters == [self.id] && point.members.learners.is_empty();
+        if !is_alone || point.index < self.flushed + FLUSH_ENTRIES {
+            return Ok(());
+        }
+        let engine = self.shared.engine().map_err(StoreError::Fatal)?;
+        engine
+            .sync()
+            .map_err(|error| engine.fault("flushing", &error))?;
+        self.flushed = point.index;
+        self.core.log_mut().cut_behind(point.index - TAIL_ENTRIES)
+    }
+
+    fn answer_reads(&mut self) {
+        for token in self.core.safe_reads() {
+            if let Some(Waiting(Waiter::Read(reply))) = self.waiting.remove(&token) {
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    fn tell_leadership(&mut self) {
+        let standing = self.core.standing();
+        let is_leader = standing.role == Role::Leader;
+        let is_alone = self.core.point().members.voters == [self.id];
+        let now = Leadership {
+            is_leader,
+            leader: standing.leader,
+            term: standing.term,
+            // A leader that hears of no quorum for so long steps down at its next tick, which a
+            // frozen one does not have.
+            until: (is_leader && !is_alone).then(|| Instant::now() + self.tenure),
+        };
+        self.leadership.send_if_modified(|told| {
+            let is_same = told.is_leader == now.is_leader
+                && told.leader == now.leader
+                && told.term == now.term;
+            *told = now;
+            !is_same
+        });
+    }
+}

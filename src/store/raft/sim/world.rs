@@ -1,0 +1,580 @@
+//! Members, clients and what befalls them, one event after the other.
+
+use super::disk::Map;
+use super::judge::Judge;
+use super::load::Client;
+use super::member::{Died, Envelope, Input, Member, Odds, Output, Sabotage, Scene};
+use super::network::{Network, Weather};
+use super::random::Random;
+use crate::store::ApplyError;
+use crate::store::raft::{Point, Role, Token};
+use raft::eraftpb::{
+    ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2, ConfState,
+};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+/// Units of time between two ticks.
+const TICK: u64 = 100;
+const CLIENTS: usize = 4;
+/// Tokens of changes of members; below are those of clients.
+const CHANGE_TOKENS: Token = 1 << 60;
+/// How long a cluster without faults may take to agree.
+const CALM_TIME_MAX: u64 = 2_000 * TICK;
+const MEMBERS_EVER_MAX: u64 = 12;
+
+/// What a seed makes of a run.
+#[derive(Debug)]
+struct Plan {
+    founders: u64,
+    end: u64,
+    weather: Weather,
+    odds_crash: u64,
+    odds_flush: u64,
+    /// What happens now and then, and how often.
+    mishaps: Vec<Mishap>,
+    mishap_pause: i64,
+    /// How long a disk takes to sync.
+    sync: (i64, i64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mishap {
+    Crash,
+    CrashAll,
+    Split,
+    SplitOneWay,
+    Heal,
+    Pause,
+    TickJump,
+    SlowDisk,
+    Change,
+    Transfer,
+}
+
+impl Plan {
+    fn of(random: &mut Random, founders: u64) -> Self {
+        use Mishap::*;
+        let kinds = [
+            Crash,
+            CrashAll,
+            Split,
+            SplitOneWay,
+            Pause,
+            TickJump,
+            SlowDisk,
+            Change,
+            Transfer,
+        ];
+        // Each run meets some of them: rare combinations come up more often so.
+        let mut mishaps: Vec<Mishap> = kinds.into_iter().filter(|_| random.one_in(2)).collect();
+        mishaps.extend([Heal, Heal]);
+        let longest = random.pick(&[5, 40, 150, 600]);
+        Self {
+            founders,
+            end: 150 * TICK,
+            weather: Weather {
+                lost: random.pick(&[0, 0, 10, 100, 300]),
+                doubled: random.pick(&[0, 10, 200]),
+                delay: (1, longest),
+            },
+            odds_crash: random.pick(&[0, 0, 1, 4]),
+            odds_flush: random.pick(&[5, 50, 300]),
+            mishaps,
+            mishap_pause: random.pick(&[2, 5, 15, 40]) * TICK as i64,
+            sync: random.pick(&[(0, 1), (1, 20), (1, 200)]),
+        }
+    }
+}
+
+enum Event {
+    Tick(u64, u64),
+    Deliver(Envelope),
+    Synced(u64, u64),
+    Client(usize),
+    Mishap,
+    Start(u64),
+    SnapshotSent { at: u64, to: u64, has_arrived: bool },
+}
+
+/// A whole run.
+pub struct World {
+    now: u64,
+    random: Random,
+    plan: Plan,
+    odds: Odds,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    events: BTreeMap<u64, Event>,
+    next_event: u64,
+    members: BTreeMap<u64, Member>,
+    judge: Judge,
+    network: Network,
+    clients: Vec<Client>,
+    next_token: Token,
+    changes: Token,
+    next_member: u64,
+    paused: BTreeMap<u64, u64>,
+    slow: BTreeMap<u64, u64>,
+    sabotage: Sabotage,
+    is_calm: bool,
+    /// Prints what happens.
+    pub is_told: bool,
+    pub counts: Counts,
+}
+
+/// What a run has seen, to tell that it was not idle.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    pub events: u64,
+    pub answered: u64,
+    pub conflicts: u64,
+    pub unknown: u64,
+    pub reads: u64,
+    pub crashes: u64,
+    pub installs: u64,
+    pub changes: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, founders: u64, sabotage: Sabotage) -> Self {
+        let mut random = Random::new(seed);
+        let plan = Plan::of(&mut random, founders);
+        let members: ConfState = ConfState {
+            voters: (1..=plan.founders).collect(),
+            ..ConfState::default()
+        };
+        let point = Point {
+            index: 1,
+            term: 1,
+            members,
+        };
+        let mut world = Self {
+            now: 0,
+            odds: Odds {
+                crash: plan.odds_crash,
+                flush: plan.odds_flush,
+            },
+            queue: BinaryHeap::new(),
+            events: BTreeMap::new(),
+            next_event: 0,
+            members: BTreeMap::new(),
+            judge: Judge::new(&point),
+            network: Network::new(plan.weather),
+            clients: (0..CLIENTS).map(|_| Client::new()).collect(),
+            next_token: 1,
+            changes: 0,
+            next_member: plan.founders + 1,
+            paused: BTreeMap::new(),
+            slow: BTreeMap::new(),
+            sabotage,
+            is_calm: false,
+            is_told: false,
+            counts: Counts::default(),
+            random,
+            plan,
+        };
+        for id in 1..=world.plan.founders {
+            let member = Member::new(id, point.clone(), sabotage);
+            world.members.insert(id, member);
+            world.start(id);
+        }
+        for client in 0..CLIENTS {
+            world.later(client as u64, Event::Client(client));
+        }
+        world.later(TICK, Event::Mishap);
+        world
+    }
+
+    fn print(&self, what: impl FnOnce() -> String) {
+        if self.is_told {
+            println!("{:>6} {}", self.now, what());
+        }
+    }
+
+    fn later(&mut self, delay: u64, event: Event) {
+        self.next_event += 1;
+        self.events.insert(self.next_event, event);
+        self.queue
+            .push(Reverse((self.now + delay, self.next_event)));
+    }
+
+    /// Runs with faults, then without until all agree.
+    pub fn run(&mut self) {
+        while self.now < self.plan.end {
+            self.step();
+        }
+        self.calm_down();
+        let end = self.now + CALM_TIME_MAX;
+        let before = self.counts.answered;
+        while self.counts.answered < before + 5 || !self.agree() {
+            assert!(
+                self.now < end,
+                "no agreement after all faults are gone: {:?}",
+                self.plan
+            );
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let Reverse((at, number)) = self.queue.pop().expect("ticks never end");
+        let event = self.events.remove(&number).expect("queued once");
+        self.counts.events += 1;
+        self.now = at;
+        match event {
+            Event::Tick(id, start) => self.tick(id, start),
+            Event::Deliver(envelope) => {
+                self.tell(envelope.message.to, Input::Message(envelope));
+            }
+            Event::Synced(id, start) => {
+                if self.members[&id].starts == start && self.members[&id].is_up() {
+                    self.play(id, |scene| scene.synced(id));
+                }
+            }
+            Event::Client(client) => self.client(client),
+            Event::Mishap if self.is_calm => {}
+            Event::Mishap => {
+                let mishap = self.random.pick(&self.plan.mishaps);
+                self.happen(mishap);
+                let pause = self.random.between(1, self.plan.mishap_pause);
+                self.later(pause as u64, Event::Mishap);
+            }
+            Event::Start(id) => self.start(id),
+            Event::SnapshotSent {
+                at,
+                to,
+                has_arrived,
+            } => self.tell(at, Input::SnapshotSent { to, has_arrived }),
+        }
+    }
+
+    fn start(&mut self, id: u64) {
+        let member = self.members.get_mut(&id).expect("a member");
+        if member.is_up() {
+            return;
+        }
+        member.start(&mut self.random);
+        let start = member.starts;
+        let delay = self.random.below(TICK);
+        self.later(delay, Event::Tick(id, start));
+    }
+
+    fn tick(&mut self, id: u64, start: u64) {
+        if self.members[&id].starts != start || !self.members[&id].is_up() {
+            return;
+        }
+        self.tell(id, Input::Tick);
+        // No two clocks are the same.
+        let next = TICK - TICK / 10 + self.random.below(TICK / 5);
+        self.later(next, Event::Tick(id, start));
+    }
+
+    /// Tells a member, which does what it can do now.
+    fn tell(&mut self, id: u64, input: Input) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        member.take(input);
+        let is_paused = self.paused.get(&id).is_some_and(|until| self.now < *until);
+        if member.is_up() && !is_paused {
+            self.play(id, |scene| scene.go_on(id));
+        }
+    }
+
+    fn play(&mut self, id: u64, act: impl FnOnce(&mut Scene<'_>) -> Result<(), Died>) {
+        let mut out = Vec::new();
+        let mut scene = Scene {
+            members: &mut self.members,
+            judge: &mut self.judge,
+            random: &mut self.random,
+            odds: &self.odds,
+            out: &mut out,
+        };
+        let played = act(&mut scene);
+        let standing = self.members[&id].standing();
+        self.print(|| format!("{id}: {standing:?}"));
+        // What a process said before it died was said.
+        for output in out {
+            self.output(id, output);
+        }
+        if let Err(Died) = played {
+            self.crash(id);
+        }
+    }
+
+    /// A member waits for its disk.
+    fn sync(&mut self, id: u64) {
+        let (low, high) = self.plan.sync;
+        let mut took = self.random.between(low, high) as u64;
+        if self.slow.get(&id).is_some_and(|until| self.now < *until) {
+            took *= 20;
+        }
+        let start = self.members[&id].starts;
+        self.later(took, Event::Synced(id, start));
+    }
+
+    fn crash(&mut self, id: u64) {
+        let member = self.members.get_mut(&id).expect("a member");
+        if !member.is_up() {
+            return;
+        }
+        member.crash(&mut self.random);
+        let log = format!("{:?}", self.members[&id].disk);
+        self.print(|| format!("{id} crashes: {log}"));
+        self.counts.crashes += 1;
+        let away = if self.is_calm { 1 } else { 30 * TICK };
+        let away = self.random.below(away);
+        self.later(away, Event::Start(id));
+    }
+
+    fn output(&mut self, from: u64, output: Output) {
+        match output {
+            Output::Send(envelope) => self.send(from, envelope),
+            Output::Sync => self.sync(from),
+            Output::Answer(token, answer) if token >= CHANGE_TOKENS => {
+                self.counts.changes += u64::from(answer.is_ok());
+            }
+            Output::Answer(token, answer) => {
+                let client = self.client_of(token);
+                let floor = client.map(|client| self.clients[client].asked.take());
+                let floor = floor.flatten().map_or(0, |asked| asked.floor);
+                match &answer {
+                    Err(ApplyError::NotLeader { leader }) => {
+                        self.judge.refused(token);
+                        if let Some(client) = client {
+                            self.clients[client].target = *leader;
+                        }
+                    }
+                    Err(ApplyError::Unknown) => self.counts.unknown += 1,
+                    answer => {
+                        self.judge.answered(token, answer, floor);
+                        self.counts.answered += 1;
+                        self.counts.conflicts += u64::from(answer.is_err());
+                    }
+                }
+            }
+            Output::State(token, point) => {
+                let Some(client) = self.client_of(token) else {
+                    return;
+                };
+                let client = &mut self.clients[client];
+                let asked = client.asked.take().expect("it asked with this token");
+                assert!(asked.is_read);
+                self.judge.read(token, point.index, asked.floor);
+                let map: &Map = &self.members[&from].disk.state().1;
+                let all = map
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Some(value.clone())));
+                client.seen = all.collect();
+                self.counts.reads += 1;
+            }
+        }
+    }
+
+    fn client_of(&self, token: Token) -> Option<usize> {
+        let has = |client: &Client| {
+            client
+                .asked
+                .as_ref()
+                .is_some_and(|asked| asked.token == token)
+        };
+        self.clients.iter().position(has)
+    }
+
+    fn send(&mut self, from: u64, envelope: Envelope) {
+        let to = envelope.message.to;
+        let copies = self.network.fate(from, to, &mut self.random);
+        self.print(|| format!("{from} in {copies:?}: {:?}", envelope.message));
+        if envelope.state.is_some() {
+            self.counts.installs += 1;
+            // Whoever sends a state learns in the end whether it came over, or is told so wrongly.
+            let has_arrived = !copies.is_empty() && !self.random.one_in(10);
+            let event = Event::SnapshotSent {
+                at: from,
+                to,
+                has_arrived,
+            };
+            self.later(2 * TICK, event);
+        }
+        for delay in copies {
+            self.later(delay, Event::Deliver(envelope.clone()));
+        }
+    }
+
+    fn client(&mut self, number: usize) {
+        if !self.clients[number].is_waiting(self.now) {
+            let ids: Vec<u64> = self.members.keys().copied().collect();
+            let target = self.clients[number].target.take();
+            let target = target.unwrap_or_else(|| self.random.pick(&ids));
+            let token = self.next_token;
+            self.next_token += 1;
+            let floor = self.judge.floor;
+            let client = &mut self.clients[number];
+            let input = client.ask(token, floor, self.now, &mut self.random);
+            let is_read = matches!(input, Input::Read(_));
+            if !is_read {
+                // Clients keep to a leader that they have found.
+                client.target = Some(target);
+            }
+            self.tell(target, input);
+        }
+        let pause = self.random.below(TICK) + 1;
+        self.later(pause, Event::Client(number));
+    }
+
+    fn leader(&self) -> Option<u64> {
+        let leads = |member: &&Member| {
+            member
+                .standing()
+                .is_some_and(|standing| standing.role == Role::Leader)
+        };
+        self.members
+            .values()
+            .rev()
+            .find(leads)
+            .map(|member| member.id)
+    }
+
+    fn happen(&mut self, mishap: Mishap) {
+        let ids: Vec<u64> = self.members.keys().copied().collect();
+        let one = self.random.pick(&ids);
+        self.print(|| format!("{mishap:?}, perhaps of {one}"));
+        match mishap {
+            Mishap::Crash => self.crash(one),
+            Mishap::CrashAll => ids.iter().for_each(|id| self.crash(*id)),
+            Mishap::Split | Mishap::SplitOneWay => {
+                let (left, right): (Vec<u64>, Vec<u64>) =
+                    ids.iter().partition(|_| self.random.one_in(2));
+                self.network
+                    .split((&left, &right), mishap == Mishap::SplitOneWay);
+            }
+            Mishap::Heal => self.network.heal(),
+            Mishap::Pause => {
+                let until = self.now + self.random.below(30 * TICK);
+                self.paused.insert(one, until);
+            }
+            Mishap::TickJump => {
+                for _ in 0..self.random.below(40) {
+                    self.tell(one, Input::Tick);
+                }
+            }
+            Mishap::SlowDisk => {
+                let until = self.now + self.random.below(30 * TICK);
+                self.slow.insert(one, until);
+            }
+            Mishap::Transfer => {
+                if let Some(leader) = self.leader() {
+                    self.tell(leader, Input::Transfer(one));
+                }
+            }
+            Mishap::Change => self.change(),
+        }
+    }
+
+    /// Asks whoever leads for other members.
+    fn change(&mut self) {
+        let Some(leader) = self.leader() else {
+            return;
+        };
+        let now = self.judge.members().clone();
+        let mut singles = Vec::new();
+        let count = if self.random.one_in(3) { 2 } else { 1 };
+        let mut voters: BTreeSet<u64> = now.voters.iter().copied().collect();
+        for _ in 0..count {
+            let add = self.next_member <= MEMBERS_EVER_MAX && voters.len() < 6;
+            let (kind, id) = match self.random.below(3) {
+                0 if add => {
+                    let id = self.next_member;
+                    self.next_member += 1;
+                    let empty = Point::default();
+                    self.members
+                        .insert(id, Member::new(id, empty, self.sabotage));
+                    self.start(id);
+                    let kinds = [ConfChangeType::AddNode, ConfChangeType::AddLearnerNode];
+                    (self.random.pick(&kinds), id)
+                }
+                1 if !now.learners.is_empty() => {
+                    let learners = now.learners.clone();
+                    (ConfChangeType::AddNode, self.random.pick(&learners))
+                }
+                _ if voters.len() > 1 => {
+                    let all: Vec<u64> = voters.iter().copied().collect();
+                    let id = self.random.pick(&all);
+                    voters.remove(&id);
+                    let kinds = [ConfChangeType::RemoveNode, ConfChangeType::AddLearnerNode];
+                    (self.random.pick(&kinds), id)
+                }
+                _ => continue,
+            };
+            let mut single = ConfChangeSingle::default();
+            single.set_change_type(kind);
+            single.node_id = id;
+            if singles
+                .iter()
+                .all(|other: &ConfChangeSingle| other.node_id != id)
+            {
+                singles.push(single);
+            }
+        }
+        if singles.is_empty() {
+            return;
+        }
+        let mut change = ConfChangeV2::default();
+        change.set_transition(ConfChangeTransition::Auto);
+        change.set_changes(singles.into());
+        self.changes += 1;
+        self.print(|| format!("{leader} is asked for {change:?}"));
+        self.tell(leader, Input::Change(CHANGE_TOKENS + self.changes, change));
+    }
+
+    /// No further faults; whoever is down comes back.
+    fn calm_down(&mut self) {
+        self.is_calm = true;
+        self.network.heal();
+        self.network.weather = Weather::CALM;
+        self.odds.crash = 0;
+        self.paused.clear();
+        self.slow.clear();
+        self.plan.sync = (1, 5);
+        let ids: Vec<u64> = self.members.keys().copied().collect();
+        for id in ids {
+            self.start(id);
+        }
+    }
+
+    /// Whether all members have all of the history.
+    fn agree(&self) -> bool {
+        let members = self.judge.members();
+        let is_simple = members.voters_outgoing.is_empty();
+        let all = members.voters.iter().chain(&members.learners);
+        let last = self.judge.last();
+        let has_all = |id: &u64| self.members[id].disk.state().0.index + 1 >= last;
+        is_simple && self.leader().is_some() && all.copied().all(|id| has_all(&id))
+    }
+}
+
+impl Counts {
+    pub fn add(&mut self, other: Counts) {
+        self.events += other.events;
+        self.answered += other.answered;
+        self.conflicts += other.conflicts;
+        self.unknown += other.unknown;
+        self.reads += other.reads;
+        self.crashes += other.crashes;
+        self.installs += other.installs;
+        self.changes += other.changes;
+    }
+
+    /// Everything that should come up did.
+    pub fn check_busy(&self) {
+        let rare = [
+            self.conflicts,
+            self.unknown,
+            self.reads,
+            self.crashes,
+            self.installs,
+            self.changes,
+        ];
+        assert!(rare.iter().all(|count| *count > 100), "{self:?}");
+    }
+}

@@ -1,0 +1,310 @@
+//! Members with real logs and states, in one process.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::store::{BatchId, Op, Store};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::fs;
+use std::path::PathBuf;
+
+/// Longer than anything takes, shorter than a stuck test is worth.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Carries messages between the members of one process.
+#[derive(Default)]
+struct Hub(Mutex<HashMap<u64, Raft>>);
+
+impl Carrier for Hub {
+    fn send(&self, message: Message) {
+        if let Some(raft) = self.0.lock().get(&message.to) {
+            raft.receive(message);
+        }
+    }
+}
+
+fn options(id: u64, founders: u64) -> Options {
+    Options {
+        id,
+        founders: (1..=founders).collect(),
+        heartbeat: Duration::from_millis(30),
+        election_heartbeats: 20,
+    }
+}
+
+/// A member that is alone.
+pub fn alone(path: &Path) -> Raft {
+    Raft::open(path, &options(1, 1), Arc::new(Nobody)).unwrap()
+}
+
+/// Three members.
+pub struct Trio {
+    hub: Arc<Hub>,
+    root: PathBuf,
+}
+
+impl Trio {
+    pub fn new(root: PathBuf) -> Self {
+        let trio = Self {
+            hub: Arc::new(Hub::default()),
+            root,
+        };
+        (1..=3).for_each(|id| trio.open(id));
+        trio
+    }
+
+    fn open(&self, id: u64) {
+        let path = self.root.join(id.to_string());
+        let raft = Raft::open(&path, &options(id, 3), self.hub.clone()).unwrap();
+        self.hub.0.lock().insert(id, raft);
+    }
+
+    /// Ends a member; without a word, for nothing is made durable at the end.
+    async fn stop(&self, id: u64) {
+        let raft = self.hub.0.lock().remove(&id).unwrap();
+        raft.close().await.unwrap();
+    }
+
+    fn get(&self, id: u64) -> Raft {
+        self.hub.0.lock()[&id].clone()
+    }
+
+    /// The member that leads, once one does.
+    pub async fn leader(&self) -> (u64, Raft) {
+        let leads = |(id, raft): (&u64, &Raft)| {
+            let leads = raft.leadership().borrow().leads();
+            leads.then(|| (*id, raft.clone()))
+        };
+        let found = async {
+            loop {
+                if let Some(found) = self.hub.0.lock().iter().find_map(leads) {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(WAIT_MAX, found).await.unwrap()
+    }
+
+    async fn follower(&self) -> (u64, Raft) {
+        let (leader, _) = self.leader().await;
+        let all = self.hub.0.lock();
+        let (id, raft) = all.iter().find(|(id, _)| **id != leader).unwrap();
+        (*id, raft.clone())
+    }
+}
+
+fn batch(key: &str, value: &str) -> Batch {
+    let own = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    Batch {
+        id: BatchId {
+            writer: 0,
+            sequence: 0,
+        },
+        guard: None,
+        ops: vec![Op::Set(own(key), own(value))],
+    }
+}
+
+async fn read(raft: &Raft, key: &str, consistency: Consistency) -> Option<Bytes> {
+    let view = raft.view(consistency).await.unwrap();
+    view.get(key.as_bytes()).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => {
+                fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+}
+
+/// The log brings a state up that was never made durable, and nothing twice.
+#[tokio::test]
+async fn a_state_that_fell_back_is_brought_up() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, old) = (root.path().join("member"), root.path().join("old"));
+    let raft = alone(&path);
+    raft.apply(batch("a", "0")).await.unwrap();
+    raft.close().await.unwrap();
+    copy(&path.join("data"), &old);
+    let raft = alone(&path);
+    for number in 1..=50 {
+        raft.apply(batch("a", &number.to_string())).await.unwrap();
+        raft.apply(batch(&number.to_string(), "")).await.unwrap();
+    }
+    let guard = crate::store::Guard {
+        key: "a".into(),
+        expected: Some("50".into()),
+    };
+    let guarded = Batch {
+        guard: Some(guard),
+        ..batch("a", "last")
+    };
+    raft.apply(guarded.clone()).await.unwrap();
+    assert_eq!(raft.apply(guarded).await, Err(ApplyError::Conflict));
+    raft.close().await.unwrap();
+    fs::remove_dir_all(path.join("data")).unwrap();
+    copy(&old, &path.join("data"));
+    let raft = alone(&path);
+    assert_eq!(
+        read(&raft, "a", Consistency::Linearizable).await.unwrap(),
+        "last"
+    );
+    assert!(read(&raft, "50", Consistency::Serializable).await.is_some());
+}
+
+/// A log that is cut, and a state behind the cut.
+#[tokio::test]
+async fn the_log_is_cut_behind_a_durable_state() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, old) = (root.path().join("member"), root.path().join("old"));
+    let raft = alone(&path);
+    raft.apply(batch("a", "0")).await.unwrap();
+    raft.close().await.unwrap();
+    copy(&path.join("data"), &old);
+    let raft = alone(&path);
+    let writes = (0..driver::FLUSH_ENTRIES + 1_000).map(|number| {
+        let raft = raft.clone();
+        async move { raft.apply(batch(&format!("b{number}"), "")).await.unwrap() }
+    });
+    futures_util::future::join_all(writes).await;
+    raft.close().await.unwrap();
+    let raft = alone(&path);
+    let view = raft.view(Consistency::Linearizable).await.unwrap();
+    let limit = crate::store::PageLimit {
+        items: usize::MAX,
+        bytes: usize::MAX,
+    };
+    let page = view.scan(b"b", b"c", limit, crate::store::Direction::Forward);
+    let count = page.unwrap().items.len() as u64;
+    assert_eq!(count, driver::FLUSH_ENTRIES + 1_000);
+    drop(view);
+    raft.close().await.unwrap();
+    fs::remove_dir_all(path.join("data")).unwrap();
+    fs::remove_file(path.join("ACKNOWLEDGED")).unwrap();
+    copy(&old, &path.join("data"));
+    let refused = Raft::open(&path, &options(1, 1), Arc::new(Nobody));
+    let sentence = refused.err().unwrap().to_string();
+    assert!(sentence.contains("does not reach back"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_local_directory_becomes_a_group_of_one() {
+    let root = tempfile::tempdir().unwrap();
+    let local = Local::open(root.path()).unwrap();
+    local.apply(batch("a", "1")).await.unwrap();
+    local.close().await.unwrap();
+    let three = Raft::open(root.path(), &options(1, 3), Arc::new(Nobody));
+    let sentence = three.err().unwrap().to_string();
+    assert!(sentence.contains("holds data"), "{sentence}");
+    let raft = alone(root.path());
+    assert_eq!(
+        read(&raft, "a", Consistency::Linearizable).await.unwrap(),
+        "1"
+    );
+    raft.close().await.unwrap();
+    let other = Raft::open(root.path(), &options(2, 1), Arc::new(Nobody));
+    assert!(other.err().unwrap().to_string().contains("no member"));
+    for refused in [Local::open(root.path()), Local::open_read_only(root.path())] {
+        let sentence = refused.err().unwrap().to_string();
+        assert!(sentence.contains("a member of a group"), "{sentence}");
+    }
+}
+
+/// Any member reads what any other has acknowledged, and says who leads.
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_read_and_name_the_leader() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (leader_id, leader) = trio.leader().await;
+    let (_, follower) = trio.follower().await;
+    let mut known = follower.leadership();
+    known
+        .wait_for(|now| now.leader == Some(leader_id))
+        .await
+        .unwrap();
+    let refused = follower.apply(batch("a", "refused")).await;
+    let leader_known = Some(leader_id);
+    assert_eq!(
+        refused,
+        Err(ApplyError::NotLeader {
+            leader: leader_known
+        })
+    );
+    for number in 0..100 {
+        let value = number.to_string();
+        let woken = follower.changed();
+        leader.apply(batch("a", &value)).await.unwrap();
+        let seen = read(&follower, "a", Consistency::Linearizable)
+            .await
+            .unwrap();
+        assert_eq!(seen, value);
+        tokio::time::timeout(WAIT_MAX, woken).await.unwrap();
+    }
+    assert!(Store::Raft(follower).is_shared());
+}
+
+/// The others go on without a leader that has gone; it finds what it missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_goes_and_comes_back() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    for round in 0..3 {
+        let (id, leader) = trio.leader().await;
+        leader
+            .apply(batch("a", &format!("{round} before")))
+            .await
+            .unwrap();
+        trio.stop(id).await;
+        let (_, next) = trio.leader().await;
+        let seen = read(&next, "a", Consistency::Linearizable).await.unwrap();
+        assert_eq!(seen, format!("{round} before"));
+        next.apply(batch("a", &format!("{round} after")))
+            .await
+            .unwrap();
+        trio.open(id);
+        let back = trio.get(id);
+        let seen = read(&back, "a", Consistency::Linearizable).await.unwrap();
+        assert_eq!(seen, format!("{round} after"));
+    }
+}
+
+/// Without a quorum nothing is acknowledged, and nothing hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minority_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (id, leader) = trio.leader().await;
+    leader.apply(batch("a", "1")).await.unwrap();
+    for other in (1..=3).filter(|other| *other != id) {
+        trio.stop(other).await;
+    }
+    let written = tokio::time::timeout(WAIT_MAX, leader.apply(batch("a", "2")));
+    assert_eq!(written.await.unwrap(), Err(ApplyError::Unknown));
+    let refused = leader.apply(batch("a", "3")).await;
+    assert_eq!(refused, Err(ApplyError::NotLeader { leader: None }));
+    let view = leader.view(Consistency::Linearizable).await;
+    assert!(matches!(view, Err(StoreError::Unavailable(_))));
+    assert_eq!(
+        read(&leader, "a", Consistency::Serializable).await.unwrap(),
+        "1"
+    );
+    let (other, _) = (1..=3)
+        .map(|other| (other, ()))
+        .find(|(other, _)| *other != id)
+        .unwrap();
+    trio.open(other);
+    let (_, leader) = trio.leader().await;
+    leader.apply(batch("a", "4")).await.unwrap();
+    assert_eq!(
+        read(&leader, "a", Consistency::Linearizable).await.unwrap(),
+        "4"
+    );
+}
