@@ -269,3 +269,33 @@ fn one_reading_does_not_drive_out_everything() {
     assert!(cache.inner.read().bytes < 60_000);
     assert!(cache.get(&key(1), 1).unwrap().is_some());
 }
+
+#[test]
+fn counts_of_a_while_ago_are_taken_over_with_what_has_happened_since() {
+    let cache = Cache::new(0, 1);
+    let turn = |revision, key: &'static str, came| Turn {
+        revision,
+        key: key.into(),
+        came,
+    };
+    let restored = || {
+        Counts::restored(Checkpoint {
+            revision: 2,
+            buckets: vec![(Bytes::new(), 10), ("m".into(), 5)],
+        })
+    };
+    let first = vec![turn(2, "a", true), turn(3, "z", false), turn(4, "b", true)];
+    cache.apply(1, 4, Vec::new(), first);
+    assert!(cache.adopt(&mut restored()));
+    assert_eq!(cache.total(), (4, Some(15)));
+    let from = Bytes::new();
+    assert_eq!(cache.count(4, &from, Some(&"m".into())), Count::Known(11));
+    assert_eq!(cache.count(2, &from, Some(&"m".into())), Count::Known(10));
+    assert_eq!(cache.count(2, &"m".into(), None), Count::Known(5));
+    // So many keys come and go that nobody remembers the first of them.
+    let many = (0..500).map(|number| turn(5 + number, "c", number % 2 == 0));
+    cache.apply(4, 504, Vec::new(), many.collect());
+    assert!(!cache.adopt(&mut restored()));
+    assert_eq!(cache.total(), (504, Some(15)));
+    assert_eq!(cache.count(4, &from, None), Count::Unknowable);
+}

@@ -241,8 +241,10 @@ impl Census {
         let mut left = Some(range.clone());
         let mut cursor = Cursor::open(store, layout, view, &state, range, 0).filling(Some(fill));
         for _ in 0..PAGES {
-            let page = cursor.next_page().await?;
-            if page.is_none() || !cursor.is_filling() {
+            if cursor.next_page().await?.is_none() {
+                return Ok(None);
+            }
+            if !cursor.is_filling() {
                 break;
             }
             left = cursor.rest().cloned();

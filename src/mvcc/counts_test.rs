@@ -8,6 +8,7 @@ use crate::mvcc::{Instance, Options};
 use crate::pb::etcdserverpb::watch_request::RequestUnion;
 use crate::pb::etcdserverpb::*;
 use crate::store::faulty::{Faulty, Rates};
+use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::memory::Memory;
 use crate::store::{Consistency, Store};
 use bytes::Bytes;
@@ -19,12 +20,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-const INSTANCE: &str = "test";
+const INSTANCE: &str = "counts";
 const KEYS: u32 = 3000;
 /// Room for a few hundred items: most of them are forgotten all the time.
 const CACHE_BYTES: usize = 60_000;
 /// Requests of each reader.
-const READS: usize = 150;
+const READS: usize = 100;
 /// Revisions that compaction leaves.
 const KEPT: i64 = 2000;
 
@@ -50,7 +51,7 @@ impl Server {
         };
         Self {
             store: plain.clone(),
-            layout: Layout::new(plain.instance_prefix(INSTANCE).await.unwrap()),
+            layout: Layout::new(store.instance_prefix(INSTANCE).await.unwrap()),
             instance: Instance::open(store, INSTANCE, options).await.unwrap(),
         }
     }
@@ -242,25 +243,31 @@ async fn stress(servers: &[Server]) {
     assert!(events.load(Ordering::Relaxed) > 0);
 }
 
-async fn check(store: Store, names: &[&str], cache_bytes: usize, rates: Rates) {
-    let mut faulty = Vec::new();
-    let mut servers = Vec::new();
-    for (name, seed) in names.iter().zip(1..) {
-        let failing = Faulty::new(store.clone(), seed, Rates::default());
-        faulty.push(failing.clone());
-        let store = Server::open(&store, Store::Faulty(failing), name, cache_bytes);
-        servers.push(store.await);
-    }
-    servers[0].fill().await;
-    for store in &faulty {
-        store.set_rates(rates);
-    }
-    stress(&servers).await;
-    for store in &faulty {
-        store.set_rates(Rates::default());
-    }
-    for server in servers {
-        server.instance.close().await;
+/// A server for each of `stores`, twice: what the first ones leave the second ones find.
+async fn check(stores: &[Store], cache_bytes: usize, rates: Rates) {
+    for round in 0..2 {
+        let mut faulty = Vec::new();
+        let mut servers = Vec::new();
+        for (number, store) in stores.iter().enumerate() {
+            let failing = Faulty::new(store.clone(), number as u64, Rates::default());
+            faulty.push(failing.clone());
+            let name = format!("server {number}");
+            let server = Server::open(store, Store::Faulty(failing), &name, cache_bytes);
+            servers.push(server.await);
+        }
+        if round == 0 {
+            servers[0].fill().await;
+        }
+        for store in &faulty {
+            store.set_rates(rates);
+        }
+        stress(&servers).await;
+        for store in &faulty {
+            store.set_rates(Rates::default());
+        }
+        for server in servers {
+            server.instance.close().await;
+        }
     }
 }
 
@@ -268,20 +275,29 @@ async fn check(store: Store, names: &[&str], cache_bytes: usize, rates: Rates) {
 async fn counts_are_exact_while_keys_come_and_go() {
     for cache_bytes in [0, CACHE_BYTES, 1 << 30] {
         let store = Store::Memory(Memory::new());
-        check(store, &["one"], cache_bytes, Rates::default()).await;
+        check(&[store], cache_bytes, Rates::default()).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_are_exact_on_a_store_that_fails() {
     let store = Store::Memory(Memory::new());
-    check(store, &["one"], CACHE_BYTES, Rates::ALL).await;
+    check(&[store], CACHE_BYTES, Rates::ALL).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_are_exact_on_several_servers() {
     for cache_bytes in [0, CACHE_BYTES] {
         let store = Store::Memory(Memory::shared());
-        check(store, &["one", "two"], cache_bytes, Rates::default()).await;
+        check(&[store.clone(), store], cache_bytes, Rates::default()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counts_are_exact_on_foundationdb() {
+    if let Some(cluster) = Cluster::get("fdb counts") {
+        let one = Store::Fdb(Fdb::of(cluster).await);
+        let other = Store::Fdb(Fdb::of(cluster).await);
+        check(&[one, other], CACHE_BYTES, Rates::default()).await;
     }
 }
