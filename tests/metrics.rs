@@ -13,6 +13,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use support::client::Client;
+use support::cluster::Cluster;
 use support::server::{Etcd, Program, Server, free_port};
 use support::skip;
 use tonic::Code;
@@ -469,4 +470,69 @@ fn every_metric_is_documented_with_its_type() {
         })
         .collect();
     assert_eq!(documented, page.types);
+}
+
+/// Where there are several servers, a write is counted by the one that makes its batch.
+#[tokio::test]
+async fn what_is_handed_over_is_counted_where_it_is_done() {
+    const PUTS: u32 = 5;
+    let Some(cluster) = Cluster::get("metrics of several servers") else {
+        return;
+    };
+    let start = |name| {
+        let server = Server::spawn_on(cluster, "metrics", name, free_port());
+        assert!(server.ready(), "{}", server.log());
+        server
+    };
+    let servers = [start("a"), start("b")];
+    let address = |server: &Server| SocketAddr::from(([127, 0, 0, 1], server.port()));
+    let leads = |server: &Server| Page::of(address(server)).sample("etcd_server_is_leader") == 1.0;
+    let begin = Instant::now();
+    let leader = loop {
+        assert!(begin.elapsed() < PATIENCE, "nobody leads");
+        match servers.iter().position(leads) {
+            Some(place) => break place,
+            None => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    };
+    let (leader, other) = (&servers[leader], &servers[1 - leader]);
+    let mut client = Client::connect(&other.endpoint()).await.unwrap();
+    let answered = "kvtool_forwarded_requests_total{outcome=\"answered\"}";
+    // Until the other has found its way to the one that leads.
+    while Page::of(address(other)).sample(answered) == 0.0 {
+        assert!(begin.elapsed() < PATIENCE, "nothing is handed over");
+        client.kv.put(put("a")).await.unwrap();
+    }
+    let before = [leader, other].map(|server| Page::of(address(server)));
+    for _ in 0..PUTS {
+        client.kv.put(put("a")).await.unwrap();
+    }
+    client.kv.range(range("a")).await.unwrap();
+    let after = [leader, other].map(|server| Page::of(address(server)));
+    let added =
+        |name: &str| [0, 1].map(|place| after[place].sample(name) - before[place].sample(name));
+    let puts = f64::from(PUTS);
+    assert_eq!(added(answered), [0.0, puts]);
+    assert_eq!(added("kvtool_taken_requests_total"), [puts, 0.0]);
+    assert_eq!(added("etcd_mvcc_put_total"), [puts, 0.0]);
+    assert_eq!(added("etcd_mvcc_range_total"), [0.0, 1.0]);
+    assert!(added("kvtool_read_index_duration_seconds_count")[1] >= 1.0);
+    assert_eq!(added("kvtool_commit_duration_seconds_count")[1], 0.0);
+    let leads = after
+        .each_ref()
+        .map(|page| page.sample("etcd_server_is_leader"));
+    assert_eq!(leads, [1.0, 0.0]);
+    for page in &after {
+        assert_eq!(page.sample("etcd_server_has_leader"), 1.0);
+        // FoundationDB says what it takes, but has no disk of this machine's.
+        assert!(
+            page.samples
+                .contains_key("etcd_mvcc_db_total_size_in_bytes")
+        );
+        assert!(
+            !page
+                .types
+                .contains_key("etcd_disk_wal_fsync_duration_seconds")
+        );
+    }
 }
