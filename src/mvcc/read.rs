@@ -22,6 +22,10 @@ const PAGE: PageLimit = PageLimit {
     bytes: 1 << 20,
 };
 
+/// Items read at a time only to come to where the rest is counted: about what a store answers at
+/// once.
+const TO_BOUNDARY_ITEMS: usize = 250;
+
 /// Changes that are not in the view yet; `None` is a deleted key.
 pub type Overlay = BTreeMap<Bytes, Option<Current>>;
 
@@ -99,8 +103,8 @@ pub struct Cursor<'a> {
     walked: usize,
     /// A key from where on the rest was counted lately, and the keys handed out before it.
     mark: Option<(Bytes, usize)>,
-    /// The most that its first page holds.
-    first_items: usize,
+    /// Keys that are asked for, besides their count.
+    wanted: usize,
 }
 
 enum Source {
@@ -191,7 +195,7 @@ impl<'a> Cursor<'a> {
             census: None,
             walked: 0,
             mark: None,
-            first_items: usize::MAX,
+            wanted: usize::MAX,
         }
     }
 
@@ -208,21 +212,19 @@ impl<'a> Cursor<'a> {
             let boundary = census.boundary(start, start);
             self.mark = boundary.map(|boundary| (boundary, 0));
             self.census = Some(census);
-            self.first_items = match wanted {
-                0 => usize::MAX,
-                // One more shows that there are more.
-                wanted => wanted.saturating_add(1),
-            };
+            self.wanted = wanted;
         }
         self
     }
 
-    fn page_limit(&mut self) -> PageLimit {
-        let items = std::mem::replace(&mut self.first_items, usize::MAX);
-        PageLimit {
-            items: items.min(PAGE.items),
-            ..PAGE
-        }
+    fn page_limit(&self) -> PageLimit {
+        let items = match self.wanted.saturating_sub(self.walked) {
+            _ if self.census.is_none() => PAGE.items,
+            0 => TO_BOUNDARY_ITEMS,
+            // One more shows that there are more.
+            wanted => wanted.saturating_add(1).min(PAGE.items),
+        };
+        PageLimit { items, ..PAGE }
     }
 
     /// The revision of what it hands out.

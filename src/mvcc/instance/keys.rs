@@ -35,7 +35,7 @@ impl Instance {
         self.inner.stats.ranges.add(1);
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
         let wanted = read::items_wanted(request);
-        let is_newest = request.revision <= 0;
+        let is_newest = request.revision <= 0 || request.revision == feed.state().revision;
         // What is counted is known without any items.
         if is_newest && (feed.cache.is_enabled() || wanted == 0) {
             if request.serializable {
@@ -43,7 +43,15 @@ impl Instance {
             } else {
                 self.inner.read_index.newest().await?;
             }
-            if let Some(snapshot) = feed.cache.snapshot(&range, wanted) {
+            let snapshot = match request.revision {
+                ..=0 => feed.cache.snapshot(&range, wanted),
+                // Unless the cache has moved on.
+                revision => {
+                    let snapshot = feed.cache.snapshot_at(&range, wanted, revision);
+                    snapshot.ok().flatten()
+                }
+            };
+            if let Some(snapshot) = snapshot {
                 let revision = snapshot.revision;
                 return Ok((
                     Cursor::cached(layout.clone(), snapshot, None, range),
