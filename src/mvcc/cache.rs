@@ -216,7 +216,9 @@ impl Cache {
     pub fn get(&self, key: &[u8], revision: i64) -> Result<Option<Option<Current>>> {
         let inner = self.inner.read();
         inner.check_at(revision)?;
-        Ok(inner.get(key))
+        let known = inner.get(key);
+        self.note(known.is_some().into(), known.is_none().into());
+        Ok(known)
     }
 
     /// The same of many keys.

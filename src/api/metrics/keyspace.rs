@@ -3,7 +3,7 @@
 
 use super::text::Page;
 use crate::mvcc::stats::Stats;
-use crate::mvcc::{Census, Coverage, Instance, Observation};
+use crate::mvcc::{Audience, Coverage, Instance, Observation};
 use crate::stats::Distribution;
 
 /// Writes all of it.
@@ -13,7 +13,7 @@ pub async fn write(page: &mut Page, instance: &Instance) {
     server(page, instance, &now, stats);
     operations(page, &now, stats);
     leases(page, stats);
-    watchers(page, &now.census, stats);
+    watchers(page, &now.audience, stats);
     disk(page, &now);
     batches(page, &now, stats);
     cache(page, &now.coverage);
@@ -94,6 +94,9 @@ fn operations(page: &mut Page, now: &Observation, stats: &Stats) {
         "The newest revision.",
         now.state.revision,
     );
+    if let Some(keys) = now.keys {
+        page.gauge("etcd_debugging_mvcc_keys_total", "Live keys.", keys);
+    }
     page.gauge(
         "etcd_debugging_mvcc_compact_revision",
         "The revision last compacted to; -1 is none.",
@@ -128,27 +131,27 @@ fn leases(page: &mut Page, stats: &Stats) {
     }
 }
 
-fn watchers(page: &mut Page, census: &Census, stats: &Stats) {
+fn watchers(page: &mut Page, audience: &Audience, stats: &Stats) {
     for (name, help, number) in [
         (
             "etcd_debugging_mvcc_watch_stream_total",
             "Open watch streams.",
-            census.streams,
+            audience.streams,
         ),
         (
             "etcd_debugging_mvcc_watcher_total",
             "Watchers.",
-            census.watchers,
+            audience.watchers,
         ),
         (
             "etcd_debugging_mvcc_slow_watcher_total",
             "Watchers that are behind.",
-            census.slow_watchers,
+            audience.slow_watchers,
         ),
         (
             "etcd_debugging_mvcc_pending_events_total",
             "Events that wait for their streams.",
-            census.pending_events,
+            audience.pending_events,
         ),
     ] {
         page.gauge(name, help, number);

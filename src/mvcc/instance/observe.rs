@@ -4,7 +4,7 @@ use super::{Inner, Instance};
 use crate::mvcc::cache::Coverage;
 use crate::mvcc::keyspace::State;
 use crate::mvcc::stats::Stats;
-use crate::mvcc::watch::Census;
+use crate::mvcc::watch::Audience;
 use crate::stats::Distribution;
 use crate::store::{Leadership, Usage};
 use std::sync::Arc;
@@ -25,10 +25,12 @@ pub struct Observation {
     pub usage: Option<Usage>,
     /// Times of writing to the disk, in nanoseconds, where the store has one.
     pub disk_times: Option<Distribution>,
+    /// Live keys, if their number is known.
+    pub keys: Option<usize>,
     /// What is kept in memory.
     pub coverage: Coverage,
     /// Who watches.
-    pub census: Census,
+    pub audience: Audience,
     /// Requests that wait for the sequencer.
     pub waiting: usize,
     /// Requests that wait for it, or that it is at work on.
@@ -55,15 +57,16 @@ impl Instance {
             ..
         } = &*self.inner;
         let usage = tokio::time::timeout(USAGE_PATIENCE, store.usage(layout.prefix()));
-        let (usage, census) = tokio::join!(usage, hub.census());
+        let (usage, audience) = tokio::join!(usage, hub.audience());
         let waiting = sequencer.waiting();
         Observation {
             state: self.state(),
             leadership: *self.inner.leadership.borrow(),
             usage: usage.ok().and_then(Result::ok),
             disk_times: store.disk_times(),
+            keys: feed.cache.total().1,
             coverage: feed.cache.coverage(),
-            census,
+            audience,
             waiting,
             pending: waiting + stats.at_work(),
             pending_bytes: sequencer.waiting_bytes(),

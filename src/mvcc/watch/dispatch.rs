@@ -3,7 +3,7 @@
 use super::Commit;
 use super::catchup::{Behind, Cohort, Laggard, Outcome, Source};
 use super::history::{History, Span};
-use super::hub::{Census, Inbox, Limits, Message, Request, StreamId};
+use super::hub::{Audience, Inbox, Limits, Message, Request, StreamId};
 use super::outbox::{Delivery, Outbox};
 use super::selector::{Groups, Selector};
 use crate::error::Error;
@@ -115,7 +115,7 @@ impl Dispatcher {
                     Message::Gone(stream) => self.gone(stream),
                     Message::Count(reply) => {
                         // Who asked may have given up meanwhile.
-                        let _ = reply.send(self.census());
+                        let _ = reply.send(self.audience());
                     }
                 }
             }
@@ -132,25 +132,25 @@ impl Dispatcher {
         }
     }
 
-    fn census(&self) -> Census {
-        let mut census = Census {
+    fn audience(&self) -> Audience {
+        let mut audience = Audience {
             streams: self.streams.len(),
-            ..Census::default()
+            ..Audience::default()
         };
         for stream in self.streams.values() {
-            census.pending_events += stream.outbox.events();
+            audience.pending_events += stream.outbox.events();
             for watcher in stream.watchers.values() {
                 match watcher.phase {
-                    Phase::Live | Phase::Future => census.watchers += 1,
+                    Phase::Live | Phase::Future => audience.watchers += 1,
                     Phase::Behind(_) => {
-                        census.watchers += 1;
-                        census.slow_watchers += 1;
+                        audience.watchers += 1;
+                        audience.slow_watchers += 1;
                     }
                     Phase::Compacted => {}
                 }
             }
         }
-        census
+        audience
     }
 
     fn published(&mut self, state: State, commits: Vec<Commit>) {

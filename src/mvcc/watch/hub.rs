@@ -183,10 +183,10 @@ impl Hub {
     }
 
     /// Who watches; nobody once the hub is closed.
-    pub async fn census(&self) -> Census {
-        let (reply, census) = oneshot::channel();
+    pub async fn audience(&self) -> Audience {
+        let (reply, audience) = oneshot::channel();
         self.inbox.push(Message::Count(reply));
-        census.await.unwrap_or_default()
+        audience.await.unwrap_or_default()
     }
 
     /// Says that a stream has room again for those it refused.
@@ -197,7 +197,7 @@ impl Hub {
 
 /// Who watches, at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct Audience {
     /// Open streams.
     pub streams: usize,
     /// Their watchers.
@@ -267,7 +267,7 @@ pub(super) enum Message {
         compacted: Option<i64>,
     },
     Gone(StreamId),
-    Count(oneshot::Sender<Census>),
+    Count(oneshot::Sender<Audience>),
     Close,
 }
 

@@ -24,7 +24,7 @@ mod stream;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use hub::{Census, Hub};
+pub use hub::{Audience, Hub};
 pub use stream::serve;
 
 use crate::mvcc::keyspace::Layout;
