@@ -15,6 +15,7 @@ use crate::store::faulty::{Faulty, Rates};
 use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::local::Local;
 use crate::store::memory::Memory;
+use crate::store::raft::tests::alone;
 use crate::store::{Consistency, Direction, Limits, PageLimit, Store};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -797,6 +798,13 @@ proptest! {
         let directory = tempfile::tempdir().expect("a directory");
         let store = Local::open(directory.path()).expect("the store opens");
         check(&[Store::Local(store)], true, cache, &steps);
+    }
+
+    #[test]
+    fn a_group_of_one_answers_as_the_model(steps in steps(), cache in cache_bytes()) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::Raft(alone(directory.path()));
+        check(&[store], true, cache, &steps);
     }
 
     #[test]

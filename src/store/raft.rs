@@ -29,7 +29,7 @@ mod reads;
 mod sim;
 mod state;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 mod trace;
 mod wal;
 

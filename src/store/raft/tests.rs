@@ -28,7 +28,7 @@ fn options(id: u64, founders: u64) -> Options {
         id,
         founders: (1..=founders).collect(),
         heartbeat: Duration::from_millis(30),
-        election_heartbeats: 20,
+        election_heartbeats: 50,
     }
 }
 
