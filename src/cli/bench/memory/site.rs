@@ -134,16 +134,35 @@ impl<'a> Site<'a> {
         let revokes = std::mem::take(&mut self.leases);
         let revokes = revokes.into_iter().zip(self.clients.iter().cycle());
         all(revokes.map(|(id, client)| self.revoke(client, id))).await?;
+        while self.delete_page().await? {}
+        Ok(())
+    }
+
+    /// Deletes the first keys that are left; false if there were none. A store need not be able to
+    /// delete them all in one transaction.
+    async fn delete_page(&self) -> Result<bool> {
         let client = self.client();
         let prefix = self.plan.prefix.as_bytes();
-        let request = DeleteRangeRequest {
+        let request = client.request(RangeRequest {
             key: Bytes::copy_from_slice(prefix),
             range_end: prefix_end(prefix),
-            ..DeleteRangeRequest::default()
+            limit: PAGE_KEYS,
+            keys_only: true,
+            ..RangeRequest::default()
+        });
+        let found = client.kv.clone().range(request).await;
+        let found = found.context("cannot list the keys")?.into_inner().kvs;
+        let (Some(first), Some(last)) = (found.first(), found.last()) else {
+            return Ok(false);
         };
-        // Many keys may take longer than a short request.
+        let request = client.request(DeleteRangeRequest {
+            key: first.key.clone(),
+            range_end: after(&last.key),
+            ..DeleteRangeRequest::default()
+        });
         let deleted = client.kv.clone().delete_range(request).await;
-        deleted.context("cannot delete the keys").map(drop)
+        deleted.context("cannot delete the keys")?;
+        Ok(true)
     }
 
     fn client(&self) -> &Client {
@@ -253,9 +272,14 @@ impl<'a> Site<'a> {
             let Some(last) = page.kvs.last().filter(|_| page.more) else {
                 return Ok(());
             };
-            from = [&last.key[..], b"\0"].concat().into();
+            from = after(&last.key);
         }
     }
+}
+
+/// The smallest key above `key`.
+fn after(key: &[u8]) -> Bytes {
+    [key, b"\0"].concat().into()
 }
 
 /// The watches of each stream.
