@@ -215,6 +215,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
             [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
+            [CompletionResult]::new('memory', 'memory', [CompletionResultType]::ParameterValue, 'Measure what keys, watchers, connections and leases take in a server''s memory')
             [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -694,6 +695,38 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'kvtool;bench;memory' {
+            [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'Keys to write, and then to list; 0 leaves this and each of the following out')
+            [CompletionResult]::new('--watchers', '--watchers', [CompletionResultType]::ParameterName, 'Watchers, with a key of their own each; and as many of one prefix')
+            [CompletionResult]::new('--streams', '--streams', [CompletionResultType]::ParameterName, 'Watch streams, with one watcher each')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections; this process needs as many open files')
+            [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'Leases without keys; and as many with one')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with; what is there is deleted')
+            [CompletionResult]::new('--steady', '--steady', [CompletionResultType]::ParameterName, 'Memory is read once it has kept still for this long; ten times as long is waited for that')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, after the first. May be repeated')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine, whose memory is read. Once for each server')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server: the connection is encrypted, but to whom is not known')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'kvtool;bench;noop-server' {
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
             [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key')
@@ -715,6 +748,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
             [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
+            [CompletionResult]::new('memory', 'memory', [CompletionResultType]::ParameterValue, 'Measure what keys, watchers, connections and leases take in a server''s memory')
             [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -744,6 +778,9 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;bench;help;all' {
+            break
+        }
+        'kvtool;bench;help;memory' {
             break
         }
         'kvtool;bench;help;noop-server' {
@@ -795,6 +832,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
             [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
+            [CompletionResult]::new('memory', 'memory', [CompletionResultType]::ParameterValue, 'Measure what keys, watchers, connections and leases take in a server''s memory')
             [CompletionResult]::new('noop-server', 'noop-server', [CompletionResultType]::ParameterValue, 'The empty server, as another process of this program starts it')
             break
         }
@@ -823,6 +861,9 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;help;bench;all' {
+            break
+        }
+        'kvtool;help;bench;memory' {
             break
         }
         'kvtool;help;bench;noop-server' {

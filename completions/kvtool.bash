@@ -52,6 +52,9 @@ _kvtool() {
             kvtool__subcmd__bench,lease)
                 cmd="kvtool__subcmd__bench__subcmd__lease"
                 ;;
+            kvtool__subcmd__bench,memory)
+                cmd="kvtool__subcmd__bench__subcmd__memory"
+                ;;
             kvtool__subcmd__bench,mixed)
                 cmd="kvtool__subcmd__bench__subcmd__mixed"
                 ;;
@@ -84,6 +87,9 @@ _kvtool() {
                 ;;
             kvtool__subcmd__bench__subcmd__help,lease)
                 cmd="kvtool__subcmd__bench__subcmd__help__subcmd__lease"
+                ;;
+            kvtool__subcmd__bench__subcmd__help,memory)
+                cmd="kvtool__subcmd__bench__subcmd__help__subcmd__memory"
                 ;;
             kvtool__subcmd__bench__subcmd__help,mixed)
                 cmd="kvtool__subcmd__bench__subcmd__help__subcmd__mixed"
@@ -139,6 +145,9 @@ _kvtool() {
             kvtool__subcmd__help__subcmd__bench,lease)
                 cmd="kvtool__subcmd__help__subcmd__bench__subcmd__lease"
                 ;;
+            kvtool__subcmd__help__subcmd__bench,memory)
+                cmd="kvtool__subcmd__help__subcmd__bench__subcmd__memory"
+                ;;
             kvtool__subcmd__help__subcmd__bench,mixed)
                 cmd="kvtool__subcmd__help__subcmd__bench__subcmd__mixed"
                 ;;
@@ -181,7 +190,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench)
-            opts="-h -V --help --version put txn-put get range page watch mixed lease all noop-server help"
+            opts="-h -V --help --version put txn-put get range page watch mixed lease all memory noop-server help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -653,7 +662,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__help)
-            opts="put txn-put get range page watch mixed lease all noop-server help"
+            opts="put txn-put get range page watch mixed lease all memory noop-server help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -709,6 +718,20 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__help__subcmd__lease)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__bench__subcmd__help__subcmd__memory)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1018,6 +1041,116 @@ _kvtool() {
                     ;;
                 --fdb-priority)
                     COMPREPLY=($(compgen -W "default batch" -- "${cur}"))
+                    return 0
+                    ;;
+                --endpoints)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dial-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__bench__subcmd__memory)
+            opts="-o -h -V --keys --watchers --streams --conns --leases --value-size --key-size --prefix --steady --output --name --compare --pid --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --keys)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watchers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --conns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --leases)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --value-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steady)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compare)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --endpoints)
@@ -2776,7 +2909,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__help__subcmd__bench)
-            opts="put txn-put get range page watch mixed lease all noop-server"
+            opts="put txn-put get range page watch mixed lease all memory noop-server"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2818,6 +2951,20 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__help__subcmd__bench__subcmd__lease)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__bench__subcmd__memory)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

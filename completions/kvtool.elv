@@ -206,6 +206,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
             cand all 'Run every row of the project''s table of goals and say which goals are met'
+            cand memory 'Measure what keys, watchers, connections and leases take in a server''s memory'
             cand noop-server 'The empty server, as another process of this program starts it'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -675,6 +676,37 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'kvtool;bench;memory'= {
+            cand --keys 'Keys to write, and then to list; 0 leaves this and each of the following out'
+            cand --watchers 'Watchers, with a key of their own each; and as many of one prefix'
+            cand --streams 'Watch streams, with one watcher each'
+            cand --conns 'Connections; this process needs as many open files'
+            cand --leases 'Leases without keys; and as many with one'
+            cand --value-size 'Length of a value in bytes'
+            cand --key-size 'Length of a key in bytes, with its prefix'
+            cand --prefix 'What all keys start with; what is there is deleted'
+            cand --steady 'Memory is read once it has kept still for this long; ten times as long is waited for that'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --name 'Name of the measured server in the answer [default: its address]'
+            cand --compare 'Measure this server too, after the first. May be repeated'
+            cand --pid 'Process of a named server on this machine, whose memory is read. Once for each server'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'kvtool;bench;noop-server'= {
             cand --prefix 'What all keys start with'
             cand --key-size 'Length of a key'
@@ -695,6 +727,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
             cand all 'Run every row of the project''s table of goals and say which goals are met'
+            cand memory 'Measure what keys, watchers, connections and leases take in a server''s memory'
             cand noop-server 'The empty server, as another process of this program starts it'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -715,6 +748,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;bench;help;lease'= {
         }
         &'kvtool;bench;help;all'= {
+        }
+        &'kvtool;bench;help;memory'= {
         }
         &'kvtool;bench;help;noop-server'= {
         }
@@ -756,6 +791,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
             cand all 'Run every row of the project''s table of goals and say which goals are met'
+            cand memory 'Measure what keys, watchers, connections and leases take in a server''s memory'
             cand noop-server 'The empty server, as another process of this program starts it'
         }
         &'kvtool;help;bench;put'= {
@@ -775,6 +811,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;help;bench;lease'= {
         }
         &'kvtool;help;bench;all'= {
+        }
+        &'kvtool;help;bench;memory'= {
         }
         &'kvtool;help;bench;noop-server'= {
         }

@@ -198,19 +198,20 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l count
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "put" -d 'Put values under keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "get" -d 'Read single keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "range" -d 'List all keys of the key space in one request'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "mixed" -d 'Read and write single keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all noop-server help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "put" -d 'Put values under keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "get" -d 'Read single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "range" -d 'List all keys of the key space in one request'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "mixed" -d 'Read and write single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "memory" -d 'Measure what keys, watchers, connections and leases take in a server\'s memory'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
 json\t'One JSON document'
 yaml\t'One YAML document'"
@@ -677,6 +678,34 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l keys -d 'Keys to write, and then to list; 0 leaves this and each of the following out' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l watchers -d 'Watchers, with a key of their own each; and as many of one prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l streams -d 'Watch streams, with one watcher each' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l conns -d 'Connections; this process needs as many open files' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l leases -d 'Leases without keys; and as many with one' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l prefix -d 'What all keys start with; what is there is deleted' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l steady -d 'Memory is read once it has kept still for this long; ten times as long is waited for that' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l compare -d 'Measure this server too, after the first. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l pid -d 'Process of a named server on this machine, whose memory is read. Once for each server' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from memory" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l prefix -d 'What all keys start with' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-size -d 'Length of a key' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-space -d 'Number of keys it pretends to hold' -r
@@ -692,6 +721,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "mixed" -d 'Read and write single keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "memory" -d 'Measure what keys, watchers, connections and leases take in a server\'s memory'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s h -l help -d 'Print help'
@@ -713,4 +743,5 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subc
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "mixed" -d 'Read and write single keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "memory" -d 'Measure what keys, watchers, connections and leases take in a server\'s memory'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'

@@ -291,6 +291,136 @@ fn the_suite_judges_every_row_it_ran() {
     assert_eq!(rows[0]["goals"].as_array().unwrap().len(), 0);
 }
 
+const THINGS: [&str; 8] = [
+    "connection",
+    "stream",
+    "watcher-own-key",
+    "watcher-prefix",
+    "lease",
+    "lease-with-key",
+    "key-written",
+    "key-read",
+];
+const FEW: &str = "--keys 3000 --watchers 2500 --streams 150 --conns 20 --leases 200 --steady 80ms";
+
+fn fields(object: &Value) -> Vec<&str> {
+    let object = object.as_object().unwrap();
+    object.keys().map(String::as_str).collect()
+}
+
+/// What is under the prefix, and how many leases there are.
+fn left(endpoint: &str) -> String {
+    let dump = Command::new(env!("CARGO_BIN_EXE_kvtool"))
+        .args(["dump", "--prefix", "bench/memory/", endpoint])
+        .output()
+        .unwrap();
+    assert!(dump.status.success(), "{}", text(&dump.stderr));
+    text(&dump.stdout)
+}
+
+#[test]
+fn memory_is_measured_for_every_thing_and_all_is_taken_away() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&Program::Kvtool, data.path(), &[]);
+    let endpoint = format!("--endpoints=127.0.0.1:{}", server.port());
+    let flags = format!(
+        "memory {FEW} {endpoint} --name ours --pid ours={}",
+        server.pid()
+    );
+    let report = json(&flags);
+    assert_eq!(
+        fields(&report),
+        [
+            "interrupted",
+            "key_bytes",
+            "machine",
+            "servers",
+            "value_bytes"
+        ]
+    );
+    assert_eq!(report["interrupted"], false);
+    let ours = &report["servers"][0];
+    assert_eq!(
+        fields(ours),
+        [
+            "costs",
+            "full_bytes",
+            "idle_bytes",
+            "is_steady",
+            "left_bytes",
+            "server"
+        ]
+    );
+    let costs = ours["costs"].as_array().unwrap();
+    let things: Vec<_> = costs
+        .iter()
+        .map(|it| it["thing"].as_str().unwrap())
+        .collect();
+    assert_eq!(things, THINGS);
+    let counts: Vec<_> = costs
+        .iter()
+        .map(|it| it["count"].as_u64().unwrap())
+        .collect();
+    assert_eq!(counts, [20, 150, 2500, 2500, 200, 200, 3000, 3000]);
+    let number = |of: &Value| of.as_i64().unwrap();
+    for cost in costs {
+        assert_eq!(
+            fields(cost),
+            [
+                "bytes_each",
+                "count",
+                "grown_bytes",
+                "is_steady",
+                "thing",
+                "title"
+            ]
+        );
+        let each = number(&cost["grown_bytes"]) as f64 / number(&cost["count"]) as f64;
+        assert_eq!(number(&cost["bytes_each"]), each.round() as i64);
+    }
+    let grown: i64 = costs.iter().map(|it| number(&it["grown_bytes"])).sum();
+    assert_eq!(
+        number(&ours["full_bytes"]) - number(&ours["idle_bytes"]),
+        grown
+    );
+    // 5,000 watchers and 6,000 keys of a megabyte and a half: less would be nothing measured.
+    assert!(grown > 1 << 20, "{ours}");
+    assert_eq!(left(&endpoint), "");
+}
+
+#[test]
+fn memory_is_a_markdown_table_and_what_is_not_wanted_is_left_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&Program::Kvtool, data.path(), &[]);
+    let (port, pid) = (server.port(), server.pid());
+    let output = bench(&format!(
+        "memory --keys 0 --watchers 0 --streams 0 --leases 50 --conns 5 --steady 80ms \
+         --endpoints 127.0.0.1:{port} --name a --pid a={pid} \
+         --compare 127.0.0.1:{port},b --pid b={pid}"
+    ));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    let cells = |line: &str| -> Vec<String> {
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let lines: Vec<_> = table.lines().map(cells).collect();
+    assert_eq!(lines[0], ["", "each", "made", "a", "b", ""]);
+    let titles: Vec<_> = lines[2..8].iter().map(|line| &line[1][..]).collect();
+    assert_eq!(
+        titles,
+        [
+            "connection, asked once",
+            "lease without keys",
+            "lease with one key",
+            "server with none of it",
+            "server with all of it",
+            "server after all was taken away"
+        ]
+    );
+    let made: Vec<_> = lines[2..8].iter().map(|line| &line[2][..]).collect();
+    assert_eq!(made, ["5", "50", "50", "", "", ""]);
+}
+
 #[test]
 fn bad_flags_get_a_sentence_and_exit_code_2() {
     for (flags, part) in [
@@ -335,6 +465,20 @@ fn bad_flags_get_a_sentence_and_exit_code_2() {
         ("mixed --reads-per-write -1", "unexpected argument"),
         ("lease --ttl 0", "--ttl must be at least 1"),
         ("all --only fly", "no row is called fly"),
+        ("memory", "add --pid 127.0.0.1:2379=PID"),
+        (
+            "memory --name a --pid a=1 --compare noop --pid noop=1",
+            "noop keeps nothing",
+        ),
+        ("memory --pid b=1", "no server of this run is called so"),
+        (
+            "memory --name a --pid a=4294967295",
+            "--pid a=4294967295: cannot look at process",
+        ),
+        ("memory --steady 0s", "--steady must be more than 0"),
+        ("memory --prefix=", "--prefix must not be empty"),
+        ("memory --conns 10001", "--conns must be from 1 to 10000"),
+        ("memory --key-size 20", "--key-size 20 is too small"),
         ("fly", "unrecognized subcommand"),
     ] {
         let output = bench(flags);

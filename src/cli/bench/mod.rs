@@ -5,6 +5,7 @@
 //! - `runner` prepares a server and starts the `lane`s, one per generator thread; each drives
 //!   its `session`s, or the streams of `watch`, through a `gate` that may follow a `schedule`.
 //! - Lanes fill a `record`; `report` and `compare` put it into numbers with `stats`.
+//! - `memory` makes many of each thing a server holds, and asks `process` what they took.
 //! - `noop` is the empty server, `raw` is FoundationDB without one, `process` reads memory and
 //!   processor time of a server.
 
@@ -13,6 +14,8 @@ mod compare;
 mod gate;
 mod keys;
 mod lane;
+mod machine;
+mod memory;
 mod noop;
 mod plan;
 mod prefill;
@@ -88,6 +91,22 @@ Fields of -o json and yaml:
   machine (processors, model, kernel), interrupted, rows (row, title, metric, sides and
   ratios as in a comparison, goals with against, goal, ratio and met)")]
     All(Box<suite::AllArgs>),
+    /// Measure what keys, watchers, connections and leases take in a server's memory
+    ///
+    /// Makes many of each, waits until the memory of the server's process is steady, and divides
+    /// what it grew by. Nothing is taken away until all were made. Use a server just started.
+    #[command(after_help = "\
+Examples:
+  kvtool bench memory --name kvtool --pid kvtool=4242
+  kvtool bench memory --name kvtool --pid kvtool=4242 \\
+      --compare 127.0.0.1:12379,etcd --pid etcd=4243
+  kvtool bench memory --keys 1000000 --watchers 0 --streams 0 --leases 0 --name a --pid a=4242
+
+Fields of -o json and yaml:
+  machine (processors, model, kernel), interrupted, key_bytes, value_bytes, servers (server,
+  idle_bytes, full_bytes, left_bytes, is_steady, costs with thing, title, count, grown_bytes,
+  bytes_each and is_steady)")]
+    Memory(Box<memory::MemoryArgs>),
     /// The empty server, as another process of this program starts it
     #[command(hide = true)]
     NoopServer(noop::NoopArgs),
@@ -234,6 +253,12 @@ pub async fn run(args: BenchArgs) -> Result<()> {
         Choice::All(args) => {
             let stop = stop_on_ctrl_c();
             suite::run(&args, &stop).await?;
+            return ended(&stop);
+        }
+        Choice::Memory(args) => {
+            let plan = memory::Plan::new(&args)?;
+            let stop = stop_on_ctrl_c();
+            memory::run(&args, &plan, &stop).await?;
             return ended(&stop);
         }
         Choice::NoopServer(args) => return noop::serve(args).await,

@@ -16,7 +16,8 @@ const VALUE_BYTES_MAX: usize = 64 << 20;
 const CLIENTS_MAX: u64 = 100_000;
 /// The empty server takes as many.
 pub const CONNECTIONS_MAX: usize = 10_000;
-const WATCHERS_MAX: u64 = 1_000_000;
+/// The most watchers a run has.
+pub const WATCHERS_MAX: u64 = 1_000_000;
 /// Without `--conns`: clients per connection, and the most connections.
 const CLIENTS_PER_CONNECTION: u64 = 10;
 const DEFAULT_CONNECTIONS_MAX: u64 = 100;
@@ -252,7 +253,8 @@ impl Load {
 }
 
 impl Data {
-    fn new(args: &DataArgs) -> Result<Self, UsageError> {
+    /// Checks that the keys fit in memory and the values in a request, and makes them.
+    pub fn new(args: &DataArgs) -> Result<Self, UsageError> {
         if args.key_space == 0 {
             return refuse("--key-space must be at least 1");
         }
@@ -327,7 +329,8 @@ fn check_workload(workload: &Workload, load: &LoadArgs, data: &DataArgs) -> Resu
     }
 }
 
-fn bounded(flag: &str, value: u64, most: u64) -> Result<(), UsageError> {
+/// Checks that a flag's number is from 1 to `most`.
+pub fn bounded(flag: &str, value: u64, most: u64) -> Result<(), UsageError> {
     if (1..=most).contains(&value) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Writing the keys a run reads, before its clock starts.
+//! Writing many keys: those a run reads, before its clock starts, and those whose memory is measured.
 
 use super::{plan::Data, stop::Stop};
 use crate::{
@@ -42,7 +42,7 @@ pub async fn write(client: &Client, data: &Data, puts: u64, stop: &Stop) -> Resu
             return Err(Interrupted.into());
         }
         let answer = client.kv.clone().txn(txn).await;
-        answer.context("cannot write the keys to read").map(drop)
+        answer.context("cannot write the keys").map(drop)
     });
     stream::iter(sent)
         .buffer_unordered(TXNS_IN_FLIGHT)

@@ -5,6 +5,7 @@ mod rows;
 use super::{
     args::{DataArgs, LoadArgs, SideArgs, Target},
     compare::{self, Comparison, Ratio, SideSummary},
+    machine::Machine,
     plan::Plan,
     report::time,
     side::Sides,
@@ -60,14 +61,6 @@ struct SuiteReport {
     machine: Machine,
     interrupted: bool,
     rows: Vec<RowReport>,
-}
-
-/// Where it ran.
-#[derive(Debug, Serialize)]
-struct Machine {
-    processors: usize,
-    model: Option<String>,
-    kernel: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -247,21 +240,6 @@ fn side_text(metric: Metric, side: &SideSummary) -> String {
     match metric {
         Metric::OperationsPerSecond => format!("{:.0}/s", side.operations_per_second.median),
         Metric::P50 => time(side.p50_us.median),
-    }
-}
-
-impl Machine {
-    fn here() -> Self {
-        let read = |file| std::fs::read_to_string(file).ok();
-        let model = read("/proc/cpuinfo").and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("model name"))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        });
-        Self {
-            processors: std::thread::available_parallelism().map_or(1, |count| count.get()),
-            model,
-            kernel: read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
-        }
     }
 }
 

@@ -219,14 +219,7 @@ fn create_requests(plan: &Plan, number: u64) -> Vec<WatchRequest> {
         } else {
             (keys.prefix(), keys.prefix_end())
         };
-        WatchRequest {
-            request_union: Some(RequestUnion::CreateRequest(WatchCreateRequest {
-                key,
-                range_end,
-                prev_kv,
-                ..WatchCreateRequest::default()
-            })),
-        }
+        create_request(key, range_end, prev_kv)
     };
     (number..watchers)
         .step_by(streams as usize)
@@ -234,8 +227,20 @@ fn create_requests(plan: &Plan, number: u64) -> Vec<WatchRequest> {
         .collect()
 }
 
+/// Asks for a watcher of what is put from now on.
+pub fn create_request(key: Bytes, range_end: Bytes, prev_kv: bool) -> WatchRequest {
+    WatchRequest {
+        request_union: Some(RequestUnion::CreateRequest(WatchCreateRequest {
+            key,
+            range_end,
+            prev_kv,
+            ..WatchCreateRequest::default()
+        })),
+    }
+}
+
 /// Opens a stream with these watches and waits until the server has them all.
-async fn open(client: &Client, creates: Vec<WatchRequest>) -> Result<Streaming<WatchResponse>> {
+pub async fn open(client: &Client, creates: Vec<WatchRequest>) -> Result<Streaming<WatchResponse>> {
     let expected = creates.len();
     // The stream stays open for as long as we read it, though no more requests come.
     let requests = tokio_stream::iter(creates).chain(tokio_stream::pending());
