@@ -4,6 +4,7 @@
 use crate::error::Error;
 use crate::mvcc::keyspace::{KeyRange, Layout};
 use crate::mvcc::read::{self, Cursor, Item};
+use crate::mvcc::servers_test::FOREVER;
 use crate::mvcc::{Instance, Options};
 use crate::pb::etcdserverpb::watch_request::RequestUnion;
 use crate::pb::etcdserverpb::*;
@@ -16,9 +17,9 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 const INSTANCE: &str = "counts";
 const KEYS: u32 = 3000;
@@ -181,7 +182,7 @@ impl Server {
         Ok(answer)
     }
 
-    async fn watch(&self, events: Arc<AtomicUsize>) {
+    async fn watch(&self, seen: watch::Sender<usize>) {
         let create = WatchCreateRequest {
             key: Bytes::from_static(b"\0"),
             range_end: Bytes::from_static(b"\0"),
@@ -193,14 +194,14 @@ impl Server {
         let requests = futures_util::stream::iter([request]).chain(futures_util::stream::pending());
         let mut responses = Box::pin(self.instance.watch(requests));
         while let Some(Ok(response)) = responses.next().await {
-            events.fetch_add(response.events.len(), Ordering::Relaxed);
+            seen.send_modify(|seen| *seen += response.events.len());
         }
     }
 }
 
 /// Writers, readers, a watcher and a compactor on every server at the same time.
 async fn stress(servers: &[Server]) {
-    let events = Arc::<AtomicUsize>::default();
+    let mut watchers = Vec::new();
     let mut others = Vec::new();
     let mut readers = Vec::new();
     for server in servers {
@@ -221,8 +222,9 @@ async fn stress(servers: &[Server]) {
                 }
             }));
         }
-        let (watching, seen) = (server.clone(), events.clone());
+        let (watching, (seen, events)) = (server.clone(), watch::channel(0));
         others.push(tokio::spawn(async move { watching.watch(seen).await }));
+        watchers.push(events);
         for _ in 0..3 {
             let server = server.clone();
             readers.push(tokio::spawn(async move {
@@ -237,10 +239,13 @@ async fn stress(servers: &[Server]) {
     for reader in readers {
         reader.await.unwrap();
     }
+    for mut events in watchers {
+        let seen = events.wait_for(|events| *events > 0);
+        timeout(FOREVER, seen).await.unwrap().unwrap();
+    }
     for other in others {
         other.abort();
     }
-    assert!(events.load(Ordering::Relaxed) > 0);
 }
 
 /// A server for each of `stores`, twice: what the first ones leave the second ones find.
