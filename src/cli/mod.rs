@@ -27,8 +27,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use exit::Interrupted;
 use std::{ffi::OsString, future::Future, process::ExitCode};
 
-/// Of every program: the system's costs a quarter more of the processor's time, see
-/// docs/BENCHMARKS.md.
+/// Of every program: with the system's, writes of many clients cost a quarter more of the
+/// processor's time, see docs/BENCHMARKS.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
