@@ -6,6 +6,7 @@
 //! - `log`: the log as the core reads it.
 //! - `proposals`, `reads`: whom this member owes an answer.
 //! - `check`: what is refused of what peers send.
+//! - `members`: who belongs to the group, and where they are.
 //! - `state`: committed entries applied to a state.
 //! - `sim`: whole clusters in one thread, from a seed.
 //!
@@ -23,6 +24,7 @@ mod core_test;
 mod driver;
 mod entry;
 mod log;
+mod members;
 mod proposals;
 mod reads;
 #[cfg(test)]
@@ -37,20 +39,23 @@ pub use self::check::Refusal;
 pub use self::core::{Committed, Core, Effects, Payload, Role, Settings, Standing, Turn, Write};
 pub use self::entry::{Malformed, decode, encode};
 pub use self::log::{Fit, Log, LogError, Point};
+pub use self::members::{Member, Members, cluster_id, member_id};
 pub use self::proposals::NotProposed;
 pub use ::raft::eraftpb;
 
 use super::local::{Engine, Local, LocalView, POINT_KEY};
 use super::{ApplyError, Batch, Consistency, Leadership, Limits, StoreError, Usage};
-use ::raft::eraftpb::{ConfState, HardState, Message};
+use ::raft::eraftpb::{HardState, Message};
 use driver::{Ask, Driver};
 use futures_util::future::BoxFuture;
+use members::MEMBERS_KEY;
+use prost::Message as _;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use wal::Wal;
+use wal::{GroupLog, Wal};
 
 /// Names a caller who waits for an answer; the one who makes it says what it means.
 pub type Token = u64;
@@ -81,10 +86,14 @@ impl Carrier for Nobody {
 /// Who a member is, and how it keeps time.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Its id; not 0.
+    /// Its id; not 0. As with all that follows up to the founders, a directory that is a member's
+    /// already knows better.
     pub id: u64,
-    /// All who found the group, itself too: the same on each of them.
-    pub founders: Vec<u64>,
+    /// The group's id.
+    pub cluster_id: u64,
+    /// All who found the group, itself too: the same on each of them. None for one that joins a
+    /// group which knows of it.
+    pub founders: Vec<Member>,
     /// Time between two signs of life of a leader.
     pub heartbeat: Duration,
     /// So many of them are missed before others ask to be elected.
@@ -94,14 +103,16 @@ pub struct Options {
 /// A member of a group. Cheap to clone; clones are the same member.
 #[derive(Clone)]
 pub struct Raft {
+    id: u64,
     local: Local,
     asks: mpsc::Sender<Ask>,
     leadership: watch::Receiver<Leadership>,
+    members: watch::Receiver<Members>,
 }
 
 impl Raft {
-    /// Opens a member in a directory. An empty one becomes that of a founder; one that a single
-    /// server has kept alone becomes a group of one with all it holds.
+    /// Opens a member in a directory. An empty one becomes that of a founder, or of one that
+    /// joins; one that a single server has kept alone becomes a group of one with all it holds.
     pub fn open(
         path: &Path,
         options: &Options,
@@ -111,30 +122,26 @@ impl Raft {
         let shared = local.shared().clone();
         let engine = shared.engine().map_err(StoreError::Fatal)?;
         let fault = |error| engine.fault("reading its point", &error);
-        let record = engine.record(POINT_KEY).map_err(fault)?;
-        let point = match record {
-            Some(record) => wal::decode_point(&record).ok_or_else(|| {
-                StoreError::Unreadable("the record of the applied entries is damaged".into())
-            })?,
-            None => found(&engine, options)?,
+        let wal = Wal::open(&path.join("log"))?;
+        let home = match engine.record(POINT_KEY).map_err(fault)? {
+            Some(point) => Home::known(&engine, &wal, &point)?,
+            None => Home::found(&engine, &wal, options)?,
         };
         drop(engine);
-        let ConfState {
-            voters, learners, ..
-        } = &point.members;
-        if !voters.contains(&options.id) && !learners.contains(&options.id) {
-            let id = options.id;
-            let sentence = format!("{id:x} is no member of the group of this directory");
-            return Err(StoreError::Fatal(sentence.into()));
-        }
-        let (log, hard_state) = open_log(&path.join("log"), &point)?;
+        let Home {
+            log,
+            hard_state,
+            point,
+            members,
+        } = home;
+        let id = log.owner;
         let settings = Settings {
-            id: options.id,
+            id,
             opening: rand::random(),
             election_ticks: options.election_heartbeats,
             heartbeat_ticks: 1,
         };
-        let is_alone = point.members.voters == [options.id];
+        let is_alone = point.members.voters == [id];
         let flushed = point.index;
         let mut core = Core::new(&settings, log, hard_state, point);
         if is_alone {
@@ -146,14 +153,16 @@ impl Raft {
             term: 0,
             until: None,
         });
+        let (members, members_told) = watch::channel(members);
         let (asks, asked) = mpsc::channel(QUEUE_ASKS);
         let election = options.election_heartbeats as u32;
         let driver = Driver {
-            id: options.id,
+            id,
             core,
             shared,
             carrier,
             leadership,
+            members,
             tick: options.heartbeat,
             tenure: options.heartbeat * election,
             waiting: HashMap::new(),
@@ -163,10 +172,22 @@ impl Raft {
         };
         driver::start(driver, asked)?;
         Ok(Self {
+            id,
             local,
             asks,
             leadership: told,
+            members: members_told,
         })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Who belongs to the group, now and as it changes.
+    pub fn members(&self) -> watch::Receiver<Members> {
+        self.members.clone()
     }
 
     /// Takes a message that another member has sent; it is lost when too many wait.
@@ -243,50 +264,93 @@ impl Raft {
     }
 }
 
-/// Makes the state that of a founder, durably, and before there is a log.
-fn found(engine: &Engine, options: &Options) -> Result<Point, StoreError> {
-    if options.founders != [options.id] && !engine.is_empty() {
-        let sentence = "this directory holds data: open it as a group of one, and add the others";
-        return Err(StoreError::Fatal(sentence.into()));
-    }
-    let mut members = ConfState::default();
-    members.voters.clone_from(&options.founders);
-    members.voters.sort_unstable();
-    let point = Point {
-        index: FIRST,
-        term: FIRST,
-        members,
-    };
-    let record = wal::encode_point(&point).into();
-    let changes = [(POINT_KEY.into(), Some(record))].into();
-    let made = engine.commit(changes);
-    made.map_err(|error| engine.fault("founding the group", &error))?;
-    Ok(point)
+/// What a member has on its disk.
+struct Home {
+    log: GroupLog,
+    hard_state: HardState,
+    point: Point,
+    members: Members,
 }
 
-/// The log that belongs to a state.
-fn open_log(path: &Path, point: &Point) -> Result<(wal::GroupLog, HardState), StoreError> {
-    let wal = Wal::open(path)?;
-    let unreadable = |words: &str| StoreError::Unreadable(words.into());
-    let found = wal.group(GROUP)?;
-    let fit = match &found {
-        Some((log, _)) => point
-            .fit(log)
-            .map_err(|error| unreadable(&error.to_string()))?,
-        // Without a log a state is where it begins, and nowhere else.
-        None if point.index == FIRST => Fit::LogBehind,
-        None => Fit::Gap,
-    };
-    match (fit, found) {
-        (Fit::Whole, Some(found)) => Ok(found),
-        (Fit::Gap, _) => Err(unreadable(
-            "the log does not reach back to the state, or is gone: remove the member, empty its \
-             data directory and add it again",
-        )),
-        _ => {
-            wal.begin(GROUP, point)?;
-            let begun = wal.group(GROUP)?;
-            begun.ok_or_else(|| unreadable("the log was begun and is gone"))
+impl Home {
+    /// Makes the directory that of a member: first the log and then the state, so that a state
+    /// without a log is always one that has lost it.
+    fn found(engine: &Engine, wal: &Wal, options: &Options) -> Result<Self, StoreError> {
+        let Options { id, founders, .. } = options;
+        let is_alone = founders.len() == 1 && founders[0].id == *id;
+        if !is_alone && !engine.is_empty() {
+            let sentence =
+                "this directory holds data: open it as a group of one, and add the others";
+            return Err(StoreError::Fatal(sentence.into()));
         }
+        if let Some((log, votes)) = wal.group(GROUP)?
+            && (log.last_index() > log.cut().0 || votes != HardState::default())
+        {
+            return Err(unreadable("the state that belongs to the log is gone"));
+        }
+        let mut point = Point::default();
+        if !founders.is_empty() {
+            (point.index, point.term) = (FIRST, FIRST);
+            point.members.voters = founders.iter().map(|founder| founder.id).collect();
+            point.members.voters.sort_unstable();
+        }
+        let members = Members::founded(options.cluster_id, founders);
+        let (log, hard_state) = wal.begin(GROUP, *id, &point)?;
+        let record = wal::encode_point(&point).into();
+        let changes = [
+            (POINT_KEY.into(), Some(record)),
+            (MEMBERS_KEY.into(), Some(members.encode())),
+        ];
+        let made = engine.commit(changes.into());
+        made.map_err(|error| engine.fault("founding the group", &error))?;
+        Ok(Self {
+            log,
+            hard_state,
+            point,
+            members,
+        })
     }
+
+    /// A member as it was left.
+    fn known(engine: &Engine, wal: &Wal, point: &[u8]) -> Result<Self, StoreError> {
+        let damaged = || unreadable("the record of the applied entries is damaged");
+        let point = wal::decode_point(point).ok_or_else(damaged)?;
+        let record = engine.record(MEMBERS_KEY);
+        let record = record.map_err(|error| engine.fault("reading its members", &error))?;
+        let members = Members::decode(record.unwrap_or_default())
+            .map_err(|_| unreadable("the record of the members is damaged"))?;
+        let (log, hard_state) = wal.group(GROUP)?.ok_or_else(log_lost)?;
+        let fit = point.fit(&log);
+        let (log, hard_state) = match fit.map_err(|error| unreadable(&error.to_string()))? {
+            Fit::Whole => (log, hard_state),
+            Fit::LogBehind => wal.begin(GROUP, log.owner, &point)?,
+            Fit::Gap => return Err(log_lost()),
+        };
+        if members.was_removed(log.owner) {
+            return Err(StoreError::Fatal(removed(log.owner)));
+        }
+        Ok(Self {
+            log,
+            hard_state,
+            point,
+            members,
+        })
+    }
+}
+
+fn unreadable(words: &str) -> StoreError {
+    StoreError::Unreadable(words.into())
+}
+
+fn log_lost() -> StoreError {
+    unreadable(
+        "the log does not reach back to the state, or is gone: remove the member, empty its data \
+         directory and add it again",
+    )
+}
+
+/// What a member says that was removed from its group.
+fn removed(id: u64) -> Arc<str> {
+    let words = "was removed from its group: empty its data directory before it is added again";
+    format!("member {id:x} {words}").into()
 }

@@ -41,7 +41,8 @@ impl<'a, B: Base> Overlay<'a, B> {
         }
     }
 
-    fn get(&self, key: &Bytes) -> Result<Option<Bytes>, B::Error> {
+    /// The value of a key after the batches so far.
+    pub(super) fn get(&self, key: &Bytes) -> Result<Option<Bytes>, B::Error> {
         match self.changes.get(key) {
             Some(value) => Ok(value.clone()),
             None => self.base.get(key),

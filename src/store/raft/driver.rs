@@ -4,6 +4,7 @@
 //! nothing is tried again behind a write whose fate is unknown.
 
 use super::core::{Core, Payload, Role};
+use super::members::{MEMBERS_KEY, Members};
 use super::state::{Stop, evaluate};
 use super::wal::{GroupLog, encode_point};
 use super::{Carrier, NotProposed, POINT_KEY, Point, Token, encode};
@@ -11,6 +12,7 @@ use crate::store::local::Shared;
 use crate::store::round::Answer;
 use crate::store::{ApplyError, Batch, Leadership, StoreError, closed};
 use bytes::Bytes;
+use prost::Message as _;
 use raft::eraftpb::{Message, MessageType};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +55,7 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) carrier: Arc<dyn Carrier>,
     pub(super) leadership: watch::Sender<Leadership>,
+    pub(super) members: watch::Sender<Members>,
     /// Time between two ticks, and how long a leader leads without news of a quorum.
     pub(super) tick: Duration,
     pub(super) tenure: Duration,
@@ -247,6 +250,7 @@ impl Driver {
             Stop::State(error) => fault(error),
             Stop::Entry(error) => StoreError::Unreadable(error.to_string().into()),
         })?;
+        let members = outcome.changes.get(MEMBERS_KEY).cloned().flatten();
         let record = Bytes::from(encode_point(&outcome.point));
         let key = Bytes::from_static(POINT_KEY);
         outcome.changes.insert(key, Some(record));
@@ -255,6 +259,11 @@ impl Driver {
         self.core.applied(point.clone());
         if is_news {
             self.shared.announce();
+        }
+        if let Some(members) = members {
+            let members = Members::decode(members);
+            let malformed = |_| StoreError::Unreadable(super::Malformed.to_string().into());
+            self.members.send_replace(members.map_err(malformed)?);
         }
         for (token, answer) in outcome.answers {
             self.answer(token, answer);

@@ -2,9 +2,12 @@
 
 use super::core::{Committed, Payload};
 use super::entry::{self, Malformed};
+use super::members::{MEMBERS_KEY, Member, Members};
 use super::{Point, Token};
 use crate::store::local::LIMITS;
 use crate::store::round::{Answer, Base, ChangeSet, Overlay};
+use bytes::Bytes;
+use prost::Message as _;
 
 /// What committed entries come to: the same on every member.
 pub(super) struct Outcome {
@@ -43,8 +46,14 @@ pub(super) fn evaluate<B: Base>(
                 let batch = entry::decode(data, LIMITS.batch_bytes).map_err(Stop::Entry)?;
                 state.add(batch).map_err(Stop::State)?
             }
-            Payload::Members(Some(members), _) => {
-                point.members = members;
+            Payload::Members(Some(roles), said) => {
+                let key = Bytes::from_static(MEMBERS_KEY);
+                let record = state.get(&key).map_err(Stop::State)?.unwrap_or_default();
+                let malformed = |_| Stop::Entry(Malformed);
+                let mut members = Members::decode(record).map_err(malformed)?;
+                members.change(&roles, Member::decode(said).map_err(malformed)?);
+                state.changes.insert(key, Some(members.encode()));
+                point.members = roles;
                 Ok(())
             }
             Payload::Members(None, _) => Err(crate::store::ApplyError::Conflict),

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 /// Longer than anything takes, shorter than a stuck test is worth.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+const CLUSTER: u64 = 77;
 
 /// Carries messages between the members of one process.
 #[derive(Default)]
@@ -24,9 +25,16 @@ impl Carrier for Hub {
 }
 
 fn options(id: u64, founders: u64) -> Options {
+    let founder = |id: u64| Member {
+        id,
+        name: format!("m{id}"),
+        peer_urls: vec![format!("http://m{id}:2380")],
+        is_learner: false,
+    };
     Options {
         id,
-        founders: (1..=founders).collect(),
+        cluster_id: CLUSTER,
+        founders: (1..=founders).map(founder).collect(),
         heartbeat: Duration::from_millis(30),
         election_heartbeats: 50,
     }
@@ -210,8 +218,11 @@ async fn a_local_directory_becomes_a_group_of_one() {
         "1"
     );
     raft.close().await.unwrap();
-    let other = Raft::open(root.path(), &options(2, 1), Arc::new(Nobody));
-    assert!(other.err().unwrap().to_string().contains("no member"));
+    // The directory knows better who it is.
+    let again = Raft::open(root.path(), &options(2, 3), Arc::new(Nobody)).unwrap();
+    assert_eq!(again.id(), 1);
+    assert_eq!(again.members().borrow().members.len(), 1);
+    again.close().await.unwrap();
     for refused in [Local::open(root.path()), Local::open_read_only(root.path())] {
         let sentence = refused.err().unwrap().to_string();
         assert!(sentence.contains("a member of a group"), "{sentence}");

@@ -18,6 +18,8 @@ const PURGE_BYTES: u64 = 256 << 20;
 
 /// Where a group's log was cut, and the term there.
 const CUT_KEY: &[u8] = b"cut";
+/// Whose votes these are.
+const OWNER_KEY: &[u8] = b"owner";
 /// The term, the vote and the commit index.
 const HARD_STATE_KEY: &[u8] = b"hard state";
 
@@ -40,6 +42,8 @@ pub(super) struct Wal(Arc<Engine>);
 pub(super) struct GroupLog {
     wal: Wal,
     group: u64,
+    /// The member whose log it is.
+    pub(super) owner: u64,
     cut: (u64, u64),
     last_index: u64,
 }
@@ -76,25 +80,35 @@ impl Wal {
         let damaged = || StoreError::Unreadable("the log is damaged: add the member anew".into());
         let index = number(cut.get(..8)).ok_or_else(damaged)?;
         let term = number(cut.get(8..)).ok_or_else(damaged)?;
+        let owner = self.0.get(group, OWNER_KEY);
+        let owner = number(owner.as_deref()).ok_or_else(damaged)?;
         let hard_state = self.0.get_message(group, HARD_STATE_KEY);
         let hard_state = hard_state.map_err(|error| fault("being read", &error))?;
         let log = GroupLog {
             wal: self.clone(),
             group,
+            owner,
             cut: (index, term),
             last_index: self.0.last_index(group).unwrap_or(index).max(index),
         };
         Ok(Some((log, hard_state.unwrap_or_default())))
     }
 
-    /// Begins a group's log behind a state that goes as far as `point`, whatever is there. Votes
-    /// are kept.
-    pub(super) fn begin(&self, group: u64, point: &Point) -> Result<(), StoreError> {
+    /// Begins the log of a member behind a state that goes as far as `point`, whatever is there.
+    /// Votes are kept.
+    pub(super) fn begin(
+        &self,
+        group: u64,
+        owner: u64,
+        point: &Point,
+    ) -> Result<(GroupLog, HardState), StoreError> {
         let mut batch = LogBatch::default();
-        let begun = put_begin(&mut batch, group, (point.index, point.term));
-        let begun = begun.and_then(|()| self.0.write(&mut batch, true));
+        let begun = put_begin(&mut batch, group, (point.index, point.term))
+            .and_then(|()| batch.put(group, OWNER_KEY.to_vec(), owner.to_be_bytes().to_vec()))
+            .and_then(|()| self.0.write(&mut batch, true));
         begun.map_err(|error| fault("being begun", &error))?;
-        Ok(())
+        let begun = self.group(group)?;
+        begun.ok_or_else(|| StoreError::Unreadable("the log was begun and is gone".into()))
     }
 }
 

@@ -1,12 +1,14 @@
 //! What must hold after every step.
 
 use super::disk::{Disk, Map};
+use crate::store::raft::members::{MEMBERS_KEY, Member, Members};
 use crate::store::raft::{Committed, Payload, Point, Role, Standing, Token, decode};
 use crate::store::round::Answer;
 use crate::store::{ApplyError, Op};
 use bytes::Bytes;
+use prost::Message as _;
 use raft::eraftpb::{ConfState, Entry};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The one history that all members share, and who may claim what of it.
 pub struct Judge {
@@ -61,6 +63,23 @@ fn apply(map: &mut Map, payload: &Payload) -> (Answer, Option<Token>) {
         }
     }
     (Ok(()), token)
+}
+
+/// Changes the record of the members; whoever has gone does not come back.
+fn change_members(map: &mut Map, roles: &ConfState, said: &Bytes) {
+    let key = Bytes::from_static(MEMBERS_KEY);
+    let record = map.get(&key).cloned().unwrap_or_default();
+    let before = Members::decode(record).expect("written by a member");
+    let mut members = before.clone();
+    members.change(roles, Member::decode(said.clone()).expect("proposed here"));
+    let all = roles.voters.iter().chain(&roles.voters_outgoing);
+    let all = all.chain(&roles.learners).chain(&roles.learners_next);
+    let all: BTreeSet<u64> = all.copied().collect();
+    assert!(members.members.keys().eq(&all), "{members:?} in {roles:?}");
+    assert!(all.iter().all(|id| !members.was_removed(*id)));
+    let gone = before.members.into_keys().filter(|id| !all.contains(id));
+    assert!(gone.chain(before.removed).all(|id| members.was_removed(id)));
+    map.insert(key, members.encode());
 }
 
 fn is_majority(voters: &[u64], has: impl Fn(u64) -> bool) -> bool {
@@ -172,6 +191,9 @@ impl Judge {
         );
         let mut map = self.at(index - 1).map.clone();
         let (answer, token) = apply(&mut map, &entry.payload);
+        if let Payload::Members(Some(roles), said) = &entry.payload {
+            change_members(&mut map, roles, said);
+        }
         if let Some(token) = token {
             assert!(
                 !self.refused.contains(&token),

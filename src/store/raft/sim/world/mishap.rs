@@ -4,8 +4,9 @@ use super::super::member::{Input, Member};
 use super::super::network::Weather;
 use super::super::random::Random;
 use super::{CHANGE_TOKENS, TICK, World};
-use crate::store::raft::Point;
-use raft::eraftpb::{ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2};
+use crate::store::raft::{self, Point};
+use ::raft::eraftpb::{ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2};
+use prost::Message as _;
 use std::collections::BTreeSet;
 
 const MEMBERS_EVER_MAX: u64 = 12;
@@ -161,6 +162,13 @@ impl World {
         }
         let mut change = ConfChangeV2::default();
         change.set_transition(ConfChangeTransition::Auto);
+        // As many are told of as one entry can tell of.
+        let said = raft::Member {
+            id: singles[0].node_id,
+            name: format!("m{}", self.changes),
+            ..raft::Member::default()
+        };
+        change.context = said.encode_to_vec().into();
         change.set_changes(singles.into());
         self.changes += 1;
         self.print(|| format!("{leader} is asked for {change:?}"));
