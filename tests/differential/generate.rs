@@ -259,11 +259,14 @@ impl Generator {
     }
 
     /// At a revision it was compacted to, etcd may answer with a hash from before that compaction,
-    /// if its background work has come so far.
+    /// if its background work has come so far. So it may at 0, though that asks for the newest.
     fn hash_revision(&mut self) -> i64 {
-        let revision = self.revision();
+        let mut revision = self.revision();
         if self.compactions.contains(&revision) {
-            return 0;
+            revision = 0;
+        }
+        while self.compactions.contains(&revision) {
+            revision += 1;
         }
         revision
     }

@@ -5,7 +5,7 @@
 //!
 //! - `KVTOOL_TEST_ETCD`: the etcd, 3.7 or newer (default `etcd37`, then `etcd`).
 //! - `KVTOOL_DIFF_OPS`: how many operations.
-//! - `KVTOOL_DIFF_SEED`: which ones; a failure prints its seed.
+//! - `KVTOOL_DIFF_SEED`: which ones. Without it always the same: a change must not fail by chance.
 //! - `KVTOOL_TEST_SUBJECT`: an etcd to put in kvtool's place, to test this test.
 
 mod edges;
@@ -19,12 +19,14 @@ use generate::{Generator, STREAMS};
 use operation::{Answer, Operation, Side};
 use std::collections::{BTreeMap, VecDeque};
 use support::client::Client;
-use support::random::Random;
 use support::server::{Etcd, Program, Server};
 use watching::{Difference, Watching};
 
 /// Operations of a run nobody asked more of: some seconds.
 const DEFAULT_OPERATIONS: u64 = 10_000;
+
+/// Which operations, when nobody asks for others.
+const DEFAULT_SEED: u64 = 219_336_525;
 
 /// Operations shown before the one that differs.
 const SHOWN: usize = 25;
@@ -52,7 +54,7 @@ async fn random_operations_get_the_same_answers() {
         return;
     };
     let operations = support::env_number("KVTOOL_DIFF_OPS", DEFAULT_OPERATIONS);
-    let seed = support::env_number("KVTOOL_DIFF_SEED", Random::fresh_seed());
+    let seed = support::env_number("KVTOOL_DIFF_SEED", DEFAULT_SEED);
     let directories = tempfile::tempdir().expect("a temporary directory");
     let start = |program: &Program, name: &str| {
         Server::start(program, &directories.path().join(name), &[PROGRESS])
