@@ -146,7 +146,7 @@ impl From<ApplyError> for Error {
     fn from(error: ApplyError) -> Self {
         match error {
             ApplyError::Conflict | ApplyError::Unknown => Self::Timeout,
-            ApplyError::NotLeader { .. } => Self::LeaderChanged,
+            ApplyError::NoLeader => Self::NoLeader,
             ApplyError::TooLarge => Self::RequestTooLarge,
             ApplyError::Fatal(reason) => Self::Store(StoreError::Fatal(reason)),
         }

@@ -1,4 +1,4 @@
-//! Who an instance and this server of it are: random ids, made on first use.
+//! Who an instance and this server of it are: as the store says, or random ids, made on first use.
 
 use crate::error::{Error, Result};
 use crate::mvcc::keyspace::{FORMAT, Layout, State};
@@ -12,7 +12,7 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// What is the same for all servers of an instance, and what is one server's own.
 pub struct Identity {
-    /// The instance's id.
+    /// The id of the instance, or of the group that keeps it.
     pub cluster_id: u64,
     /// The id of the server of that name.
     pub member_id: u64,
@@ -48,6 +48,12 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
         return Err(Error::NewerFormat {
             found,
             supported: FORMAT,
+        });
+    }
+    if let Some((cluster_id, member_id)) = store.member() {
+        return Ok(Identity {
+            cluster_id,
+            member_id,
         });
     }
     let cluster_id = view.get(&layout.meta("cluster")).await?.unwrap_or_default();

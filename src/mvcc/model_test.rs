@@ -15,10 +15,11 @@ use crate::store::faulty::{Faulty, Rates};
 use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::local::Local;
 use crate::store::memory::Memory;
-use crate::store::raft::tests::alone;
+use crate::store::raft::tests::{Trio, alone};
 use crate::store::{Consistency, Direction, Limits, PageLimit, Store};
 use bytes::Bytes;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One version: the revision that wrote it, the key, and what it became.
@@ -817,4 +818,28 @@ proptest! {
             check(&[failing(one, seed), failing(two, !seed)], false, cache, &steps);
         }
     }
+}
+
+/// In turn, with and without faults.
+#[test]
+fn members_of_a_group_answer_as_the_model() {
+    let root = tempfile::tempdir().expect("a directory");
+    let trio = Trio::new(root.path().to_owned());
+    let stores = [1, 2, 3].map(|id| Store::Raft(trio.get(id)));
+    let config = ProptestConfig {
+        cases: 6,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let cases = (steps(), cache_bytes(), any::<u64>());
+    let mut runner = TestRunner::new(config);
+    let ran = runner.run(&cases, |(steps, cache, seed)| {
+        check(&stores, true, cache, &steps);
+        let failing = stores
+            .clone()
+            .map(|store| Store::Faulty(Faulty::new(store, seed, Rates::default())));
+        check(&failing, false, cache, &steps);
+        Ok(())
+    });
+    ran.expect("the model is right");
 }

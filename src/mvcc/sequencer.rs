@@ -402,8 +402,8 @@ impl Sequencer {
                 answer(vec![Err(Error::RequestTooLarge)], waiting);
                 Ok(Step::Done)
             }
-            Err(ApplyError::NotLeader { .. }) => {
-                self.give_up(waiting, &Error::LeaderChanged);
+            Err(ApplyError::NoLeader) => {
+                self.give_up(waiting, &Error::NoLeader);
                 Ok(Step::Done)
             }
             Err(ApplyError::Fatal(reason)) => Err(Error::Store(StoreError::Fatal(reason))),

@@ -14,10 +14,12 @@ use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::faulty::{Fault, Faulty, Rates, ZOMBIE_CALLS_MAX};
 use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::memory::Memory;
+use crate::store::raft::tests::{CLUSTER, Trio};
 use crate::store::{Batch, BatchId, Consistency, Direction, Leadership, Op, PageLimit, Store};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{Stream, StreamExt};
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -124,11 +126,16 @@ impl Server {
 
     /// A watcher of everything from now on.
     pub(super) async fn watch(&self) -> Watch {
+        self.watch_from(0).await
+    }
+
+    async fn watch_from(&self, start_revision: i64) -> Watch {
         let request = WatchRequest {
             request_union: Some(RequestUnion::CreateRequest(WatchCreateRequest {
                 key: Bytes::from_static(b"\0"),
                 range_end: Bytes::from_static(b"\0"),
                 prev_kv: true,
+                start_revision,
                 ..Default::default()
             })),
         };
@@ -298,7 +305,6 @@ async fn servers_count_together() {
     count_together(&servers).await;
 }
 
-/// With its own elections and notices, and in its own time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_on_foundationdb_are_one_etcd() {
     let Some(cluster) = Cluster::get("fdb servers") else {
@@ -309,6 +315,73 @@ async fn servers_on_foundationdb_are_one_etcd() {
         let store = Store::Fdb(Fdb::of(cluster).await);
         servers.push(Server::open_on(store, name, None).await);
     }
+    are_one_etcd(servers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_a_group_are_one_etcd() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let mut servers = Vec::new();
+    for (id, name) in (1..).zip(["a", "b", "c"]) {
+        servers.push(Server::open_on(Store::Raft(trio.get(id)), name, None).await);
+    }
+    for (id, server) in (1..).zip(&servers) {
+        let header = server.instance.header();
+        assert_eq!((header.cluster_id, header.member_id), (CLUSTER, id));
+        let told = server.instance.leadership();
+        assert_eq!(told.borrow().leader, Some(trio.leader().await.0));
+    }
+    are_one_etcd(servers).await;
+}
+
+/// Members leave, in good order and without a word, and come back: nothing is lost, and a watcher
+/// of whoever comes back sees all of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_a_group_come_and_go() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let open = async |id: u64| {
+        let name = id.to_string();
+        Server::open_on(Store::Raft(trio.get(id)), &name, None).await
+    };
+    let mut servers = HashMap::new();
+    for id in 1..=3 {
+        servers.insert(id, open(id).await);
+    }
+    let mut newest = 1;
+    for round in 0..4 {
+        let (leader, _) = trio.leader().await;
+        let gone = if round % 2 == 0 {
+            leader
+        } else {
+            leader % 3 + 1
+        };
+        let server = servers.remove(&gone).unwrap();
+        if round < 2 {
+            server.instance.close().await;
+        }
+        trio.stop(gone).await;
+        trio.leader().await;
+        for server in servers.values() {
+            for _ in 0..5 {
+                increment(server, "n").await;
+                newest += 1;
+            }
+        }
+        trio.open(gone);
+        let server = open(gone).await;
+        increment(&server, "n").await;
+        newest += 1;
+        let events = server.watch_from(2).await.until(newest).await;
+        let revisions: Vec<_> = events.iter().map(at).collect();
+        assert_eq!(revisions, (2..=newest).collect::<Vec<_>>());
+        servers.insert(gone, server);
+    }
+}
+
+/// Servers that have their own elections and notices, and take their own time.
+async fn are_one_etcd(servers: Vec<Server>) {
     count_together(&servers).await;
     for server in &servers {
         let revision = server.put("k", "v", 0).await.header.unwrap().revision;

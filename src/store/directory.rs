@@ -114,9 +114,7 @@ async fn attempt(store: &Store, entry: &Bytes, sequence: u64) -> Result<Option<u
     match applied {
         Ok(()) => Ok(Some(number)),
         Err(ApplyError::Conflict | ApplyError::Unknown) => Ok(None),
-        Err(ApplyError::NotLeader { .. }) => {
-            Err(StoreError::Unavailable("this server does not lead".into()))
-        }
+        Err(error @ ApplyError::NoLeader) => Err(StoreError::Unavailable(error.to_string().into())),
         Err(ApplyError::TooLarge) => Err(StoreError::Fatal(
             "the instance name is longer than a key of the store".into(),
         )),

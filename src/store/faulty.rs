@@ -248,6 +248,10 @@ impl Faulty {
         self.inner.is_shared()
     }
 
+    pub(super) fn member(&self) -> Option<(u64, u64)> {
+        self.inner.member()
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.inner.limits()
     }

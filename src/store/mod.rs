@@ -97,12 +97,9 @@ pub enum ApplyError {
     /// The guard key holds something else; nothing was or will be applied.
     #[error("another writer was first")]
     Conflict,
-    /// Another member leads; nothing was applied.
-    #[error("this server does not lead")]
-    NotLeader {
-        /// The leader's member id, when known.
-        leader: Option<u64>,
-    },
+    /// No member of the group leads; nothing was applied.
+    #[error("no server leads")]
+    NoLeader,
     /// The batch may or may not have been applied, or may be later.
     #[error("the outcome of the write is unknown")]
     Unknown,
@@ -421,6 +418,17 @@ impl Store {
             Store::Raft(_) | Store::Fdb(_) => true,
             #[cfg(test)]
             Store::Faulty(store) => store.is_shared(),
+        }
+    }
+
+    /// Who this server is, where the store has servers of its own: the ids of the group and of the
+    /// member, which [`leadership`](Self::leadership) names too.
+    pub fn member(&self) -> Option<(u64, u64)> {
+        match self {
+            Store::Raft(store) => Some((store.cluster_id(), store.id())),
+            Store::Memory(_) | Store::Local(_) | Store::Fdb(_) => None,
+            #[cfg(test)]
+            Store::Faulty(store) => store.member(),
         }
     }
 

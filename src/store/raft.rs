@@ -46,7 +46,7 @@ pub use ::raft::eraftpb;
 use super::local::{Engine, Local, LocalView, POINT_KEY};
 use super::{ApplyError, Batch, Consistency, Leadership, Limits, StoreError, Usage};
 use ::raft::eraftpb::{HardState, Message};
-use driver::{Ask, Driver};
+use driver::{Ask, Driver, Inbox};
 use futures_util::future::BoxFuture;
 use members::MEMBERS_KEY;
 use prost::Message as _;
@@ -66,6 +66,8 @@ const GROUP: u64 = 1;
 const FIRST: u64 = 1;
 /// What waits for the thread; further callers wait their turn.
 const QUEUE_ASKS: usize = 1024;
+/// What peers have sent and the thread has not taken; further messages are lost.
+const QUEUE_MESSAGES: usize = 1024;
 /// How long a read waits for a quorum.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -106,6 +108,7 @@ pub struct Raft {
     id: u64,
     local: Local,
     asks: mpsc::Sender<Ask>,
+    messages: mpsc::Sender<Message>,
     leadership: watch::Receiver<Leadership>,
     members: watch::Receiver<Members>,
 }
@@ -155,6 +158,7 @@ impl Raft {
         });
         let (members, members_told) = watch::channel(members);
         let (asks, asked) = mpsc::channel(QUEUE_ASKS);
+        let (messages, said) = mpsc::channel(QUEUE_MESSAGES);
         let election = options.election_heartbeats as u32;
         let driver = Driver {
             id,
@@ -170,11 +174,16 @@ impl Raft {
             held: VecDeque::new(),
             flushed,
         };
-        driver::start(driver, asked)?;
+        let inbox = Inbox {
+            asks: asked,
+            messages: said,
+        };
+        driver::start(driver, inbox)?;
         Ok(Self {
             id,
             local,
             asks,
+            messages,
             leadership: told,
             members: members_told,
         })
@@ -185,6 +194,11 @@ impl Raft {
         self.id
     }
 
+    /// The group's id.
+    pub fn cluster_id(&self) -> u64 {
+        self.members.borrow().cluster_id
+    }
+
     /// Who belongs to the group, now and as it changes.
     pub fn members(&self) -> watch::Receiver<Members> {
         self.members.clone()
@@ -192,7 +206,7 @@ impl Raft {
 
     /// Takes a message that another member has sent; it is lost when too many wait.
     pub fn receive(&self, message: Message) {
-        let _ = self.asks.try_send(Ask::Message(Box::new(message)));
+        let _ = self.messages.try_send(message);
     }
 
     /// A snapshot.
@@ -210,7 +224,7 @@ impl Raft {
         self.local.view()
     }
 
-    /// Applies a batch, if this member leads.
+    /// Applies a batch, by way of the member that leads.
     pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
         self.limits().check(&batch)?;
         let (reply, answer) = oneshot::channel();

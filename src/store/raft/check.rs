@@ -3,7 +3,8 @@
 //! The protocol library trusts its peers: it ends the process when they contradict themselves, or
 //! when they remember more of this member than it does itself. Here both are told apart first.
 
-use raft::eraftpb::{Message, MessageType};
+use super::proposals::NAME_BYTES;
+use raft::eraftpb::{Entry, Message, MessageType};
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,9 +75,14 @@ pub(super) fn check(message: &Message, own: &Own) -> Result<(), Refusal> {
         | MessageType::MsgRequestPreVoteResponse
         | MessageType::MsgHeartbeatResponse
         | MessageType::MsgTimeoutNow => {}
-        // What is asked of a leader is asked by the layer above; the others are no messages.
-        MessageType::MsgPropose
-        | MessageType::MsgTransferLeader
+        MessageType::MsgPropose => {
+            let is_named = |entry: &Entry| entry.context.len() == NAME_BYTES;
+            if message.entries.is_empty() || !message.entries.iter().all(is_named) {
+                return Err(Refusal::Senseless);
+            }
+        }
+        // The others are no messages between members.
+        MessageType::MsgTransferLeader
         | MessageType::MsgHup
         | MessageType::MsgBeat
         | MessageType::MsgUnreachable

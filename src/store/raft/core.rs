@@ -3,8 +3,9 @@
 //! ```text
 //! tick, step, propose, read ...        what has happened
 //! begin  -> Turn                       send `send`; make `write` durable
-//! end    -> Effects                    send `send`; apply `committed`; answer `lost`
+//! end    -> Effects                    send `send`; apply `committed`
 //! applied                              what was applied
+//! lost                                 whose proposals nobody will hear of
 //! safe_reads                           who may read now
 //! ```
 //!
@@ -17,7 +18,7 @@
 
 use super::check::{self, Own, Refusal};
 use super::log::{Log, Point, View};
-use super::proposals::{NotProposed, Proposals};
+use super::proposals::{NotProposed, PassedOn, Proposals};
 use super::reads::Reads;
 use super::{Token, trace};
 use bytes::Bytes;
@@ -95,7 +96,8 @@ pub struct Turn {
     pub send: Vec<Message>,
     /// To be written.
     pub write: Write,
-    ready: Ready,
+    /// `None` when there is nothing but what the core itself has to send.
+    ready: Option<Ready>,
 }
 
 /// The second half of a turn.
@@ -105,8 +107,6 @@ pub struct Effects {
     pub send: Vec<Message>,
     /// To be applied, in order.
     pub committed: Vec<Committed>,
-    /// Proposals of which this member will not hear: they may be applied or not.
-    pub lost: Vec<Token>,
 }
 
 /// An entry that every member applies at its place.
@@ -137,7 +137,10 @@ pub enum Payload {
 pub struct Core<L: Log> {
     node: RawNode<View<L>>,
     proposals: Proposals,
+    /// Those of others, while this member leads.
+    passed_on: PassedOn,
     reads: Reads,
+    outbox: Vec<Message>,
     random: SmallRng,
     election_ticks: usize,
     /// The chance of this wait, and how long it had lasted when last looked at.
@@ -182,6 +185,8 @@ impl<L: Log> Core<L> {
             last_standing: standing(&node),
             node,
             proposals: Proposals::new(settings.opening),
+            passed_on: PassedOn::default(),
+            outbox: Vec::new(),
             reads: Reads::new(settings.id, settings.opening),
             random: SmallRng::seed_from_u64(settings.opening),
             election_ticks: settings.election_ticks,
@@ -196,6 +201,7 @@ impl<L: Log> Core<L> {
     /// Time passes.
     pub fn tick(&mut self) {
         self.reads.tick();
+        self.proposals.tick(self.is_leader());
         self.node.tick();
         self.settle_timeout();
     }
@@ -216,6 +222,10 @@ impl<L: Log> Core<L> {
             is_leader: self.is_leader(),
         };
         check::check(&message, &own)?;
+        if message.get_msg_type() == MessageType::MsgPropose {
+            self.take_over(message);
+            return Ok(());
+        }
         // The library would pass it on, in the name of the member that had asked: it asks again.
         if message.get_msg_type() == MessageType::MsgReadIndex && !own.is_leader {
             return Ok(());
@@ -226,7 +236,7 @@ impl<L: Log> Core<L> {
         Ok(())
     }
 
-    /// Proposes an entry; `token` is answered when it is committed, or lost.
+    /// Proposes an entry, by way of the leader; `token` is answered when it is committed, or lost.
     pub fn propose(&mut self, data: Bytes, token: Token) -> Result<(), NotProposed> {
         self.propose_entry(EntryType::EntryNormal, data, token)
     }
@@ -237,17 +247,6 @@ impl<L: Log> Core<L> {
         change: &ConfChangeV2,
         token: Token,
     ) -> Result<(), NotProposed> {
-        let is_joint = !self
-            .node
-            .raft
-            .prs()
-            .conf()
-            .to_conf_state()
-            .voters_outgoing
-            .is_empty();
-        if self.is_leader() && (self.node.raft.has_pending_conf() || is_joint) {
-            return Err(NotProposed::Busy);
-        }
         let data = change.write_to_bytes();
         let data = data.expect("a message without required fields can be written");
         self.propose_entry(EntryType::EntryConfChangeV2, data.into(), token)
@@ -259,24 +258,55 @@ impl<L: Log> Core<L> {
         data: Bytes,
         token: Token,
     ) -> Result<(), NotProposed> {
-        if !self.is_leader() {
-            let leader = self.standing().leader;
-            return Err(NotProposed::NotLeader { leader });
-        }
+        let Standing { leader, term, .. } = self.standing();
+        let leader = leader.ok_or(NotProposed::NoLeader)?;
         let mut entry = Entry::default();
         entry.set_entry_type(kind);
         entry.data = data;
         entry.context = self.proposals.name();
+        if leader == self.node.raft.id {
+            self.append(entry)?;
+        } else {
+            let mut message = Message::default();
+            message.set_msg_type(MessageType::MsgPropose);
+            message.from = self.node.raft.id;
+            message.to = leader;
+            message.term = term;
+            message.set_entries(vec![entry].into());
+            self.outbox.push(message);
+        }
+        self.proposals.made(term, token);
+        Ok(())
+    }
+
+    /// Appends an entry to the log of the group, which this member leads.
+    fn append(&mut self, entry: Entry) -> Result<(), NotProposed> {
+        let raft = &mut self.node.raft;
+        if entry.get_entry_type() == EntryType::EntryConfChangeV2 {
+            let conf = raft.prs().conf().to_conf_state();
+            if raft.has_pending_conf() || !conf.voters_outgoing.is_empty() {
+                return Err(NotProposed::Busy);
+            }
+        }
         let mut message = Message::default();
         message.set_msg_type(MessageType::MsgPropose);
-        message.from = self.node.raft.id;
+        message.from = raft.id;
         message.set_entries(vec![entry].into());
-        match self.node.raft.step(message) {
-            Ok(()) => {
-                self.proposals.made(self.node.raft.term, token);
-                Ok(())
+        raft.step(message).map_err(|_| NotProposed::Busy)
+    }
+
+    /// Proposes what another member was asked for. It was sent to the leader of its term, and what
+    /// cannot be taken is lost: it must not be appended in another term, for a message may come
+    /// late and twice, and who leads remembers within its term alone what it has taken.
+    fn take_over(&mut self, message: Message) {
+        let term = self.node.raft.term;
+        if !self.is_leader() || message.term != term {
+            return;
+        }
+        for entry in message.entries {
+            if self.passed_on.is_news(term, &entry.context) {
+                let _ = self.append(entry);
             }
-            Err(_) => Err(NotProposed::Busy),
         }
     }
 
@@ -311,8 +341,13 @@ impl<L: Log> Core<L> {
     /// What is to be done first; `None` when there is nothing.
     pub fn begin(&mut self) -> Option<Turn> {
         self.ask_for_reads();
+        let mut send = std::mem::take(&mut self.outbox);
         if !self.node.has_ready() {
-            return None;
+            return (!send.is_empty()).then(|| Turn {
+                send,
+                write: Write::default(),
+                ready: None,
+            });
         }
         let mut ready = self.node.ready();
         let install = Some(ready.snapshot().clone()).filter(|snapshot| !snapshot.is_empty());
@@ -323,23 +358,25 @@ impl<L: Log> Core<L> {
         let is_due = ready.hs().is_some() || self.is_commit_unwritten;
         let hard_state = is_due.then(|| self.node.raft.hard_state());
         self.is_commit_unwritten = false;
+        send.append(&mut ready.take_messages());
         Some(Turn {
-            send: ready.take_messages(),
+            send,
             write: Write {
                 install,
                 entries: ready.take_entries(),
                 hard_state,
                 must_sync: ready.must_sync(),
             },
-            ready,
+            ready: Some(ready),
         })
     }
 
     /// The write of a turn is done: what is to be done now.
     pub fn end(&mut self, turn: Turn) -> Effects {
-        let Turn {
-            write, mut ready, ..
-        } = turn;
+        let Turn { write, ready, .. } = turn;
+        let Some(mut ready) = ready else {
+            return Effects::default();
+        };
         for read in ready.take_read_states() {
             self.reads.answered(&read.request_ctx, read.index);
         }
@@ -355,18 +392,18 @@ impl<L: Log> Core<L> {
         let committed = entries.into_iter().map(|entry| self.committed(entry));
         let committed = committed.collect();
         let standing = self.standing();
-        let leads_in = (standing.role == Role::Leader).then_some(standing.term);
-        let lost = self.proposals.lost(leads_in);
         if self.last_standing != standing {
             self.last_standing = standing;
             self.reads.retry();
         }
         self.settle_timeout();
-        Effects {
-            send,
-            committed,
-            lost,
-        }
+        Effects { send, committed }
+    }
+
+    /// Proposals of which this member will not hear: they may be applied or not.
+    pub fn lost(&mut self) -> Vec<Token> {
+        let Standing { leader, term, .. } = self.standing();
+        self.proposals.lost(leader.map(|_| term))
     }
 
     fn committed(&mut self, entry: Entry) -> Committed {

@@ -122,7 +122,7 @@ fn senseless_messages_are_refused() {
             message(MsgHeartbeat, |message| message.from = 0),
             Misdirected,
         ),
-        (message(MsgPropose, |_| {}), Misdirected),
+        (message(MsgPropose, |_| {}), Senseless),
         (message(MsgHup, |_| {}), Misdirected),
         (message(MsgCheckQuorum, |_| {}), Misdirected),
         (message(MsgTransferLeader, |_| {}), Misdirected),

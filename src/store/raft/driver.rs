@@ -23,8 +23,10 @@ use tokio::time::MissedTickBehavior;
 
 /// What is taken into one turn.
 const TURN_ASKS_MAX: usize = 1024;
-/// Proposals held back while the group takes no more; further ones wait in the queue.
+/// Proposals held back while the group takes none; what else is asked for then waits in the queue.
 const HELD_MAX: usize = 256;
+/// How long a proposal is held back while nobody leads.
+const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Entries between two times that the state is made durable and the log is cut.
 pub(super) const FLUSH_ENTRIES: u64 = 10_000;
 /// Entries left in the log when it is cut.
@@ -36,8 +38,6 @@ pub(super) enum Ask {
     Apply(Batch, oneshot::Sender<Answer>),
     /// Say when the state may be read.
     Read(oneshot::Sender<()>),
-    /// Take a message of a peer.
-    Message(Box<Message>),
     /// Finish what came before, then give up the directory.
     Close(oneshot::Sender<()>),
 }
@@ -61,15 +61,29 @@ pub(super) struct Driver {
     pub(super) tenure: Duration,
     pub(super) waiting: HashMap<Token, Waiting>,
     pub(super) next_token: Token,
-    pub(super) held: VecDeque<(Bytes, oneshot::Sender<Answer>)>,
+    pub(super) held: VecDeque<Held>,
     pub(super) flushed: u64,
 }
 
 /// See [`Waiter`].
 pub(super) struct Waiting(Waiter);
 
+/// A proposal that could not be made yet.
+pub(super) struct Held {
+    data: Bytes,
+    reply: oneshot::Sender<Answer>,
+    since: Instant,
+}
+
+/// What the thread takes in. What peers say waits for nothing that is asked for here: it may be
+/// what that waits for.
+pub(super) struct Inbox {
+    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) messages: mpsc::Receiver<Message>,
+}
+
 /// Starts the thread; it ends when the store is closed, fails, or has no more users.
-pub(super) fn start(mut driver: Driver, mut asks: mpsc::Receiver<Ask>) -> Result<(), StoreError> {
+pub(super) fn start(mut driver: Driver, mut inbox: Inbox) -> Result<(), StoreError> {
     let fault = |error: std::io::Error| {
         StoreError::Fatal(format!("the thread of the store cannot be started: {error}").into())
     };
@@ -81,7 +95,9 @@ pub(super) fn start(mut driver: Driver, mut asks: mpsc::Receiver<Ask>) -> Result
     let run = move || {
         let shared = driver.shared.clone();
         // The libraries below panic where a promise cannot be kept any more.
-        let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run(&mut asks))));
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(driver.run(&mut inbox))
+        }));
         let sentence = match ran {
             Ok(Ok(close)) => {
                 drop(driver);
@@ -102,23 +118,26 @@ pub(super) fn start(mut driver: Driver, mut asks: mpsc::Receiver<Ask>) -> Result
 
 impl Driver {
     /// Runs until it is asked to close, or nobody is left to ask.
-    async fn run(
-        &mut self,
-        asks: &mut mpsc::Receiver<Ask>,
-    ) -> Result<Option<oneshot::Sender<()>>, StoreError> {
+    async fn run(&mut self, inbox: &mut Inbox) -> Result<Option<oneshot::Sender<()>>, StoreError> {
+        let Inbox { asks, messages } = inbox;
         let mut ticks = tokio::time::interval(self.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let mut next = tokio::select! {
+            let mut next = None;
+            tokio::select! {
+                Some(message) = messages.recv() => self.step(message)?,
                 ask = asks.recv(), if self.held.len() < HELD_MAX => match ask {
-                    Some(ask) => Some(ask),
+                    Some(ask) => next = Some(ask),
                     None => return Ok(None),
                 },
-                _ = ticks.tick() => {
-                    self.core.tick();
-                    None
-                }
+                _ = ticks.tick() => self.core.tick(),
             };
+            for _ in 0..TURN_ASKS_MAX {
+                match messages.try_recv() {
+                    Ok(message) => self.step(message)?,
+                    Err(_) => break,
+                }
+            }
             self.propose_held();
             let mut close = None;
             let mut taken = 0;
@@ -127,7 +146,7 @@ impl Driver {
                     close = Some(reply);
                     break;
                 }
-                self.take(ask)?;
+                self.take(ask);
                 taken += 1;
                 let is_full = taken >= TURN_ASKS_MAX || self.held.len() >= HELD_MAX;
                 next = match is_full {
@@ -148,51 +167,55 @@ impl Driver {
         self.next_token
     }
 
-    fn take(&mut self, ask: Ask) -> Result<(), StoreError> {
+    fn take(&mut self, ask: Ask) {
         match ask {
-            Ask::Apply(batch, reply) => self.propose(encode(&batch), reply),
+            Ask::Apply(batch, reply) => self.propose(Held {
+                data: encode(&batch),
+                reply,
+                since: Instant::now(),
+            }),
             Ask::Read(reply) => {
                 let token = self.token(Waiter::Read(reply));
                 self.core.read(token);
             }
-            Ask::Message(message) => {
-                use super::Refusal::{LogLost, Misdirected, Senseless};
-                match self.core.step(*message) {
-                    Ok(()) => {}
-                    Err(refusal @ LogLost) => {
-                        return Err(StoreError::Fatal(refusal.to_string().into()));
-                    }
-                    Err(refusal @ (Misdirected | Senseless)) => tracing::warn!("{refusal}"),
-                }
-            }
             Ask::Close(_) => {}
         }
-        Ok(())
     }
 
-    fn propose(&mut self, data: Bytes, reply: oneshot::Sender<Answer>) {
-        if !self.held.is_empty() {
-            return self.held.push_back((data, reply));
-        }
-        let token = self.token(Waiter::Write(reply));
-        let refused = match self.core.propose(data.clone(), token) {
-            Ok(()) => return,
-            Err(refused) => refused,
-        };
-        let Some(Waiting(Waiter::Write(reply))) = self.waiting.remove(&token) else {
-            return;
-        };
-        match refused {
-            NotProposed::Busy => self.held.push_back((data, reply)),
-            NotProposed::NotLeader { leader } => {
-                let _ = reply.send(Err(ApplyError::NotLeader { leader }));
+    fn step(&mut self, message: Message) -> Result<(), StoreError> {
+        use super::Refusal::{LogLost, Misdirected, Senseless};
+        match self.core.step(message) {
+            Ok(()) => Ok(()),
+            Err(refusal @ LogLost) => Err(StoreError::Fatal(refusal.to_string().into())),
+            Err(refusal @ (Misdirected | Senseless)) => {
+                tracing::warn!("{refusal}");
+                Ok(())
             }
+        }
+    }
+
+    fn propose(&mut self, held: Held) {
+        // Those who came first go first.
+        if !self.held.is_empty() {
+            return self.held.push_back(held);
+        }
+        self.next_token += 1;
+        let token = self.next_token;
+        match self.core.propose(held.data.clone(), token) {
+            Ok(()) => {
+                let waiter = Waiter::Write(held.reply);
+                self.waiting.insert(token, Waiting(waiter));
+            }
+            Err(NotProposed::NoLeader) if held.since.elapsed() >= LEADERLESS_TIMEOUT => {
+                let _ = held.reply.send(Err(ApplyError::NoLeader));
+            }
+            Err(NotProposed::NoLeader | NotProposed::Busy) => self.held.push_back(held),
         }
     }
 
     fn propose_held(&mut self) {
-        for (data, reply) in std::mem::take(&mut self.held) {
-            self.propose(data, reply);
+        for held in std::mem::take(&mut self.held) {
+            self.propose(held);
         }
     }
 
@@ -206,6 +229,7 @@ impl Driver {
     /// One turn of the core; whether there was anything to do.
     fn turn(&mut self) -> Result<bool, StoreError> {
         let Some(mut turn) = self.core.begin() else {
+            self.answer_lost();
             self.answer_reads();
             return Ok(false);
         };
@@ -220,9 +244,7 @@ impl Driver {
         if !effects.committed.is_empty() {
             self.apply(effects.committed)?;
         }
-        for token in effects.lost {
-            self.answer(token, Err(ApplyError::Unknown));
-        }
+        self.answer_lost();
         self.answer_reads();
         self.tell_leadership();
         Ok(true)
@@ -284,6 +306,12 @@ impl Driver {
             .map_err(|error| engine.fault("flushing", &error))?;
         self.flushed = point.index;
         self.core.log_mut().cut_behind(point.index - TAIL_ENTRIES)
+    }
+
+    fn answer_lost(&mut self) {
+        for token in self.core.lost() {
+            self.answer(token, Err(ApplyError::Unknown));
+        }
     }
 
     fn answer_reads(&mut self) {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// Longer than anything takes, shorter than a stuck test is worth.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-const CLUSTER: u64 = 77;
+pub const CLUSTER: u64 = 77;
 
 /// Carries messages between the members of one process.
 #[derive(Default)]
@@ -61,19 +61,19 @@ impl Trio {
         trio
     }
 
-    fn open(&self, id: u64) {
+    pub fn open(&self, id: u64) {
         let path = self.root.join(id.to_string());
         let raft = Raft::open(&path, &options(id, 3), self.hub.clone()).unwrap();
         self.hub.0.lock().insert(id, raft);
     }
 
     /// Ends a member; without a word, for nothing is made durable at the end.
-    async fn stop(&self, id: u64) {
+    pub async fn stop(&self, id: u64) {
         let raft = self.hub.0.lock().remove(&id).unwrap();
         raft.close().await.unwrap();
     }
 
-    fn get(&self, id: u64) -> Raft {
+    pub fn get(&self, id: u64) -> Raft {
         self.hub.0.lock()[&id].clone()
     }
 
@@ -94,7 +94,7 @@ impl Trio {
         tokio::time::timeout(WAIT_MAX, found).await.unwrap()
     }
 
-    async fn follower(&self) -> (u64, Raft) {
+    pub async fn follower(&self) -> (u64, Raft) {
         let (leader, _) = self.leader().await;
         let all = self.hub.0.lock();
         let (id, raft) = all.iter().find(|(id, _)| **id != leader).unwrap();
@@ -229,9 +229,9 @@ async fn a_local_directory_becomes_a_group_of_one() {
     }
 }
 
-/// Any member reads what any other has acknowledged, and says who leads.
+/// Any member writes, reads what any other has acknowledged, and says who leads.
 #[tokio::test(flavor = "multi_thread")]
-async fn followers_read_and_name_the_leader() {
+async fn followers_read_write_and_name_the_leader() {
     let root = tempfile::tempdir().unwrap();
     let trio = Trio::new(root.path().to_owned());
     let (leader_id, leader) = trio.leader().await;
@@ -241,14 +241,6 @@ async fn followers_read_and_name_the_leader() {
         .wait_for(|now| now.leader == Some(leader_id))
         .await
         .unwrap();
-    let refused = follower.apply(batch("a", "refused")).await;
-    let leader_known = Some(leader_id);
-    assert_eq!(
-        refused,
-        Err(ApplyError::NotLeader {
-            leader: leader_known
-        })
-    );
     for number in 0..100 {
         let value = number.to_string();
         let woken = follower.changed();
@@ -257,6 +249,14 @@ async fn followers_read_and_name_the_leader() {
             .await
             .unwrap();
         assert_eq!(seen, value);
+        // What a follower has applied it can read, and so can all others.
+        follower.apply(batch("b", &value)).await.unwrap();
+        let own = read(&follower, "b", Consistency::Serializable).await;
+        let others = read(&leader, "b", Consistency::Linearizable).await;
+        assert_eq!(
+            (own, others),
+            (Some(value.clone().into()), Some(value.into()))
+        );
         tokio::time::timeout(WAIT_MAX, woken).await.unwrap();
     }
     assert!(Store::Raft(follower).is_shared());
@@ -300,7 +300,7 @@ async fn a_minority_says_so() {
     let written = tokio::time::timeout(WAIT_MAX, leader.apply(batch("a", "2")));
     assert_eq!(written.await.unwrap(), Err(ApplyError::Unknown));
     let refused = leader.apply(batch("a", "3")).await;
-    assert_eq!(refused, Err(ApplyError::NotLeader { leader: None }));
+    assert_eq!(refused, Err(ApplyError::NoLeader));
     let view = leader.view(Consistency::Linearizable).await;
     assert!(matches!(view, Err(StoreError::Unavailable(_))));
     assert_eq!(

@@ -35,15 +35,16 @@ fn local(root: &tempfile::TempDir) -> Store {
     Store::Local(Local::open(&directory).unwrap())
 }
 
-/// The leader of three new members with directories in `root`.
-fn trio(root: &tempfile::TempDir) -> Store {
+/// The leader of three new members with directories in `root`, and another.
+fn trio(root: &tempfile::TempDir) -> (Store, Store) {
     let directory = tempfile::tempdir_in(root).unwrap().keep();
     let runtime = tokio::runtime::Handle::current();
-    let (_, leader) = tokio::task::block_in_place(|| {
+    tokio::task::block_in_place(|| {
         let trio = Trio::new(directory);
-        runtime.block_on(trio.leader())
-    });
-    Store::Raft(leader)
+        let (_, leader) = runtime.block_on(trio.leader());
+        let (_, follower) = runtime.block_on(trio.follower());
+        (Store::Raft(leader), Store::Raft(follower))
+    })
 }
 
 /// Another server of a cluster.
@@ -86,13 +87,14 @@ fn a_group_of_one_passes() {
 #[test]
 fn a_group_of_three_passes() {
     let root = tempfile::tempdir().unwrap();
-    run(|| trio(&root));
+    run(|| trio(&root).0);
+    run(|| trio(&root).1);
 }
 
 #[test]
 fn faulty_group_of_three_passes() {
     let root = tempfile::tempdir().unwrap();
-    run_faulty(|| faulty(trio(&root)));
+    run_faulty(|| faulty(trio(&root).1));
 }
 
 #[test]

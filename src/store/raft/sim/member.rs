@@ -183,6 +183,7 @@ impl Scene<'_> {
             self.stands(id);
             let Some(turn) = turn else {
                 self.process(id).staged.clear();
+                self.answer_lost(id);
                 self.answer_reads(id);
                 return Ok(());
             };
@@ -224,8 +225,7 @@ impl Scene<'_> {
         };
         let answer = match proposed {
             Ok(()) => return,
-            Err(NotProposed::NotLeader { leader }) => Err(ApplyError::NotLeader { leader }),
-            Err(NotProposed::Busy) => Err(ApplyError::NotLeader { leader: None }),
+            Err(NotProposed::NoLeader | NotProposed::Busy) => Err(ApplyError::NoLeader),
         };
         self.out.push(Output::Answer(token, answer));
     }
@@ -287,27 +287,26 @@ impl Scene<'_> {
     fn end(&mut self, id: u64) -> Result<(), Died> {
         let process = self.process(id);
         let turn = process.turn.take().expect("it was writing");
-        let Effects {
-            send,
-            committed,
-            lost,
-        } = process.core.end(turn);
+        let Effects { send, committed } = process.core.end(turn);
         self.send(id, send);
         self.boundary()?;
         if !committed.is_empty() {
             self.apply(id, committed)?;
         }
-        let answer = match self.member(id).sabotage {
-            Sabotage::LostIsRefused => ApplyError::NotLeader { leader: None },
-            _ => ApplyError::Unknown,
-        };
-        let lost = lost
-            .into_iter()
-            .map(|token| Output::Answer(token, Err(answer.clone())));
-        self.out.extend(lost);
+        self.answer_lost(id);
         self.answer_reads(id);
         self.stands(id);
         Ok(())
+    }
+
+    fn answer_lost(&mut self, id: u64) {
+        let answer = match self.member(id).sabotage {
+            Sabotage::LostIsRefused => ApplyError::NoLeader,
+            _ => ApplyError::Unknown,
+        };
+        let lost = self.process(id).core.lost().into_iter();
+        let lost = lost.map(|token| Output::Answer(token, Err(answer.clone())));
+        self.out.extend(lost);
     }
 
     fn apply(&mut self, id: u64, committed: Vec<Committed>) -> Result<(), Died> {

@@ -11,7 +11,7 @@ use super::random::Random;
 use crate::store::ApplyError;
 use crate::store::raft::{Point, Role, Token};
 use mishap::Plan;
-use raft::eraftpb::ConfState;
+use raft::eraftpb::{ConfState, MessageType};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -69,6 +69,8 @@ pub struct Counts {
     pub crashes: u64,
     pub installs: u64,
     pub changes: u64,
+    /// Proposals that went by another member, and arrived.
+    pub passed_on: u64,
 }
 
 impl World {
@@ -275,10 +277,10 @@ impl World {
                 let floor = client.map(|client| self.clients[client].asked.take());
                 let floor = floor.flatten().map_or(0, |asked| asked.floor);
                 match &answer {
-                    Err(ApplyError::NotLeader { leader }) => {
+                    Err(ApplyError::NoLeader) => {
                         self.judge.refused(token);
                         if let Some(client) = client {
-                            self.clients[client].target = *leader;
+                            self.clients[client].target = None;
                         }
                     }
                     Err(ApplyError::Unknown) => self.counts.unknown += 1,
@@ -332,6 +334,9 @@ impl World {
             };
             self.later(2 * TICK, event);
         }
+        if envelope.message.get_msg_type() == MessageType::MsgPropose {
+            self.counts.passed_on += copies.len() as u64;
+        }
         for delay in copies {
             self.later(delay, Event::Deliver(envelope.clone()));
         }
@@ -349,7 +354,7 @@ impl World {
             let input = client.ask(token, floor, self.now, &mut self.random);
             let is_read = matches!(input, Input::Read(_));
             if !is_read {
-                // Clients keep to a leader that they have found.
+                // Clients keep to a member that they have found.
                 client.target = Some(target);
             }
             self.tell(target, input);
@@ -407,6 +412,7 @@ impl Counts {
         self.crashes += other.crashes;
         self.installs += other.installs;
         self.changes += other.changes;
+        self.passed_on += other.passed_on;
     }
 
     /// Everything that should come up did.
@@ -418,6 +424,7 @@ impl Counts {
             self.crashes,
             self.installs,
             self.changes,
+            self.passed_on,
         ];
         assert!(rare.iter().all(|count| *count > 100), "{self:?}");
     }
