@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "proto/kv.proto",
         "proto/rpc.proto",
         "proto/kvtool/peer/v1/peer.proto",
+        "proto/kvtool/raft/v1/raft.proto",
     ];
     let descriptors = protox::compile(contracts, ["proto"])?;
     let mut methods = String::new();

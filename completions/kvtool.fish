@@ -36,14 +36,14 @@ complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "completions" -d 'Prin
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l name -d 'Name of this member [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l data-dir -d 'Directory the data lives in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
-complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l store -d 'Home of the data: a directory of this machine, a FoundationDB cluster, or this process\'s memory [default: local]' -r -f -a "local\t''
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l store -d 'Home of the data: the directories of a group of servers, of one until others are added; a directory of this machine; a FoundationDB cluster; or this process\'s memory [default: raft]' -r -f -a "raft\t''
+local\t''
 fdb\t''
 memory\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instance -d 'Keyspace to serve: one store holds many that cannot see each other [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-metrics-urls -d 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l advertise-client-urls -d 'URLs clients are told to connect to [default: those listened on]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-advertise-peer-urls -d 'Peer URLs shown in the member list [default: none, as there is no peer port]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l forward-writes -d 'Send writes to the server that leads, where several serve one keyspace [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l grpc-keepalive-interval -d 'Time between pings on a silent connection; 0 is never [default: 2h]' -r
@@ -52,6 +52,19 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cert-file -d 'Ce
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l key-file -d 'Private key of the certificate, PEM' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l trusted-ca-file -d 'Authorities whose client certificates are accepted, PEM; clients must then show one' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l client-cert-auth -d 'Accept only clients with a certificate [default: true with --trusted-ca-file]' -r -f -a "true\t''
+false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-peer-urls -d 'URLs to listen on for other members, with commas between; who is alone needs none' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-advertise-peer-urls -d 'URLs other members are told to connect to [default: those listened on, else http://localhost:2380]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-cluster -d 'Members of the group when it begins or is joined, this one too: NAME=URL,... [default: this one alone]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-cluster-state -d 'Whether the members found the group, or this one joins it [default: new]' -r -f -a "new\t''
+existing\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-cluster-token -d 'Tells groups that began with the same members apart [default: etcd-cluster]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l heartbeat-interval -d 'Milliseconds between two signs of life of a leader [default: 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l election-timeout -d 'Milliseconds without one until others ask to be elected [default: 1000]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-cert-file -d 'Certificate of this server for other members, PEM; shown to them when it calls, too' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-key-file -d 'Private key of that certificate, PEM' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-trusted-ca-file -d 'Authorities that sign the members\' certificates, PEM' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-client-cert-auth -d 'Accept only members with a certificate [default: true with --peer-trusted-ca-file]' -r -f -a "true\t''
 false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
@@ -162,7 +175,8 @@ writes\t'Most writes first: those watched with --growth, else those of the livin
 versions\t'Most kept versions first, see --versions'
 prefix\t'By name'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l growth -d 'Watch the range for so long and show what is written' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l store -d 'Home of the data: a directory of this machine, or a FoundationDB cluster [default: local]' -r -f -a "local\t''
+complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l store -d 'Home of the data: a directory of this machine, or a FoundationDB cluster [default: raft]' -r -f -a "raft\t''
+local\t''
 fdb\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l data-dir -d 'Directory the data lives in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l instance -d 'Show this instance only [default: all instances]' -r

@@ -23,4 +23,12 @@ pub mod kvtool {
             tonic::include_proto!("kvtool.peer.v1");
         }
     }
+
+    /// What members of a group say to each other.
+    pub mod raft {
+        /// The first version.
+        pub mod v1 {
+            tonic::include_proto!("kvtool.raft.v1");
+        }
+    }
 }

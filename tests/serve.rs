@@ -226,7 +226,11 @@ async fn data_of_a_newer_format_is_refused_and_left_alone() {
     use kvtool::mvcc::keyspace::Layout;
     use kvtool::store::{Batch, BatchId, Consistency, Op, Store, local::Local};
     let directory = TempDir::new().unwrap();
-    let server = Server::start(directory.path());
+    let path = directory.path().to_str().unwrap();
+    let local = ["--store", "local", "--data-dir", path];
+    let server = Server::start_with(kvtool(
+        &[&local[..], &["--listen-client-urls", ANY_PORT]].concat(),
+    ));
     server.signal(Signal::TERM);
     assert_eq!(server.exit_code(), Some(0));
 
@@ -246,11 +250,11 @@ async fn data_of_a_newer_format_is_refused_and_left_alone() {
     store.close().await.unwrap();
     drop(store);
 
-    let mut command = kvtool(&["--listen-client-urls", ANY_PORT, "--data-dir"]);
-    let (code, line) = refused(command.arg(directory.path()));
+    let mut command = kvtool(&local);
+    let (code, line) = refused(command.args(["--listen-client-urls", ANY_PORT]));
     assert_eq!(code, EXIT_DATA);
     assert!(line.contains("format 99"), "{line}");
-    let store = Store::Local(Local::open(directory.path()).unwrap());
+    let store = Store::Local(Local::open_read_only(directory.path()).unwrap());
     let view = store.view(Consistency::Linearizable).await.unwrap();
     assert_eq!(view.get(&format).await.unwrap(), Some(newer));
 }
@@ -408,7 +412,7 @@ fn settings_are_printed_with_where_they_come_from() {
         "name: environment # KVTOOL_NAME".to_owned(),
         format!("max-txn-ops: 7 # {}", path.display()),
         "log-level: warn # --log-level".to_owned(),
-        "store: local # default".to_owned(),
+        "store: raft # default".to_owned(),
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{printed}");
     }

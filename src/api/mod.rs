@@ -8,12 +8,15 @@
 //! - [`calls`]: counts gRPC calls.
 //! - [`etcd`]: the etcd v3 services.
 //! - [`peer`]: what servers of one instance say to each other.
+//! - [`raft`]: what members of a group say to each other.
+//! - [`channel`]: connections from one server to another.
 //! - [`ops`]: health, version and metrics over plain HTTP.
 //! - [`metrics`]: the page for Prometheus.
 //! - [`tls`]: certificates of the client ports.
 //! - [`version`]: the etcd version a server reports.
 
 pub mod calls;
+pub mod channel;
 pub mod etcd;
 pub mod front;
 pub mod listener;
@@ -21,6 +24,7 @@ pub mod metrics;
 mod opening;
 pub mod ops;
 pub mod peer;
+pub mod raft;
 pub mod server;
 pub mod tenancy;
 pub mod tls;

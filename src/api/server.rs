@@ -62,8 +62,7 @@ pub async fn run(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), transport::Error> {
-    let (stop, stopping) = watch::channel(false);
-    let stopping = Stopping(stopping);
+    let (stop, stopping) = Stopping::new();
     let (tenancy, metrics) = (Arc::new(tenancy), Arc::new(Metrics::new(version)));
     let serve = |listeners, connections_max, services: Services| {
         let front = Front::new(tenancy.clone(), metrics.calls.clone(), services);
@@ -119,8 +118,10 @@ fn routes(
     // Answers SERVING for the service "" from the start, as etcd does.
     let (_, health) = tonic_health::server::health_reporter();
     let http = ops::router(instance.clone(), version, metrics.clone());
+    let taking = peer::Taking::default();
+    taking.begin(instance);
     let grpc = etcd::routes(instance, version, limits.max_request_bytes, stopping)
-        .add_service(peer::service(instance, stopping))
+        .add_service(peer::service(&taking, stopping))
         .add_service(health)
         .into_axum_router();
     // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
@@ -132,6 +133,12 @@ fn routes(
 pub struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
+    /// With who says when.
+    pub(super) fn new() -> (watch::Sender<bool>, Self) {
+        let (stop, stopping) = watch::channel(false);
+        (stop, Self(stopping))
+    }
+
     /// Whether the server stops.
     pub fn is_stopping(&self) -> bool {
         *self.0.borrow()

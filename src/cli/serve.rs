@@ -1,23 +1,31 @@
 //! `kvtool serve`: an etcd server.
 
+mod member;
+
 use super::exit::UsageError;
 use super::settings::{Home, HostUrl, Layers, Log, RawSettings, Settings, TlsFiles};
 use crate::api::listener::Listener;
-use crate::api::peer::Dialer;
+use crate::api::peer::Links;
+use crate::api::raft::PeerPort;
 use crate::api::server::{self, Ports};
 use crate::api::tls;
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::{Advertised, Instance, Options};
-use crate::store::{Store, fdb, fdb::Fdb, local::Local, memory::Memory};
+use crate::store::{Store, StoreError, fdb, fdb::Fdb, local::Local, memory::Memory};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
+
+/// Pause before a keyspace that could not be opened is tried again.
+const OPEN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Descriptors kept from clients, for files and for ourselves; as etcd does it.
 const RESERVED_DESCRIPTORS: u64 = 150;
@@ -33,6 +41,8 @@ Examples:
   kvtool serve --data-dir /var/lib/kvtool --listen-client-urls http://0.0.0.0:2379 \\
       --advertise-client-urls http://10.0.0.5:2379
   kvtool serve --config-file kvtool.yaml --print-config
+  kvtool serve --name a --listen-peer-urls http://10.0.0.5:2380 \\
+      --initial-cluster a=http://10.0.0.5:2380,b=http://10.0.0.6:2380,c=http://10.0.0.7:2380
 
 SIGTERM or SIGINT stops the server: it takes no new requests, gives those under way five
 seconds, and closes the data directory. A second signal ends it at once; no acknowledged
@@ -67,45 +77,116 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     outcome
 }
 
-async fn open_and_serve(settings: &Settings, ports: Ports, signals: Signals) -> Result<()> {
-    let store = open_store(settings.home.clone()).await?;
-    let outcome = serve(settings, ports, store.clone(), signals).await;
+async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> Result<()> {
+    let mut stop = pin!(signals.first());
+    let name = &settings.options.name;
+    let (store, peer_port, links) = match (settings.home.clone(), &settings.group) {
+        (Home::Raft(path), Some(group)) => {
+            let dialer = member::dialer(group.tls.as_ref())?;
+            let opening = member::open(path, name, group, dialer.clone(), ports.peers);
+            let (raft, port) = tokio::select! {
+                opened = opening => opened?,
+                () = &mut stop => return Ok(()),
+            };
+            let links = Links::to_peer_ports(dialer);
+            (Store::Raft(raft), Some(port), links)
+        }
+        (home, _) => (open_store(home).await?, None, Links::to_client_ports()),
+    };
+    let options = Options {
+        advertised: advertised(settings, &ports.served.clients),
+        peers: settings.forward_writes.then(|| Arc::new(links) as _),
+        ..settings.options.clone()
+    };
+    let serving = Serving {
+        settings,
+        store: store.clone(),
+        peer_port,
+    };
+    let outcome = serving.run(options, ports.served, stop).await;
     let closed = store.close().await.map_err(Error::from);
     outcome.and(closed.context("cannot close the store"))
 }
 
-async fn serve(settings: &Settings, ports: Ports, store: Store, signals: Signals) -> Result<()> {
-    let options = Options {
-        advertised: advertised(settings, &ports.clients),
-        peers: settings.forward_writes.then(|| Arc::new(Dialer) as _),
-        ..settings.options.clone()
-    };
-    let instance = Instance::open(store, &settings.instance, options)
-        .await
-        .context("cannot open the keyspace")?;
-    let limits = settings.limits(raise_connection_limit());
-    tracing::info!(
-        urls = urls(&ports.clients),
-        "ready to serve client requests"
-    );
-    if !ports.watched.is_empty() {
-        tracing::info!(
-            urls = urls(&ports.watched),
-            "metrics and health have URLs of their own"
-        );
-    }
-    let mut failure = None;
-    let shutdown = async {
-        tokio::select! {
-            reason = instance.failed() => failure = Some(reason),
-            () = signals.first() => {}
+/// A server on its store.
+struct Serving<'a> {
+    settings: &'a Settings,
+    store: Store,
+    peer_port: Option<PeerPort>,
+}
+
+impl Serving<'_> {
+    async fn run(
+        &self,
+        options: Options,
+        ports: Ports,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<()> {
+        let instance = tokio::select! {
+            opened = self.open(options) => opened.context("cannot open the keyspace")?,
+            () = &mut stop => return Ok(()),
+        };
+        let settings = self.settings;
+        if let Some(port) = &self.peer_port {
+            port.begin_taking(&instance);
         }
-    };
-    let served = server::run(ports, instance.clone(), settings.version, limits, shutdown).await;
-    instance.close().await;
-    tracing::info!("stopped");
-    served?;
-    failure.map_or(Ok(()), |reason| Err(anyhow!("{reason}")))
+        let limits = settings.limits(raise_connection_limit());
+        tracing::info!(
+            urls = urls(&ports.clients),
+            "ready to serve client requests"
+        );
+        if !ports.watched.is_empty() {
+            tracing::info!(
+                urls = urls(&ports.watched),
+                "metrics and health have URLs of their own"
+            );
+        }
+        let mut failure = None;
+        let shutdown = async {
+            tokio::select! {
+                reason = instance.failed() => failure = Some(reason),
+                reason = self.store.failed() => failure = Some(reason),
+                () = &mut stop => {}
+            }
+            if let Some(port) = &self.peer_port {
+                port.stop_taking();
+            }
+        };
+        let served = server::run(ports, instance.clone(), settings.version, limits, shutdown).await;
+        if let Some(port) = &self.peer_port {
+            port.drained().await;
+        }
+        instance.close().await;
+        tracing::info!("stopped");
+        served?;
+        failure.map_or(Ok(()), |reason| Err(anyhow!("{reason}")))
+    }
+
+    /// Opens the keyspace. A member of a group waits until enough of the others are there.
+    async fn open(&self, options: Options) -> Result<Instance, Error> {
+        let mut is_told = false;
+        loop {
+            let store = self.store.clone();
+            match Instance::open(store, &self.settings.instance, options.clone()).await {
+                Err(error) if self.peer_port.is_some() && is_passing(&error) => {
+                    if !is_told {
+                        tracing::warn!(%error, "waiting until enough members of the group are there");
+                    }
+                    is_told = true;
+                    tokio::time::sleep(OPEN_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+}
+
+/// Whether an error may be over soon.
+fn is_passing(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Timeout | Error::NoLeader | Error::Store(StoreError::Unavailable(_))
+    )
 }
 
 fn urls(listeners: &[Listener]) -> String {
@@ -113,8 +194,11 @@ fn urls(listeners: &[Listener]) -> String {
     urls.join(",")
 }
 
+fn texts(urls: &[HostUrl]) -> Vec<String> {
+    urls.iter().map(HostUrl::to_string).collect()
+}
+
 fn advertised(settings: &Settings, listeners: &[Listener]) -> Advertised {
-    let texts = |urls: &[HostUrl]| urls.iter().map(HostUrl::to_string).collect::<Vec<_>>();
     let mut client_urls = texts(&settings.client_urls);
     if client_urls.is_empty() {
         if listeners
@@ -129,31 +213,51 @@ fn advertised(settings: &Settings, listeners: &[Listener]) -> Advertised {
     }
     Advertised {
         client_urls,
-        peer_urls: texts(&settings.peer_urls),
+        peer_urls: texts(match &settings.group {
+            Some(group) => &group.advertised,
+            None => &settings.peer_urls,
+        }),
     }
 }
 
-async fn bind(settings: &Settings) -> Result<Ports> {
-    let tls = settings.tls.as_ref().map(read_certificates).transpose()?;
-    let mut ports = Ports::default();
-    for (urls, listeners) in [
-        (&settings.listen, &mut ports.clients),
-        (&settings.listen_metrics, &mut ports.watched),
-    ] {
-        for url in urls {
-            let tls = tls.clone().filter(|_| url.tls);
-            let bound = Listener::bind(&url.host, url.port, tls).await;
-            listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
-        }
+/// The ports that a server has bound.
+struct Bound {
+    served: Ports,
+    peers: Vec<Listener>,
+}
+
+async fn bind(settings: &Settings) -> Result<Bound> {
+    let tls = settings.tls.as_ref();
+    let group = settings.group.as_ref();
+    Ok(Bound {
+        served: Ports {
+            clients: bind_all(&settings.listen, tls).await?,
+            watched: bind_all(&settings.listen_metrics, tls).await?,
+        },
+        peers: match group {
+            Some(group) => bind_all(&group.listen, group.tls.as_ref()).await?,
+            None => Vec::new(),
+        },
+    })
+}
+
+async fn bind_all(urls: &[HostUrl], tls: Option<&TlsFiles>) -> Result<Vec<Listener>> {
+    let tls = tls.map(read_certificates).transpose()?;
+    let mut listeners = Vec::with_capacity(urls.len());
+    for url in urls {
+        let tls = tls.clone().filter(|_| url.tls);
+        let bound = Listener::bind(&url.host, url.port, tls).await;
+        listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
     }
-    Ok(ports)
+    Ok(listeners)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, UsageError> {
+    std::fs::read(path)
+        .map_err(|error| UsageError::new(format!("cannot read {}: {error}", path.display())))
 }
 
 fn read_certificates(files: &TlsFiles) -> Result<TlsAcceptor> {
-    let read = |path: &Path| {
-        std::fs::read(path)
-            .map_err(|error| UsageError::new(format!("cannot read {}: {error}", path.display())))
-    };
     let certificate = read(&files.certificate)?;
     let key = read(&files.key)?;
     let authorities = files.authorities.as_deref().map(read).transpose()?;
@@ -171,7 +275,7 @@ async fn open_store(home: Home) -> Result<Store> {
                 opened.context("cannot open the FoundationDB store")?,
             ));
         }
-        Home::Local(path) => path,
+        Home::Local(path) | Home::Raft(path) => path,
     };
     let opened = tokio::task::spawn_blocking(move || {
         let opened = Local::open(&path).map_err(Error::from);

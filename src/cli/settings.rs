@@ -2,11 +2,13 @@
 
 mod fdb;
 mod file;
+mod group;
 mod layers;
 mod raw;
 mod values;
 
 pub use fdb::FdbArgs;
+pub use group::Group;
 pub use layers::Layers;
 pub use raw::RawSettings;
 pub use values::HostUrl;
@@ -35,7 +37,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
 /// The home of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Home {
-    /// A directory of this machine.
+    /// A directory of this machine, and those of the other members of its group.
+    Raft(PathBuf),
+    /// A directory of this machine alone.
     Local(PathBuf),
     /// A FoundationDB cluster.
     Fdb(Box<store::Options>),
@@ -56,7 +60,7 @@ impl Home {
     }
 }
 
-/// The files of the client ports' certificates.
+/// The files of the certificates of ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The server's certificate chain.
@@ -81,6 +85,8 @@ pub struct Log {
 pub struct Settings {
     /// Where the data is.
     pub home: Home,
+    /// The group of a Raft home.
+    pub group: Option<Group>,
     /// The keyspace to serve.
     pub instance: String,
     /// How the keyspace behaves.
@@ -128,11 +134,18 @@ impl Settings {
         };
         let keepalive_interval = parse(layers.get("grpc-keepalive-interval"), duration::parse)?;
         let mode = layers.get("auto-compaction-mode");
+        let home = home(layers)?;
+        let name = parse(layers.get("name"), filled)?;
+        let group = match home {
+            Home::Raft(_) => Some(Group::validate(layers, &name, &mut seen)?),
+            _ => None,
+        };
         Ok(Self {
-            home: home(layers)?,
+            home,
+            group,
             instance: parse(layers.get("instance"), filled)?,
             options: Options {
-                name: parse(layers.get("name"), filled)?,
+                name,
                 max_txn_ops: parse(layers.get("max-txn-ops"), at_least_one)?,
                 max_request_bytes: parse(layers.get("max-request-bytes"), request_bytes)?,
                 watch_progress_interval: parse(
@@ -148,7 +161,7 @@ impl Settings {
                 })?,
                 ..Options::default()
             },
-            tls: tls_files(layers, encrypted)?,
+            tls: tls_files(layers, "", encrypted)?,
             listen,
             listen_metrics,
             client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
@@ -234,10 +247,19 @@ fn log_level(text: &str) -> Result<tracing::Level, &'static str> {
     }
 }
 
+/// How settings begin that concern a group alone.
+const GROUP_FLAGS: [&str; 5] = [
+    "listen-peer-urls",
+    "initial-cluster",
+    "heartbeat-interval",
+    "election-timeout",
+    "peer-",
+];
+
 fn home(layers: &Layers) -> Result<Home, UsageError> {
     let directory = layers.get("data-dir");
     let store = layers.get("store");
-    if store.text != "local" && directory.source != Source::Default {
+    if !["raft", "local"].contains(&store.text.as_str()) && directory.source != Source::Default {
         let problem = format!(
             "the store {} has no directory, so leave this out",
             store.text
@@ -249,11 +271,17 @@ fn home(layers: &Layers) -> Result<Home, UsageError> {
     {
         return Err(setting.refuse("this is for --store fdb: add that, or leave this out"));
     }
+    if store.text != "raft"
+        && let Some(setting) = GROUP_FLAGS.iter().find_map(|prefix| layers.flag(prefix))
+    {
+        return Err(setting.refuse("this is for --store raft: add that, or leave this out"));
+    }
     match store.text.as_str() {
+        "raft" => parse(directory, filled).map(|path| Home::Raft(path.into())),
         "local" => parse(directory, filled).map(|path| Home::Local(path.into())),
         "fdb" => foundationdb(layers).map(|options| Home::Fdb(Box::new(options))),
         "memory" => Ok(Home::Memory),
-        _ => Err(store.refuse("the store is local, fdb or memory")),
+        _ => Err(store.refuse("the store is raft, local, fdb or memory")),
     }
 }
 
@@ -308,17 +336,24 @@ fn listen_urls(
     Ok(urls)
 }
 
-/// The certificates for the URLs of the setting `encrypted`, if one has such URLs.
-fn tls_files(layers: &Layers, encrypted: Option<&Setting>) -> Result<Option<TlsFiles>, UsageError> {
-    let given = |key| Some(layers.get(key)).filter(|setting| !setting.text.is_empty());
+/// The certificates for the URLs of the setting `encrypted`, if one has such URLs; their settings
+/// have a prefix.
+fn tls_files(
+    layers: &Layers,
+    prefix: &str,
+    encrypted: Option<&Setting>,
+) -> Result<Option<TlsFiles>, UsageError> {
+    let setting = |key: &str| layers.get(&format!("{prefix}{key}"));
+    let given = |key| Some(setting(key)).filter(|setting| !setting.text.is_empty());
     let certificate = given("cert-file");
     let key = given("key-file");
     let authorities = given("trusted-ca-file");
-    let require_certificate = layers.get("client-cert-auth");
+    let require_certificate = setting("client-cert-auth");
     let wanted = parse(require_certificate, str::parse::<bool>)?;
     if wanted && authorities.is_none() {
-        return Err(require_certificate
-            .refuse("name the authorities whose clients are accepted with --trusted-ca-file"));
+        return Err(require_certificate.refuse(format!(
+            "name the authorities whose clients are accepted with --{prefix}trusted-ca-file"
+        )));
     }
     match (certificate, key) {
         (Some(certificate), Some(key)) if encrypted.is_some() => Ok(Some(TlsFiles {
@@ -326,16 +361,23 @@ fn tls_files(layers: &Layers, encrypted: Option<&Setting>) -> Result<Option<TlsF
             key: key.text.clone().into(),
             authorities: authorities.map(|setting| setting.text.clone().into()),
         })),
-        (Some(one), None) => Err(one.refuse("a certificate needs its key: add --key-file")),
-        (None, Some(one)) => Err(one.refuse("a key needs its certificate: add --cert-file")),
-        (None, None) if let Some(urls) = encrypted => {
-            Err(urls.refuse("https needs --cert-file and --key-file"))
-        }
+        (Some(one), None) => Err(one.refuse(format!(
+            "a certificate needs its key: add --{prefix}key-file"
+        ))),
+        (None, Some(one)) => Err(one.refuse(format!(
+            "a key needs its certificate: add --{prefix}cert-file"
+        ))),
+        (None, None) if let Some(urls) = encrypted => Err(urls.refuse(format!(
+            "https needs --{prefix}cert-file and --{prefix}key-file"
+        ))),
         _ => match certificate.or(authorities) {
-            Some(setting) => Err(setting.refuse(
-                "no URL of --listen-client-urls is https, so nothing would be encrypted: \
-                 write https:// there, or leave this out",
-            )),
+            Some(setting) => {
+                let urls = if prefix.is_empty() { "client" } else { "peer" };
+                Err(setting.refuse(format!(
+                    "no URL of --listen-{urls}-urls is https, so nothing would be encrypted: \
+                     write https:// there, or leave this out"
+                )))
+            }
             None => Ok(None),
         },
     }
@@ -360,7 +402,14 @@ mod tests {
     fn the_defaults_are_etcds() {
         let settings = settings(&[]).unwrap();
         assert_eq!(settings.options.name, "default");
-        assert_eq!(settings.home, Home::Local("./kvtool.data".into()));
+        assert_eq!(settings.home, Home::Raft("./kvtool.data".into()));
+        let group = settings.group.unwrap();
+        assert_eq!(group.advertised[0].to_string(), "http://localhost:2380");
+        assert_eq!(group.initial["default"], group.advertised);
+        assert_eq!(group.heartbeat.as_millis(), 100);
+        assert_eq!(group.election_heartbeats, 10);
+        assert_eq!(group.token, "etcd-cluster");
+        assert!(group.listen.is_empty() && group.tls.is_none() && !group.joins);
         assert_eq!(settings.listen[0].to_string(), "http://127.0.0.1:2379");
         assert_eq!(settings.options.max_request_bytes, 1_572_864);
         assert_eq!(settings.options.max_txn_ops, 128);
@@ -456,6 +505,53 @@ mod tests {
             ),
             (&["--trusted-ca-file", "a"], "nothing would be encrypted"),
             (&["--client-cert-auth"], "--trusted-ca-file"),
+            (&["--initial-cluster", "a=http://a:1"], "add default=URL"),
+            (
+                &["--initial-cluster", "default=http://a:1,b=http://a:1"],
+                "given twice",
+            ),
+            (&["--initial-cluster", "default"], "write it as"),
+            (
+                &["--initial-cluster", "default=http://a:1,default=http://b:1"],
+                "no two members have one name",
+            ),
+            (
+                &["--initial-cluster", "default=http://a:1"],
+                "--initial-advertise-peer-urls, http://localhost:2380",
+            ),
+            (
+                &[
+                    "--initial-cluster",
+                    "default=http://localhost:2380,b=http://b:1",
+                ],
+                "add --listen-peer-urls",
+            ),
+            (
+                &["--listen-peer-urls", "http://127.0.0.1:2379"],
+                "given twice",
+            ),
+            (
+                &["--listen-peer-urls", "https://127.0.0.1:1"],
+                "https needs --peer-cert-file",
+            ),
+            (
+                &[
+                    "--listen-peer-urls=https://127.0.0.1:1",
+                    "--peer-cert-file=c",
+                    "--peer-key-file=k",
+                ],
+                "--peer-trusted-ca-file",
+            ),
+            (&["--peer-cert-file", "c"], "add --peer-key-file"),
+            (&["--peer-client-cert-auth"], "--peer-trusted-ca-file"),
+            (&["--election-timeout", "499"], "5 heartbeats"),
+            (&["--election-timeout", "50001"], "too long"),
+            (&["--heartbeat-interval", "0"], "1 or more"),
+            (&["--initial-cluster-token="], "is empty"),
+            (
+                &["--store=local", "--initial-cluster=default=http://a:1"],
+                "this is for --store raft",
+            ),
             (&["--store", "memory", "--data-dir", "d"], "leave this out"),
             (&["--store", "fdb", "--data-dir", "d"], "leave this out"),
             (&["--fdb-cluster-file", "f"], "this is for --store fdb"),
@@ -478,7 +574,7 @@ mod tests {
         for (name, sentence) in [
             (
                 "KVTOOL_STORE",
-                "KVTOOL_STORE=bad: the store is local, fdb or memory",
+                "KVTOOL_STORE=bad: the store is raft, local, fdb or memory",
             ),
             ("KVTOOL_LOG_LEVEL", "the log level is"),
             ("KVTOOL_LOG_FORMAT", "the log format is"),

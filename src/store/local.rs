@@ -112,10 +112,11 @@ impl Local {
     /// A store to read only, in a directory that nobody has open: nothing is made or changed there
     /// but what the engine does to its own files when it is opened, and every batch is refused.
     ///
+    /// The state of a member of a group is what it has applied, and its log may hold more.
+    ///
     /// Fails as [`open`](Self::open) does, and when the directory holds no store.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let engine = Engine::open_read_only(Home::claim_existing(path)?)?;
-        engine.check_complete()?;
         Ok(Self::without_writer(engine))
     }
 

@@ -28,7 +28,7 @@ use crate::stats::Distribution;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How fresh a view must be.
@@ -259,6 +259,9 @@ fn collect(
     Ok(page)
 }
 
+/// The first bound and the number of bounds of the times of writes to a disk; etcd's.
+const DISK_TIMES: (Duration, usize) = (Duration::from_millis(1), 14);
+
 /// The answer of a store that was closed.
 fn closed() -> Arc<str> {
     "the store is closed".into()
@@ -449,8 +452,8 @@ impl Store {
     pub fn disk_times(&self) -> Option<Distribution> {
         match self {
             Store::Local(store) => store.disk_times(),
-            // A Raft member's fsync is of its log, which is measured nowhere yet.
-            Store::Memory(_) | Store::Raft(_) | Store::Fdb(_) => None,
+            Store::Raft(store) => Some(store.disk_times()),
+            Store::Memory(_) | Store::Fdb(_) => None,
             #[cfg(test)]
             Store::Faulty(_) => None,
         }
@@ -477,6 +480,14 @@ impl Store {
             Store::Raft(store) => store.reclaim().await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.reclaim()).await,
+        }
+    }
+
+    /// Completes with the reason when the store can serve no more, where it notices by itself.
+    pub async fn failed(&self) -> Arc<str> {
+        match self {
+            Store::Raft(store) => store.failed().await,
+            _ => std::future::pending().await,
         }
     }
 

@@ -44,7 +44,8 @@ pub use self::proposals::NotProposed;
 pub use ::raft::eraftpb;
 
 use super::local::{Engine, Local, LocalView, POINT_KEY};
-use super::{ApplyError, Batch, Consistency, Leadership, Limits, StoreError, Usage};
+use super::{ApplyError, Batch, Consistency, Leadership, Limits, StoreError, Usage, closed};
+use crate::stats::{Distribution, Histogram};
 use ::raft::eraftpb::{HardState, Message};
 use driver::{Ask, Driver, Inbox};
 use futures_util::future::BoxFuture;
@@ -62,6 +63,8 @@ pub type Token = u64;
 
 /// The only group of a process, so far.
 const GROUP: u64 = 1;
+/// Where the log is in a member's directory.
+const LOG: &str = "log";
 /// The index and the term that a group begins with.
 const FIRST: u64 = 1;
 /// What waits for the thread; further callers wait their turn.
@@ -73,8 +76,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The way to other members. A message may be lost, or come late, or twice.
 pub trait Carrier: Send + Sync {
-    /// Takes a message to the member it names, and does not wait.
-    fn send(&self, message: Message);
+    /// Takes a message to the member it names, and does not wait; `false` when it is lost.
+    fn send(&self, message: Message) -> bool;
 }
 
 /// A carrier for those who are alone.
@@ -82,7 +85,9 @@ pub trait Carrier: Send + Sync {
 pub struct Nobody;
 
 impl Carrier for Nobody {
-    fn send(&self, _: Message) {}
+    fn send(&self, _: Message) -> bool {
+        false
+    }
 }
 
 /// Who a member is, and how it keeps time.
@@ -111,6 +116,7 @@ pub struct Raft {
     messages: mpsc::Sender<Message>,
     leadership: watch::Receiver<Leadership>,
     members: watch::Receiver<Members>,
+    write_times: Arc<Histogram>,
 }
 
 impl Raft {
@@ -125,7 +131,7 @@ impl Raft {
         let shared = local.shared().clone();
         let engine = shared.engine().map_err(StoreError::Fatal)?;
         let fault = |error| engine.fault("reading its point", &error);
-        let wal = Wal::open(&path.join("log"))?;
+        let wal = Wal::open(&path.join(LOG))?;
         let home = match engine.record(POINT_KEY).map_err(fault)? {
             Some(point) => Home::known(&engine, &wal, &point)?,
             None => Home::found(&engine, &wal, options)?,
@@ -144,6 +150,7 @@ impl Raft {
             election_ticks: options.election_heartbeats,
             heartbeat_ticks: 1,
         };
+        let write_times = log.write_times.clone();
         let is_alone = point.members.voters == [id];
         let flushed = point.index;
         let mut core = Core::new(&settings, log, hard_state, point);
@@ -186,6 +193,7 @@ impl Raft {
             messages,
             leadership: told,
             members: members_told,
+            write_times,
         })
     }
 
@@ -245,6 +253,19 @@ impl Raft {
         }
     }
 
+    /// Whether a directory is that of a member already.
+    pub fn is_member(path: &Path) -> bool {
+        path.join(LOG).is_dir()
+    }
+
+    /// Completes with the reason when the member has ended.
+    pub async fn failed(&self) -> Arc<str> {
+        let mut leadership = self.leadership.clone();
+        while leadership.changed().await.is_ok() {}
+        let engine = self.local.shared().engine();
+        engine.err().unwrap_or_else(closed)
+    }
+
     /// Completes after the next batch of any key that is applied here, whoever wrote it.
     pub fn changed(&self) -> BoxFuture<'static, ()> {
         self.local.changed()
@@ -263,6 +284,11 @@ impl Raft {
     /// What the state occupies.
     pub fn usage(&self) -> Result<Usage, StoreError> {
         self.local.usage()
+    }
+
+    /// How long writes of the log took that had to become durable, in nanoseconds.
+    pub fn disk_times(&self) -> Distribution {
+        self.write_times.get()
     }
 
     /// Rewrites the state without what is dead.

@@ -115,8 +115,8 @@ impl Program {
     }
 }
 
-/// The home of a kvtool's data: `KVTOOL_TEST_STORE` is `local` (as if it were not set) or `fdb`,
-/// where each directory stands for an instance of its name.
+/// The home of a kvtool's data: `KVTOOL_TEST_STORE` is `raft` (as if it were not set), `local`, or
+/// `fdb`, where each directory stands for an instance of its name.
 fn home(command: &mut Command, data_dir: &Path) {
     match std::env::var("KVTOOL_TEST_STORE").as_deref() {
         Ok("fdb") => {
@@ -124,10 +124,15 @@ fn home(command: &mut Command, data_dir: &Path) {
             command.args(["--store", "fdb", "--fdb-cluster-file"]);
             command.arg(cluster.file()).arg("--instance").arg(data_dir);
         }
-        Ok("local") | Err(_) => {
+        Ok("local") => {
+            command
+                .args(["--store", "local", "--data-dir"])
+                .arg(data_dir);
+        }
+        Ok("raft") | Err(_) => {
             command.arg("--data-dir").arg(data_dir);
         }
-        Ok(other) => panic!("KVTOOL_TEST_STORE={other}: local or fdb"),
+        Ok(other) => panic!("KVTOOL_TEST_STORE={other}: raft, local or fdb"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The side that hands over.
 
 use super::{FRAME_BYTES_MAX, FRAMES_WAITING, TOKEN, fill, wire};
-use crate::api::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
+use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
 use crate::mvcc::forward::{Handover, Link, Peers, Request};
 use crate::mvcc::keyspace::{PeerRecord, State};
 use crate::pb::kvtool::peer::v1::{self, Answers, Requests, peer_client::PeerClient};
@@ -10,36 +10,48 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Endpoint;
 
-/// How long one URL may take to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Time between pings, by which a server that was frozen or cut off is noticed.
-const PING_INTERVAL: Duration = Duration::from_secs(1);
-/// A ping without an answer after this long ends the link.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Requests that wait for a frame; further ones wait where they are.
 const WAITING_REQUESTS: usize = 1024;
 
 /// Connects to other servers over gRPC.
 #[derive(Debug)]
-pub struct Dialer;
+pub struct Links(Ways);
 
-impl Peers for Dialer {
+/// Where other servers take what is handed over.
+#[derive(Debug)]
+enum Ways {
+    /// At their client ports.
+    Clients(Dialer),
+    /// At their peer ports.
+    Peers(Dialer),
+}
+
+impl Links {
+    /// To client ports, where they speak no TLS: nothing says whom to trust there.
+    pub fn to_client_ports() -> Self {
+        Self(Ways::Clients(Dialer::default()))
+    }
+
+    /// To peer ports.
+    pub fn to_peer_ports(dialer: Dialer) -> Self {
+        Self(Ways::Peers(dialer))
+    }
+}
+
+impl Peers for Links {
     fn connect(&self, peer: PeerRecord) -> BoxFuture<'_, Result<Arc<dyn Link>, String>> {
         async move {
-            let mut reason = "it has no http:// URL".to_owned();
-            // Whom to trust behind https is nowhere said yet.
-            for url in peer
-                .client_urls
-                .iter()
-                .filter(|url| url.starts_with("http://"))
-            {
-                match dial(url, peer.token).await {
+            let (dialer, urls) = match &self.0 {
+                Ways::Clients(dialer) => (dialer, peer.client_urls),
+                Ways::Peers(dialer) => (dialer, peer.peer_urls),
+            };
+            let mut reason = "it has no URL".to_owned();
+            for url in urls {
+                match dial(dialer, &url, peer.token).await {
                     Ok(link) => return Ok(Arc::new(link) as Arc<dyn Link>),
                     Err(why) => reason = format!("{url}: {why}"),
                 }
@@ -50,22 +62,8 @@ impl Peers for Dialer {
     }
 }
 
-async fn dial(url: &str, token: u128) -> Result<GrpcLink, String> {
-    let said = |error: &dyn std::error::Error| match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    };
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| said(&error))?;
-    let endpoint = endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
-        .keep_alive_while_idle(true);
-    let channel = endpoint.connect().await;
-    let channel = channel.map_err(|error| said(&error))?;
+async fn dial(dialer: &Dialer, url: &str, token: u128) -> Result<GrpcLink, String> {
+    let channel = dialer.open(url).await?;
     let mut client = PeerClient::new(channel)
         .max_decoding_message_size(FRAME_BYTES_MAX)
         .max_encoding_message_size(FRAME_BYTES_MAX);

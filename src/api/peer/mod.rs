@@ -1,8 +1,9 @@
 //! What servers of one instance say to each other: writes, on their way to the one that leads.
 //!
 //! One stream carries all that one server hands to another. Both sides put what waits into one
-//! frame, so many requests cost little more than one. The service is on the client ports and lets
-//! in whoever shows the token of this server's record, which is kept with the data.
+//! frame, so many requests cost little more than one. The service is on the client ports, and
+//! in a group on the peer ports, and lets in whoever shows the token of this server's record,
+//! which is kept with the data.
 //!
 //! The side that serves says first that it takes no more; the other then ends its requests, gets
 //! the answers to all of them, and nothing is in doubt. Only a connection that breaks leaves
@@ -15,8 +16,8 @@ mod service;
 mod tests;
 mod wire;
 
-pub use link::Dialer;
-pub(super) use service::service;
+pub use link::Links;
+pub(super) use service::{Taking, service};
 
 use prost::Message;
 

@@ -8,7 +8,8 @@ use crate::pb::kvtool::peer::v1::{self, Answer, Answers, Requests, answer, peer_
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use peer_server::PeerServer;
-use tokio::sync::mpsc;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
@@ -16,10 +17,31 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 /// Requests of one stream under way; the next frame is read when there are fewer.
 const RUNNING_REQUESTS: usize = 5000;
 
+/// The instance that does what is handed over, which may be opened later than its port.
+#[derive(Clone, Default)]
+pub struct Taking {
+    instance: Arc<OnceLock<Instance>>,
+    /// Has a receiver for each stream.
+    streams: watch::Sender<()>,
+}
+
+impl Taking {
+    /// From now on it is this one.
+    pub fn begin(&self, instance: &Instance) {
+        // Of two, the first stays; nobody opens two.
+        let _ = self.instance.set(instance.clone());
+    }
+
+    /// Completes when nobody hands anything over.
+    pub async fn drained(&self) {
+        self.streams.closed().await;
+    }
+}
+
 /// The service for the other servers of an instance.
-pub fn service(instance: &Instance, stopping: &Stopping) -> PeerServer<Peer> {
+pub fn service(taking: &Taking, stopping: &Stopping) -> PeerServer<Peer> {
     let peer = Peer {
-        instance: instance.clone(),
+        taking: taking.clone(),
         stopping: stopping.clone(),
     };
     PeerServer::new(peer)
@@ -29,7 +51,7 @@ pub fn service(instance: &Instance, stopping: &Stopping) -> PeerServer<Peer> {
 
 /// `kvtool.peer.v1.Peer`.
 pub struct Peer {
-    instance: Instance,
+    taking: Taking,
     stopping: Stopping,
 }
 
@@ -44,17 +66,21 @@ impl peer_server::Peer for Peer {
         let token = request.metadata().get(TOKEN);
         let token = token.and_then(|token| token.to_str().ok());
         let token = token.and_then(|token| u128::from_str_radix(token, 16).ok());
-        if !token.is_some_and(|token| self.instance.admits(token)) {
+        let instance = self.taking.instance.get();
+        let Some(instance) =
+            instance.filter(|instance| token.is_some_and(|token| instance.admits(token)))
+        else {
             return Err(Status::failed_precondition(
                 "this is not the server that leads, or not the one that was called",
             ));
-        }
+        };
         let (frames, answers) = mpsc::channel(FRAMES_WAITING);
         let serving = Serving {
-            instance: self.instance.clone(),
+            instance: instance.clone(),
             stopping: self.stopping.clone(),
             is_closing: false,
             frames,
+            _stream: self.taking.streams.subscribe(),
         };
         tokio::spawn(serving.run(request.into_inner()));
         Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
@@ -68,6 +94,7 @@ struct Serving {
     /// The other side was told that nothing new is taken.
     is_closing: bool,
     frames: mpsc::Sender<Result<Answers, Status>>,
+    _stream: watch::Receiver<()>,
 }
 
 impl Serving {

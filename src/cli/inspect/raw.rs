@@ -33,8 +33,8 @@ pub struct RawArgs {
     /// Read the store itself: what each subspace of an instance takes
     #[arg(long, conflicts_with_all = ["prefix", "versions", "growth"])]
     raw: bool,
-    /// Home of the data: a directory of this machine, or a FoundationDB cluster [default: local]
-    #[arg(long, requires = "raw", value_parser = ["local", "fdb"])]
+    /// Home of the data: a directory of this machine, or a FoundationDB cluster [default: raft]
+    #[arg(long, requires = "raw", value_parser = ["raft", "local", "fdb"])]
     store: Option<String>,
     /// Directory the data lives in [default: ./kvtool.data]
     #[arg(long, requires = "raw", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
@@ -102,7 +102,7 @@ async fn open(home: Home) -> Result<Store> {
                 opened.context("cannot open the FoundationDB store")?,
             ))
         }
-        Home::Local(path) => {
+        Home::Raft(path) | Home::Local(path) => {
             let opened = tokio::task::spawn_blocking(move || {
                 let opened = Local::open_read_only(&path).map_err(Error::from);
                 opened.with_context(|| format!("cannot read the data directory {}", path.display()))

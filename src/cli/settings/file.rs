@@ -10,8 +10,12 @@ use std::path::Path;
 
 /// Largest config file: far above any real one, far below what would hurt to parse.
 const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// The section in which etcd's config file keeps the TLS settings of the client port.
-const TLS_SECTION: &str = "client-transport-security";
+/// The sections in which etcd's config file keeps the TLS settings of the client and of the peer
+/// port, and what our keys for them begin with.
+const TLS_SECTIONS: [(&str, &str); 2] = [
+    ("client-transport-security", ""),
+    ("peer-transport-security", "peer-"),
+];
 const TLS_KEYS: [&str; 4] = [
     "cert-file",
     "key-file",
@@ -53,21 +57,20 @@ fn parse(text: &str) -> Result<BTreeMap<&'static str, String>, String> {
     let mut settings = BTreeMap::new();
     for (key, value) in top {
         let key = key.as_str().unwrap_or_default();
-        if key != TLS_SECTION {
+        let Some((section, prefix)) = TLS_SECTIONS.iter().find(|(section, _)| *section == key)
+        else {
             add(&mut settings, known(key)?, &value)?;
             continue;
-        }
-        let Value::Mapping(section) = value else {
-            return Err(format!(
-                "{TLS_SECTION} must hold settings, indented below it"
-            ));
         };
-        for (key, value) in section {
-            let key = known(key.as_str().unwrap_or_default())?;
+        let Value::Mapping(held) = value else {
+            return Err(format!("{section} must hold settings, indented below it"));
+        };
+        for (key, value) in held {
+            let key = key.as_str().unwrap_or_default();
             if !TLS_KEYS.contains(&key) {
-                return Err(format!("{key} does not belong into {TLS_SECTION}"));
+                return Err(format!("{key} does not belong into {section}"));
             }
-            add(&mut settings, key, &value)?;
+            add(&mut settings, known(&format!("{prefix}{key}"))?, &value)?;
         }
     }
     Ok(settings)
@@ -129,7 +132,9 @@ mod tests {
              auto-compaction-retention: '1'\n\
              experimental-watch-progress-notify-interval: 600000000000\n\
              grpc-keepalive-interval: 1h30m\n\
-             client-transport-security:\n  cert-file: c\n  client-cert-auth: true\n",
+             client-transport-security:\n  cert-file: c\n  client-cert-auth: true\n\
+             peer-transport-security:\n  cert-file: p\n\
+             heartbeat-interval: 50\n",
         );
         let expected = [
             ("name", "a"),
@@ -139,6 +144,8 @@ mod tests {
             ("grpc-keepalive-interval", "1h30m"),
             ("cert-file", "c"),
             ("client-cert-auth", "true"),
+            ("peer-cert-file", "p"),
+            ("heartbeat-interval", "50"),
         ];
         let expected = expected.map(|(key, text)| (key, text.to_owned()));
         assert_eq!(settings, Ok(BTreeMap::from(expected)));

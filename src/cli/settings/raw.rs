@@ -16,9 +16,9 @@ pub struct RawSettings {
     /// Directory the data lives in [default: ./kvtool.data]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     data_dir: Option<String>,
-    /// Home of the data: a directory of this machine, a FoundationDB cluster, or this process's
-    /// memory [default: local]
-    #[arg(long, value_parser = ["local", "fdb", "memory"])]
+    /// Home of the data: the directories of a group of servers, of one until others are added; a
+    /// directory of this machine; a FoundationDB cluster; or this process's memory [default: raft]
+    #[arg(long, value_parser = ["raft", "local", "fdb", "memory"])]
     store: Option<String>,
     /// Keyspace to serve: one store holds many that cannot see each other [default: default]
     #[arg(long, value_name = "NAME")]
@@ -34,9 +34,6 @@ pub struct RawSettings {
     /// URLs clients are told to connect to [default: those listened on]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     advertise_client_urls: Option<String>,
-    /// Peer URLs shown in the member list [default: none, as there is no peer port]
-    #[arg(long, value_name = "URLS", help_heading = "Network")]
-    initial_advertise_peer_urls: Option<String>,
     /// Send writes to the server that leads, where several serve one keyspace [default: true]
     #[arg(
         long,
@@ -75,6 +72,50 @@ pub struct RawSettings {
         help_heading = "TLS"
     )]
     client_cert_auth: Option<String>,
+
+    /// URLs to listen on for other members, with commas between; who is alone needs none
+    #[arg(long, value_name = "URLS", help_heading = "Group")]
+    listen_peer_urls: Option<String>,
+    /// URLs other members are told to connect to [default: those listened on, else
+    /// http://localhost:2380]
+    #[arg(long, value_name = "URLS", help_heading = "Group")]
+    initial_advertise_peer_urls: Option<String>,
+    /// Members of the group when it begins or is joined, this one too: NAME=URL,...
+    /// [default: this one alone]
+    #[arg(long, value_name = "MEMBERS", help_heading = "Group")]
+    initial_cluster: Option<String>,
+    /// Whether the members found the group, or this one joins it [default: new]
+    #[arg(long, value_parser = ["new", "existing"], help_heading = "Group")]
+    initial_cluster_state: Option<String>,
+    /// Tells groups that began with the same members apart [default: etcd-cluster]
+    #[arg(long, value_name = "TOKEN", help_heading = "Group")]
+    initial_cluster_token: Option<String>,
+    /// Milliseconds between two signs of life of a leader [default: 100]
+    #[arg(long, value_name = "MS", help_heading = "Group")]
+    heartbeat_interval: Option<String>,
+    /// Milliseconds without one until others ask to be elected [default: 1000]
+    #[arg(long, value_name = "MS", help_heading = "Group")]
+    election_timeout: Option<String>,
+    /// Certificate of this server for other members, PEM; shown to them when it calls, too
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_cert_file: Option<String>,
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_key_file: Option<String>,
+    /// Authorities that sign the members' certificates, PEM
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_trusted_ca_file: Option<String>,
+    /// Accept only members with a certificate [default: true with --peer-trusted-ca-file]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    peer_client_cert_auth: Option<String>,
 
     #[command(flatten)]
     #[serde(flatten)]
@@ -135,13 +176,12 @@ impl RawSettings {
 /// What each setting is when nobody gives it; empty is unset. The order is that of `--print-config`.
 pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("name", "default"),
-    ("store", "local"),
+    ("store", "raft"),
     ("data-dir", "./kvtool.data"),
     ("instance", "default"),
     ("listen-client-urls", "http://127.0.0.1:2379"),
     ("listen-metrics-urls", ""),
     ("advertise-client-urls", ""),
-    ("initial-advertise-peer-urls", ""),
     ("forward-writes", "true"),
     ("grpc-keepalive-interval", "2h"),
     ("grpc-keepalive-timeout", "20s"),
@@ -149,6 +189,17 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("key-file", ""),
     ("trusted-ca-file", ""),
     ("client-cert-auth", "false"),
+    ("listen-peer-urls", ""),
+    ("initial-advertise-peer-urls", ""),
+    ("initial-cluster", ""),
+    ("initial-cluster-state", "new"),
+    ("initial-cluster-token", "etcd-cluster"),
+    ("heartbeat-interval", "100"),
+    ("election-timeout", "1000"),
+    ("peer-cert-file", ""),
+    ("peer-key-file", ""),
+    ("peer-trusted-ca-file", ""),
+    ("peer-client-cert-auth", "false"),
     ("fdb-cluster-file", ""),
     ("fdb-connection-string", ""),
     ("fdb-client-library", ""),

@@ -12,7 +12,7 @@
 use super::{fault, home::Home};
 use crate::stats::Histogram;
 use crate::store::round::{Base, ChangeSet};
-use crate::store::{StoreError, Usage};
+use crate::store::{DISK_TIMES, StoreError, Usage};
 use bytes::Bytes;
 use fjall::compaction::Leveled;
 use fjall::{
@@ -38,9 +38,6 @@ const UNMERGED_TABLES_MAX: usize = 20;
 /// Small tables make short merges, so that a full memtable waits less for one to end.
 const TABLE_BYTES: u64 = 32 << 20;
 const STALL_POLL: Duration = Duration::from_millis(1);
-
-/// The first bound and the number of bounds of the times of commits; etcd's.
-const COMMIT_TIMES: (Duration, usize) = (Duration::from_millis(1), 14);
 
 const KEYSPACE: &str = "data";
 /// Counts the openings; byte 0 begins no instance's prefix.
@@ -115,7 +112,7 @@ impl Engine {
             database,
             last_commit: Mutex::new(0),
             rotation: Mutex::new(()),
-            commit_times: Histogram::of_times(COMMIT_TIMES.0, COMMIT_TIMES.1),
+            commit_times: Histogram::of_times(DISK_TIMES.0, DISK_TIMES.1),
             home,
         };
         let fault = |error| engine.fault("reading its counters", &error);

@@ -233,16 +233,22 @@ impl Driver {
             self.answer_reads();
             return Ok(false);
         };
-        self.send(std::mem::take(&mut turn.send));
+        let mut lost = self.send(std::mem::take(&mut turn.send));
         if turn.write.install.is_some() {
             let sentence = "a whole state came, which this version cannot take";
             return Err(StoreError::Fatal(sentence.into()));
         }
         self.core.log_mut().write(&turn.write)?;
         let effects = self.core.end(turn);
-        self.send(effects.send);
+        lost.extend(self.send(effects.send));
         if !effects.committed.is_empty() {
             self.apply(effects.committed)?;
+        }
+        for (member, kind) in lost {
+            match kind {
+                MessageType::MsgSnapshot => self.core.snapshot_sent(member, false),
+                _ => self.core.unreachable(member),
+            }
         }
         self.answer_lost();
         self.answer_reads();
@@ -250,14 +256,17 @@ impl Driver {
         Ok(true)
     }
 
-    fn send(&mut self, messages: Vec<Message>) {
+    /// Sends messages; whom those that are lost were for.
+    fn send(&mut self, messages: Vec<Message>) -> Vec<(u64, MessageType)> {
+        let mut lost = Vec::new();
         for message in messages {
-            if message.get_msg_type() == MessageType::MsgSnapshot {
-                self.core.snapshot_sent(message.to, false);
-                continue;
+            let (member, kind) = (message.to, message.get_msg_type());
+            if kind == MessageType::MsgSnapshot || !self.carrier.send(message) {
+                lost.push((member, kind));
             }
-            self.carrier.send(message);
         }
+        lost.dedup();
+        lost
     }
 
     fn apply(&mut self, committed: Vec<super::Committed>) -> Result<(), StoreError> {

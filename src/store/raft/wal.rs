@@ -4,12 +4,14 @@
 use super::Log;
 use super::core::Write;
 use super::log::{LogError, Point};
-use crate::store::StoreError;
+use crate::stats::Histogram;
+use crate::store::{DISK_TIMES, StoreError};
 use protobuf::Message as _;
 use raft::eraftpb::{Entry, HardState};
 use raft_engine::{Command, Config, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Files begin anew from this size on.
 const FILE_BYTES: u64 = 64 << 20;
@@ -46,6 +48,8 @@ pub(super) struct GroupLog {
     pub(super) owner: u64,
     cut: (u64, u64),
     last_index: u64,
+    /// How long writes took that had to become durable.
+    pub(super) write_times: Arc<Histogram>,
 }
 
 fn fault(doing: &str, error: &raft_engine::Error) -> StoreError {
@@ -90,6 +94,7 @@ impl Wal {
             owner,
             cut: (index, term),
             last_index: self.0.last_index(group).unwrap_or(index).max(index),
+            write_times: Arc::new(Histogram::of_times(DISK_TIMES.0, DISK_TIMES.1)),
         };
         Ok(Some((log, hard_state.unwrap_or_default())))
     }
@@ -128,6 +133,7 @@ impl GroupLog {
     ///
     /// A sync that fails panics, so that nobody goes on.
     pub(super) fn write(&mut self, write: &Write) -> Result<(), StoreError> {
+        let begin = Instant::now();
         let mut batch = LogBatch::default();
         let group = self.group;
         let mut filled = Ok(());
@@ -145,6 +151,9 @@ impl GroupLog {
             })
             .and_then(|()| self.wal.0.write(&mut batch, write.must_sync));
         filled.map_err(|error| fault("being written", &error))?;
+        if write.must_sync {
+            self.write_times.note_time(begin.elapsed());
+        }
         if let Some(last) = write.entries.last() {
             self.last_index = last.index;
         }

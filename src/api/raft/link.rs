@@ -1,0 +1,222 @@
+//! One stream to one member.
+//!
+//! What waits while a frame is on its way goes into the next one. The queue is bounded by messages
+//! and bytes; what does not fit, and what waits when a stream breaks, is lost: the protocol sends
+//! again what matters.
+
+use super::{FRAME_BYTES, FRAME_BYTES_MAX, Route};
+use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
+use crate::pb::kvtool::raft::v1::{End, Frame, raft_client::RaftClient};
+use crate::store::raft::eraftpb::Message;
+use bytes::Bytes;
+use protobuf::Message as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Streaming};
+
+/// Messages that wait to be sent.
+const WAITING_MESSAGES_MAX: usize = 4096;
+/// Their bytes; a larger message waits alone.
+const WAITING_BYTES_MAX: usize = 64 << 20;
+/// Frames that wait to be sent; behind them messages gather in larger ones.
+const FRAMES_WAITING: usize = 2;
+/// Pauses before a member is called again: the first, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// The way to one member. Ends when it is dropped.
+pub(super) struct Link {
+    messages: mpsc::Sender<Message>,
+    load: Arc<Load>,
+    urls: watch::Sender<Vec<String>>,
+    task: AbortHandle,
+}
+
+/// What sender and task know of each other.
+#[derive(Default)]
+struct Load {
+    is_open: AtomicBool,
+    waiting_bytes: AtomicUsize,
+}
+
+impl Link {
+    /// To the member at these URLs.
+    pub(super) fn open(dialer: Dialer, route: Route, urls: Vec<String>) -> Self {
+        let (messages, waiting) = mpsc::channel(WAITING_MESSAGES_MAX);
+        let (urls, known_urls) = watch::channel(urls);
+        let load = Arc::new(Load::default());
+        let calling = Calling {
+            dialer,
+            route,
+            urls: known_urls,
+            waiting,
+            load: load.clone(),
+        };
+        Self {
+            messages,
+            load,
+            urls,
+            task: tokio::spawn(calling.run()).abort_handle(),
+        }
+    }
+
+    /// The member is elsewhere from now on: the next call goes there.
+    pub(super) fn moved(&self, urls: Vec<String>) {
+        self.urls.send_if_modified(|known| {
+            let is_news = *known != urls;
+            *known = urls;
+            is_news
+        });
+    }
+
+    /// Takes a message, unless it is lost.
+    pub(super) fn send(&self, message: Message) -> bool {
+        let bytes = size(&message);
+        let waiting = &self.load.waiting_bytes;
+        let before = waiting.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before == 0 || before + bytes <= WAITING_BYTES_MAX;
+        let is_open = self.load.is_open.load(Ordering::Relaxed);
+        if fits && is_open && self.messages.try_send(message).is_ok() {
+            return true;
+        }
+        waiting.fetch_sub(bytes, Ordering::Relaxed);
+        false
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What a message takes in memory, about.
+fn size(message: &Message) -> usize {
+    let entries = message.entries.iter().map(|entry| entry.data.len());
+    size_of::<Message>() + entries.sum::<usize>()
+}
+
+/// The task of a link.
+struct Calling {
+    dialer: Dialer,
+    route: Route,
+    urls: watch::Receiver<Vec<String>>,
+    waiting: mpsc::Receiver<Message>,
+    load: Arc<Load>,
+}
+
+impl Calling {
+    async fn run(mut self) {
+        let member = format!("{:x}", self.route.to);
+        let mut pause = PAUSE_MIN;
+        let mut told = String::new();
+        loop {
+            let reason = match self.call().await {
+                Ok((frames, end)) => {
+                    tracing::info!(member, "connected to a member");
+                    (pause, told) = (PAUSE_MIN, String::new());
+                    self.load.is_open.store(true, Ordering::Relaxed);
+                    let reason = self.carry(frames, end).await;
+                    self.load.is_open.store(false, Ordering::Relaxed);
+                    self.forget();
+                    reason
+                }
+                Err(reason) => reason,
+            };
+            if reason != told {
+                tracing::warn!(member, reason, "cannot reach a member, and go on trying");
+                told = reason;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                moved = self.urls.changed() => if moved.is_err() {
+                    return;
+                },
+            }
+            pause = PAUSE_MAX.min(2 * pause);
+        }
+    }
+
+    /// Opens a stream to the first URL that answers.
+    async fn call(&mut self) -> Result<(mpsc::Sender<Frame>, Streaming<End>), String> {
+        let urls = self.urls.borrow_and_update().clone();
+        let mut reasons = Vec::new();
+        for url in urls {
+            match self.call_one(&url).await {
+                Ok(stream) => return Ok(stream),
+                Err(reason) => reasons.push(format!("{url}: {reason}")),
+            }
+        }
+        Err(match reasons.is_empty() {
+            true => "nobody knows its peer URLs".to_owned(),
+            false => reasons.join("; "),
+        })
+    }
+
+    async fn call_one(&self, url: &str) -> Result<(mpsc::Sender<Frame>, Streaming<End>), String> {
+        let channel = self.dialer.open(url).await?;
+        let mut client = RaftClient::new(channel).max_encoding_message_size(FRAME_BYTES_MAX);
+        let (frames, outgoing) = mpsc::channel(FRAMES_WAITING);
+        let mut request = Request::new(ReceiverStream::new(outgoing));
+        self.route.write(request.metadata_mut());
+        match tokio::time::timeout(CONNECT_TIMEOUT, client.carry(request)).await {
+            Ok(Ok(end)) => Ok((frames, end.into_inner())),
+            Ok(Err(status)) => Err(status.message().to_owned()),
+            Err(_) => Err("it does not answer".to_owned()),
+        }
+    }
+
+    /// Sends what waits until the stream ends; why it has.
+    async fn carry(&mut self, frames: mpsc::Sender<Frame>, mut end: Streaming<End>) -> String {
+        loop {
+            let sending = async {
+                // A place first: what comes until there is one goes into the same frame.
+                let place = frames.reserve().await.ok()?;
+                place.send(self.frame().await?);
+                Some(())
+            };
+            tokio::select! {
+                biased;
+                ended = end.message() => return match ended {
+                    Err(status) => status.message().to_owned(),
+                    Ok(_) => "it has ended the stream".to_owned(),
+                },
+                sent = sending => if sent.is_none() {
+                    return "the stream has broken".to_owned();
+                },
+            }
+        }
+    }
+
+    /// What waits, as much as one frame takes.
+    async fn frame(&mut self) -> Option<Frame> {
+        let mut messages = Vec::new();
+        let mut bytes = 0;
+        let mut next = Some(self.waiting.recv().await?);
+        while let Some(message) = next {
+            let taken = size(&message);
+            self.load.waiting_bytes.fetch_sub(taken, Ordering::Relaxed);
+            let encoded = message.write_to_bytes();
+            let encoded = encoded.expect("a message without required fields can be written");
+            bytes += encoded.len();
+            messages.push(Bytes::from(encoded));
+            next = match bytes < FRAME_BYTES {
+                true => self.waiting.try_recv().ok(),
+                false => None,
+            };
+        }
+        Some(Frame { messages })
+    }
+
+    /// Loses what waits.
+    fn forget(&mut self) {
+        while let Ok(message) = self.waiting.try_recv() {
+            let lost = size(&message);
+            self.load.waiting_bytes.fetch_sub(lost, Ordering::Relaxed);
+        }
+    }
+}

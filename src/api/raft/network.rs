@@ -1,0 +1,91 @@
+//! The way to the other members of a group.
+
+use super::link::Link;
+use super::{Route, wire};
+use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
+use crate::pb::kvtool::raft::v1::{DescribeRequest, raft_client::RaftClient};
+use crate::store::raft::eraftpb::Message;
+use crate::store::raft::{Carrier, Members};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tonic::Request;
+
+/// Links to all other members of a group.
+pub struct Network {
+    dialer: Dialer,
+    links: Mutex<HashMap<u64, Link>>,
+}
+
+impl Network {
+    /// One that reaches nobody yet.
+    pub fn new(dialer: Dialer) -> Self {
+        Self {
+            dialer,
+            links: Mutex::default(),
+        }
+    }
+
+    /// Keeps links from the member `id` to the others of its group, until the store is gone. As
+    /// long as it has no state, and so knows of nobody, they are those it has `heard` of.
+    pub async fn follow(
+        self: Arc<Self>,
+        id: u64,
+        heard: Members,
+        mut members: watch::Receiver<Members>,
+    ) {
+        loop {
+            let known = members.borrow_and_update().clone();
+            self.connect(
+                id,
+                if known.members.is_empty() {
+                    &heard
+                } else {
+                    &known
+                },
+            );
+            if members.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn connect(&self, id: u64, group: &Members) {
+        let mut links = self.links.lock();
+        links.retain(|id, _| group.members.contains_key(id));
+        for member in group.members.values().filter(|member| member.id != id) {
+            let urls = member.peer_urls.clone();
+            let route = Route {
+                cluster_id: group.cluster_id,
+                from: id,
+                to: member.id,
+            };
+            match links.get(&member.id) {
+                Some(link) => link.moved(urls),
+                None => {
+                    let link = Link::open(self.dialer.clone(), route, urls);
+                    links.insert(member.id, link);
+                }
+            }
+        }
+    }
+}
+
+impl Carrier for Network {
+    fn send(&self, message: Message) -> bool {
+        let links = self.links.lock();
+        let link = links.get(&message.to);
+        link.is_some_and(|link| link.send(message))
+    }
+}
+
+/// Asks the member at a URL who belongs to its group; the error says why it does not answer.
+pub async fn describe(dialer: &Dialer, url: &str) -> Result<Members, String> {
+    let mut client = RaftClient::new(dialer.open(url).await?);
+    let mut request = Request::new(DescribeRequest {});
+    request.set_timeout(CONNECT_TIMEOUT);
+    let answer = client.describe(request).await;
+    let answer = answer.map_err(|status| status.message().to_owned())?;
+    Ok(wire::group(answer.into_inner()))
+}

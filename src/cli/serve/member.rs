@@ -1,0 +1,198 @@
+//! A server as a member of a group.
+
+use super::{read, texts};
+use crate::api::channel::Dialer;
+use crate::api::listener::Listener;
+use crate::api::raft::{Network, PeerPort, describe};
+use crate::cli::exit::UsageError;
+use crate::cli::settings::{Group, HostUrl, TlsFiles};
+use crate::error::Error;
+use crate::store::raft::{Member, Members, Options, Raft, cluster_id, member_id};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Opens a member's directory, and its peer ports for the others.
+pub(super) async fn open(
+    path: PathBuf,
+    name: &str,
+    group: &Group,
+    dialer: Dialer,
+    listeners: Vec<Listener>,
+) -> Result<(Raft, PeerPort)> {
+    let (own, heard) = match group.joins {
+        true if Raft::is_member(&path) => (0, Members::default()),
+        true => join(group, &dialer).await?,
+        false => found(name, group),
+    };
+    let founders = match group.joins {
+        true => Vec::new(),
+        false => heard.members.values().cloned().collect(),
+    };
+    let options = Options {
+        id: own,
+        cluster_id: heard.cluster_id,
+        founders,
+        heartbeat: group.heartbeat,
+        election_heartbeats: group.election_heartbeats,
+    };
+    let network = Arc::new(Network::new(dialer));
+    let carrier = network.clone();
+    // Opening reads the disk, which may take a while after a crash, so it gets a thread of its own.
+    let opened = tokio::task::spawn_blocking(move || {
+        let opened = Raft::open(&path, &options, carrier).map_err(Error::from);
+        opened.with_context(|| format!("cannot open the data directory {}", path.display()))
+    });
+    let raft = opened.await.context("opening was cut off")??;
+    tracing::debug!(
+        member = format!("{:x}", raft.id()),
+        cluster = format!("{:x}", raft.members().borrow().cluster_id),
+        "opened the directory of a member"
+    );
+    tokio::spawn(network.follow(raft.id(), heard, raft.members()));
+    let port = PeerPort::open(listeners, &raft);
+    Ok((raft, port))
+}
+
+/// How a member calls others.
+pub(super) fn dialer(tls: Option<&TlsFiles>) -> Result<Dialer, UsageError> {
+    let Some(TlsFiles {
+        certificate,
+        key,
+        authorities: Some(authorities),
+    }) = tls
+    else {
+        return Ok(Dialer::default());
+    };
+    let read = |path: &Path| read(path);
+    Ok(Dialer::with_tls(
+        &read(certificate)?,
+        &read(key)?,
+        &read(authorities)?,
+    ))
+}
+
+/// The group that its first members found: all of them come to the same without talking.
+fn found(own: &str, group: &Group) -> (u64, Members) {
+    let founder = |(name, urls): (&String, &Vec<HostUrl>)| {
+        let peer_urls = texts(urls);
+        Member {
+            id: member_id(&peer_urls, &group.token, None),
+            name: name.clone(),
+            peer_urls,
+            is_learner: false,
+        }
+    };
+    let founders: Vec<_> = group.initial.iter().map(founder).collect();
+    let id = founders.iter().find(|founder| founder.name == own);
+    let id = id.map_or(0, |founder| founder.id);
+    let cluster = cluster_id(founders.iter().map(|founder| founder.id));
+    (id, Members::founded(cluster, &founders))
+}
+
+/// The group as its members know it, and the id that this one has there.
+async fn join(group: &Group, dialer: &Dialer) -> Result<(u64, Members)> {
+    let own = texts(&group.advertised);
+    let mut reasons = Vec::new();
+    for url in group.initial.values().flatten().map(HostUrl::to_string) {
+        if own.contains(&url) {
+            continue;
+        }
+        match describe(dialer, &url).await {
+            Ok(known) => return check(group, known),
+            Err(reason) => reasons.push(format!("{url}: {reason}")),
+        }
+    }
+    let reasons = match reasons.is_empty() {
+        true => "--initial-cluster names no other member".to_owned(),
+        false => reasons.join("; "),
+    };
+    bail!(
+        "cannot fetch cluster info from peer urls: could not retrieve cluster information from \
+         the given URLs ({reasons})"
+    );
+}
+
+/// Refuses a group that is not the one that was meant.
+fn check(group: &Group, known: Members) -> Result<(u64, Members)> {
+    let set = |urls: Vec<String>| urls.into_iter().collect::<BTreeSet<_>>();
+    let meant = group.initial.values().map(|urls| set(texts(urls)));
+    let meant: BTreeSet<_> = meant.collect();
+    let members = known.members.values();
+    let there = members.map(|member| set(member.peer_urls.clone()));
+    let there: BTreeSet<_> = there.collect();
+    if meant != there {
+        let said = |all: &BTreeSet<BTreeSet<String>>| {
+            let all = all
+                .iter()
+                .map(|urls| Vec::from_iter(urls.clone()).join("+"));
+            all.collect::<Vec<_>>().join(", ")
+        };
+        return Err(UsageError::new(format!(
+            "--initial-cluster is not the cluster {:x}, which has {} at {}, and {} was given: \
+             add this member there first, and name all of them",
+            known.cluster_id,
+            known.members.len(),
+            said(&there),
+            said(&meant),
+        ))
+        .into());
+    }
+    let own = set(texts(&group.advertised));
+    let mut members = known.members.values();
+    let own = members.find(|member| set(member.peer_urls.clone()) == own);
+    let id = own.map_or(0, |member| member.id);
+    Ok((id, known))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn group(initial: &[(&str, &str)], own: &str) -> Group {
+        let urls = |url: &str| vec![url.parse::<HostUrl>().unwrap()];
+        Group {
+            listen: Vec::new(),
+            advertised: urls(own),
+            initial: initial
+                .iter()
+                .map(|(name, url)| ((*name).to_owned(), urls(url)))
+                .collect(),
+            token: "t".to_owned(),
+            joins: true,
+            heartbeat: Duration::from_millis(100),
+            election_heartbeats: 10,
+            tls: None,
+        }
+    }
+
+    #[test]
+    fn founders_agree_and_a_token_tells_groups_apart() {
+        let all = [("a", "http://a:1"), ("b", "http://b:1")];
+        let (a, group_a) = found("a", &group(&all, "http://a:1"));
+        let (b, group_b) = found("b", &group(&all, "http://b:1"));
+        assert_eq!(group_a, group_b);
+        assert_ne!(a, b);
+        assert_eq!(group_a.members[&a].name, "a");
+        let mut other = group(&all, "http://a:1");
+        other.token = "other".to_owned();
+        assert_ne!(found("a", &other).1.cluster_id, group_a.cluster_id);
+    }
+
+    #[test]
+    fn who_joins_names_all_members() {
+        let all = [("a", "http://a:1"), ("b", "http://b:1")];
+        let (_, known) = found("a", &group(&all, "http://a:1"));
+        let (b, _) = check(&group(&all, "http://b:1"), known.clone()).unwrap();
+        assert_eq!(known.members[&b].name, "b");
+        for wrong in [&all[1..], &[all[1], ("c", "http://c:1")]] {
+            let refused = check(&group(wrong, "http://b:1"), known.clone());
+            let sentence = refused.unwrap_err().to_string();
+            assert!(sentence.contains("is not the cluster"), "{sentence}");
+            assert!(sentence.contains("http://a:1"), "{sentence}");
+        }
+    }
+}
