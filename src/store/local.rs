@@ -1,15 +1,19 @@
 //! A store in one directory of one disk.
 //!
 //! - `home`: the directory: whose it is, its lock, its format.
-//! - `engine`: the log-structured merge tree (`fjall`) and its bounds.
+//! - `tree`: the log-structured merge tree (`fjall`) and its bounds.
+//! - `engine`: the tree of a directory.
+//! - `stage`: a whole state that comes from elsewhere.
 //! - `writer`: the one thread that writes; it commits all waiting batches with one fsync.
 //! - `fault`: errors of disks as sentences an operator can act on.
 
 mod engine;
 mod fault;
 mod home;
+mod stage;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod writer;
 
 use super::{
@@ -23,8 +27,12 @@ use fjall::{Readable, Snapshot};
 use futures_util::future::BoxFuture;
 use home::Home;
 use parking_lot::RwLock;
+pub(super) use stage::Staged;
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use writer::Work;
 
@@ -35,6 +43,9 @@ pub(super) const LIMITS: Limits = Limits {
     key_bytes: u16::MAX as usize - 1,
     value_bytes: 48 << 20,
 };
+
+/// How often it is looked whether an engine that is to be replaced is still being rewritten.
+const REPLACE_POLL: Duration = Duration::from_millis(1);
 
 /// Batches waiting for the writer; further callers wait their turn.
 const QUEUE_BATCHES: usize = 256;
@@ -51,6 +62,8 @@ pub struct Local {
 pub(super) struct Shared {
     /// The engine, or the sentence that every call answers since it failed or was closed.
     engine: RwLock<Result<Arc<Engine>, Arc<str>>>,
+    /// Counts the engines; it changes while the lock is held.
+    generation: AtomicU64,
     changes: Changes,
     leadership: watch::Sender<Leadership>,
 }
@@ -75,6 +88,25 @@ impl Shared {
     /// Tells waiters that something was written.
     pub(super) fn announce(&self) {
         self.changes.announce();
+    }
+
+    /// Gives the engine's place to a staged state; views of the one before have expired.
+    pub(super) fn replace(&self, staged: Staged) -> Result<(), StoreError> {
+        let mut held = self.engine.write();
+        let replaced = std::mem::replace(&mut *held, Err("a new state is installed".into()));
+        let mut engine = replaced.map_err(StoreError::Fatal)?;
+        let engine = loop {
+            match Arc::try_unwrap(engine) {
+                Ok(engine) => break engine,
+                Err(shared) => engine = shared,
+            }
+            std::thread::sleep(REPLACE_POLL);
+        };
+        *held = Ok(Arc::new(engine.replace(staged)?));
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        drop(held);
+        self.announce();
+        Ok(())
     }
 
     /// Takes the engine away; all further calls answer with the sentence.
@@ -102,6 +134,7 @@ impl Local {
         let (work, waiting) = mpsc::channel(QUEUE_BATCHES);
         let shared = Arc::new(Shared {
             engine: RwLock::new(Ok(Arc::new(engine))),
+            generation: AtomicU64::new(0),
             changes: Changes::new(),
             leadership: watch::Sender::new(Leadership::alone(term)),
         });
@@ -134,6 +167,7 @@ impl Local {
         let (work, _) = mpsc::channel(1);
         let shared = Arc::new(Shared {
             engine: RwLock::new(Ok(Arc::new(engine))),
+            generation: AtomicU64::new(0),
             changes: Changes::new(),
             leadership: watch::Sender::new(Leadership::alone(0)),
         });
@@ -147,11 +181,7 @@ impl Local {
 
     /// A snapshot.
     pub fn view(&self) -> Result<LocalView, StoreError> {
-        let snapshot = self.shared.read(|engine| Ok(engine.snapshot()))?;
-        Ok(LocalView {
-            shared: self.shared.clone(),
-            snapshot: Arc::new(snapshot),
-        })
+        LocalView::of(&self.shared)
     }
 
     /// Applies a batch together with all that are waiting.
@@ -226,13 +256,39 @@ impl Local {
 #[derive(Clone)]
 pub struct LocalView {
     shared: Arc<Shared>,
+    /// That of the engine the snapshot is of.
+    generation: u64,
     snapshot: Arc<Snapshot>,
 }
 
 impl LocalView {
+    /// A view of all committed changes.
+    pub(super) fn of(shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        shared.read(|engine| {
+            Ok(Self {
+                shared: shared.clone(),
+                generation: shared.generation.load(Ordering::Relaxed),
+                snapshot: Arc::new(engine.snapshot()),
+            })
+        })
+    }
+
+    /// Runs a short read, unless the engine is another by now.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Engine) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.shared.read(|engine| {
+            match self.shared.generation.load(Ordering::Relaxed) == self.generation {
+                true => read(engine),
+                false => Err(StoreError::ViewExpired),
+            }
+        })
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        self.shared.read(|engine| {
+        self.read(|engine| {
             let value = self.snapshot.get(engine.keyspace(), key);
             Ok(value
                 .map_err(|error| engine.fault("reading", &error))?
@@ -251,8 +307,27 @@ impl LocalView {
         if start >= end {
             return Ok(Page::default());
         }
-        self.shared.read(|engine| {
-            let range = self.snapshot.range(engine.keyspace(), start..end);
+        self.page(
+            (Bound::Included(start), Bound::Excluded(end)),
+            limit,
+            direction,
+        )
+    }
+
+    /// One page of all keys behind one, the engine's own too.
+    pub(super) fn after(&self, key: &[u8], limit: PageLimit) -> Result<Page, StoreError> {
+        let range = (Bound::Excluded(key), Bound::Unbounded);
+        self.page(range, limit, Direction::Forward)
+    }
+
+    fn page(
+        &self,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        limit: PageLimit,
+        direction: Direction,
+    ) -> Result<Page, StoreError> {
+        self.read(|engine| {
+            let range = self.snapshot.range::<&[u8], _>(engine.keyspace(), range);
             let item = |guard: fjall::Guard| match guard.into_inner() {
                 Ok((key, value)) => Ok((key.into(), value.into())),
                 Err(error) => Err(engine.fault("reading", &error)),

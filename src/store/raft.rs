@@ -14,6 +14,7 @@
 //! What does:
 //! - `wal`: the log on a disk.
 //! - `driver`: the one thread that drives a member.
+//! - `whole`: whole states, for members that lag behind the log.
 //!
 //! `docs/adr/0013-raft-store.md` says why the order of its effects is safe.
 
@@ -34,6 +35,7 @@ mod state;
 pub(crate) mod tests;
 mod trace;
 mod wal;
+mod whole;
 
 pub use self::check::Refusal;
 pub use self::core::{Committed, Core, Effects, Payload, Role, Settings, Standing, Turn, Write};
@@ -41,6 +43,7 @@ pub use self::entry::{Malformed, decode, encode};
 pub use self::log::{Fit, Log, LogError, Point};
 pub use self::members::{Member, Members, cluster_id, member_id};
 pub use self::proposals::NotProposed;
+pub use self::whole::{Incoming, Outgoing};
 pub use ::raft::eraftpb;
 
 use super::local::{Engine, Local, LocalView, POINT_KEY};
@@ -55,8 +58,9 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot, watch};
 use wal::{GroupLog, Wal};
+use whole::Arrived;
 
 /// Names a caller who waits for an answer; the one who makes it says what it means.
 pub type Token = u64;
@@ -78,6 +82,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub trait Carrier: Send + Sync {
     /// Takes a message to the member it names, and does not wait; `false` when it is lost.
     fn send(&self, message: Message) -> bool;
+
+    /// Takes a whole state to the member that its message names, and does not wait.
+    fn send_state(&self, state: Outgoing);
 }
 
 /// A carrier for those who are alone.
@@ -88,6 +95,8 @@ impl Carrier for Nobody {
     fn send(&self, _: Message) -> bool {
         false
     }
+
+    fn send_state(&self, _: Outgoing) {}
 }
 
 /// Who a member is, and how it keeps time.
@@ -114,9 +123,31 @@ pub struct Raft {
     local: Local,
     asks: mpsc::Sender<Ask>,
     messages: mpsc::Sender<Message>,
+    states: mpsc::Sender<Arrived>,
+    /// A state that has not come whole.
+    staged: Arc<Mutex<Option<Incoming>>>,
     leadership: watch::Receiver<Leadership>,
     members: watch::Receiver<Members>,
     write_times: Arc<Histogram>,
+}
+
+/// A state that comes in; what there is of it stays for the next try when this is dropped.
+pub struct Stage {
+    place: OwnedMutexGuard<Option<Incoming>>,
+    state: Option<Incoming>,
+}
+
+impl Stage {
+    /// The state, to be added to.
+    pub fn state(&mut self) -> Option<&mut Incoming> {
+        self.state.as_mut()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        *self.place = self.state.take();
+    }
 }
 
 impl Raft {
@@ -166,6 +197,8 @@ impl Raft {
         let (members, members_told) = watch::channel(members);
         let (asks, asked) = mpsc::channel(QUEUE_ASKS);
         let (messages, said) = mpsc::channel(QUEUE_MESSAGES);
+        let (states, arrived) = mpsc::channel(1);
+        let (reporting, reports) = mpsc::unbounded_channel();
         let election = options.election_heartbeats as u32;
         let driver = Driver {
             id,
@@ -180,10 +213,14 @@ impl Raft {
             next_token: 0,
             held: VecDeque::new(),
             flushed,
+            reporting,
+            arrived: None,
         };
         let inbox = Inbox {
             asks: asked,
             messages: said,
+            states: arrived,
+            reports,
         };
         driver::start(driver, inbox)?;
         Ok(Self {
@@ -191,6 +228,8 @@ impl Raft {
             local,
             asks,
             messages,
+            states,
+            staged: Arc::default(),
             leadership: told,
             members: members_told,
             write_times,
@@ -215,6 +254,45 @@ impl Raft {
     /// Takes a message that another member has sent; it is lost when too many wait.
     pub fn receive(&self, message: Message) {
         let _ = self.messages.try_send(message);
+    }
+
+    /// Begins to take in the state that goes with a message, or goes on where that was left;
+    /// `None` while another one comes in.
+    pub fn stage(&self, message: &Message) -> Result<Option<Stage>, StoreError> {
+        let Ok(mut place) = self.staged.clone().try_lock_owned() else {
+            return Ok(None);
+        };
+        let point = Point::of(message.get_snapshot());
+        let state = match place.take() {
+            Some(state) if state.is(&point) => state,
+            other => {
+                // First, for both have one place on the disk.
+                drop(other);
+                let engine = self.local.shared().engine();
+                let staged = engine.map_err(StoreError::Fatal)?.stage()?;
+                Incoming::new(point, staged)
+            }
+        };
+        Ok(Some(Stage {
+            place,
+            state: Some(state),
+        }))
+    }
+
+    /// Takes a message, with the state that goes with it: whole and durable.
+    pub async fn install(&self, message: Message, mut stage: Stage) -> Result<(), StoreError> {
+        let (taken, answer) = oneshot::channel();
+        if let Some(state) = stage.state.take() {
+            let arrived = Arrived {
+                message,
+                state,
+                taken,
+            };
+            // An error is the end of the thread, which the answer tells of.
+            let _ = self.states.send(arrived).await;
+        }
+        let lost = || StoreError::Unavailable("the state was not taken".into());
+        answer.await.map_err(|_| lost())
     }
 
     /// A snapshot.

@@ -4,9 +4,10 @@
 //! and bytes; what does not fit, and what waits when a stream breaks, is lost: the protocol sends
 //! again what matters.
 
-use super::{FRAME_BYTES, FRAME_BYTES_MAX, Route};
+use super::{FRAME_BYTES, FRAME_BYTES_MAX, Route, state};
 use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
 use crate::pb::kvtool::raft::v1::{End, Frame, raft_client::RaftClient};
+use crate::store::raft::Outgoing;
 use crate::store::raft::eraftpb::Message;
 use bytes::Bytes;
 use protobuf::Message as _;
@@ -30,6 +31,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The way to one member. Ends when it is dropped.
 pub(super) struct Link {
+    dialer: Dialer,
+    route: Route,
     messages: mpsc::Sender<Message>,
     load: Arc<Load>,
     urls: watch::Sender<Vec<String>>,
@@ -50,13 +53,15 @@ impl Link {
         let (urls, known_urls) = watch::channel(urls);
         let load = Arc::new(Load::default());
         let calling = Calling {
-            dialer,
+            dialer: dialer.clone(),
             route,
             urls: known_urls,
             waiting,
             load: load.clone(),
         };
         Self {
+            dialer,
+            route,
             messages,
             load,
             urls,
@@ -85,6 +90,14 @@ impl Link {
         }
         waiting.fetch_sub(bytes, Ordering::Relaxed);
         false
+    }
+}
+
+impl Link {
+    /// Takes a whole state there, on a connection of its own.
+    pub(super) fn send_state(&self, state: Outgoing) -> impl Future<Output = ()> + use<> {
+        let urls = self.urls.subscribe();
+        state::send(self.dialer.clone(), self.route, urls, state)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - `network`: the way to the others, one link for each.
 //! - `link`: one stream to one member; what cannot be sent is lost, and the store is told.
+//! - `state`: whole states, to members that lag.
 //! - `service`: what the others send.
 //! - `port`: serves all of it, and what is handed over to a leader, on the peer ports.
 //!
@@ -12,6 +13,7 @@ mod link;
 mod network;
 mod port;
 mod service;
+mod state;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -5,24 +5,28 @@ use super::{Route, wire};
 use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
 use crate::pb::kvtool::raft::v1::{DescribeRequest, raft_client::RaftClient};
 use crate::store::raft::eraftpb::Message;
-use crate::store::raft::{Carrier, Members};
+use crate::store::raft::{Carrier, Members, Outgoing};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tonic::Request;
 
 /// Links to all other members of a group.
 pub struct Network {
     dialer: Dialer,
+    /// Where states are sent, which the thread of the store must not wait for.
+    runtime: Handle,
     links: Mutex<HashMap<u64, Link>>,
 }
 
 impl Network {
-    /// One that reaches nobody yet.
+    /// One that reaches nobody yet; made within the runtime that it uses.
     pub fn new(dialer: Dialer) -> Self {
         Self {
             dialer,
+            runtime: Handle::current(),
             links: Mutex::default(),
         }
     }
@@ -77,6 +81,13 @@ impl Carrier for Network {
         let links = self.links.lock();
         let link = links.get(&message.to);
         link.is_some_and(|link| link.send(message))
+    }
+
+    fn send_state(&self, state: Outgoing) {
+        let links = self.links.lock();
+        if let Some(link) = links.get(&state.message().to) {
+            self.runtime.spawn(link.send_state(state));
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! What other members send.
 
-use super::{FRAME_BYTES_MAX, Route, wire};
-use crate::pb::kvtool::raft::v1::{DescribeRequest, Description, End, Frame, raft_server};
+use super::{FRAME_BYTES_MAX, Route, state, wire};
+use crate::pb::kvtool::raft::v1::{
+    Chunk, DescribeRequest, Description, End, Frame, Wanted, raft_server,
+};
 use crate::store::raft::Raft;
 use crate::store::raft::eraftpb::Message;
 use futures_util::stream;
 use protobuf::Message as _;
 use raft_server::RaftServer;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
@@ -57,6 +61,23 @@ impl raft_server::Raft for Service {
         let taking = take(self.0.clone(), route, request.into_inner());
         // The answer is the end alone, and taking ends with the connection.
         Ok(Response::new(Box::pin(stream::once(taking))))
+    }
+
+    type InstallStream = BoxStream<Wanted>;
+
+    async fn install(
+        &self,
+        request: Request<Streaming<Chunk>>,
+    ) -> Result<Response<Self::InstallStream>, Status> {
+        let route = self.admit(&request)?;
+        let (wanted, answers) = mpsc::channel(1);
+        tokio::spawn(state::take(
+            self.0.clone(),
+            route,
+            request.into_inner(),
+            wanted,
+        ));
+        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
     }
 
     async fn describe(&self, _: Request<DescribeRequest>) -> Result<Response<Description>, Status> {

@@ -1,49 +1,23 @@
-//! The engine: one `fjall` keyspace, its bounds, and the few calls the store makes.
-//!
-//! ### Bounds, for two cores and modest memory
-//! Writes go to a journal and to a memtable; one engine thread turns full memtables into tables
-//! and merges tables. Memory is the block cache and the memtables: about 64 + 32 * 3 MiB and one
-//! round of writes.
-//!
-//! The store rotates memtables itself. Left to it, the engine asks for a rotation with every
-//! commit behind a full memtable, through a queue that its threads also write to: one thread can
-//! then lock itself out, and of two threads one spins while the other merges tables.
+//! The engine: a tree in a data directory, which counts its commits, and the few calls the store
+//! makes.
 
+use super::stage::Staged;
+use super::tree::Tree;
 use super::{fault, home::Home};
 use crate::stats::Histogram;
 use crate::store::round::{Base, ChangeSet};
 use crate::store::{DISK_TIMES, StoreError, Usage};
 use bytes::Bytes;
-use fjall::compaction::Leveled;
-use fjall::{
-    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Snapshot,
-};
+use fjall::{Keyspace, PersistMode, Snapshot};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-const CACHE_BYTES: u64 = 64 << 20;
-/// Replayed at the next start, so it also bounds the time of one.
-const JOURNALS_BYTES: u64 = 256 << 20;
-const ENGINE_THREADS: usize = 1;
-/// A full memtable; larger means fewer flushes and merges, smaller means less memory.
-const MEMTABLE_BYTES: u64 = 32 << 20;
-/// Full memtables waiting to become tables; more than this and writes wait.
-const SEALED_MEMTABLES_MAX: usize = 2;
-/// Unmerged tables; more than this and writes wait, since every read looks into each.
-/// The engine's own bound is 30, where it would wait without noticing its own failure.
-const UNMERGED_TABLES_MAX: usize = 20;
-/// Small tables make short merges, so that a full memtable waits less for one to end.
-const TABLE_BYTES: u64 = 32 << 20;
-const STALL_POLL: Duration = Duration::from_millis(1);
-
-const KEYSPACE: &str = "data";
 /// Counts the openings; byte 0 begins no instance's prefix.
-const TERM_KEY: &[u8] = b"\x00t";
+pub(super) const TERM_KEY: &[u8] = b"\x00t";
 /// Counts the commits.
-const COMMIT_KEY: &[u8] = b"\x00c";
+pub(super) const COMMIT_KEY: &[u8] = b"\x00c";
 
 /// How far the state of a member of a group goes; its log may hold more.
 pub(in crate::store) const POINT_KEY: &[u8] = b"\x00p";
@@ -51,44 +25,24 @@ pub(in crate::store) const POINT_KEY: &[u8] = b"\x00p";
 /// An open engine. Dropping it ends its thread, then gives up the directory.
 pub(in crate::store) struct Engine {
     // In the order of dropping: the home, with its lock, last.
-    keyspace: Keyspace,
-    database: Database,
+    tree: Tree,
     /// The number of the last commit; held while the next one is made, so that they become
     /// durable in order.
     last_commit: Mutex<u64>,
-    /// Held from looking at the number of memtables to adding one.
-    rotation: Mutex<()>,
     /// How long commits took, each with its fsync.
     pub(super) commit_times: Histogram,
     home: Home,
 }
 
-fn entry(key: &'static [u8], number: u64) -> (Bytes, Option<Bytes>) {
+pub(super) fn entry(key: &'static [u8], number: u64) -> (Bytes, Option<Bytes>) {
     let value = Bytes::copy_from_slice(&number.to_be_bytes());
     (Bytes::from_static(key), Some(value))
-}
-
-fn open_database(data: &Path) -> fjall::Result<(Database, Keyspace)> {
-    let database = Database::builder(data)
-        .cache_size(CACHE_BYTES)
-        .max_journaling_size(JOURNALS_BYTES)
-        .worker_threads(ENGINE_THREADS)
-        .open()?;
-    let keyspace = database.keyspace(KEYSPACE, || {
-        KeyspaceCreateOptions::default()
-            .max_memtable_size(u64::MAX)
-            .compaction_strategy(Arc::new(
-                Leveled::default().with_table_target_size(TABLE_BYTES),
-            ))
-    })?;
-    Ok((database, keyspace))
 }
 
 impl Engine {
     /// Makes an empty engine in `data`, in the data directory `home`.
     pub(super) fn create(home: &Path, data: &Path) -> Result<(), StoreError> {
-        let made =
-            open_database(data).and_then(|(database, _)| database.persist(PersistMode::SyncAll));
+        let made = Tree::open(data).and_then(|tree| tree.persist(PersistMode::SyncAll));
         made.map_err(|error| fault::engine(home, "making the store", &error))
     }
 
@@ -105,13 +59,11 @@ impl Engine {
 
     /// Opens the engine and commits nothing.
     pub(super) fn open_read_only(home: Home) -> Result<Self, StoreError> {
-        let (database, keyspace) = open_database(&home.data())
+        let tree = Tree::open(&home.data())
             .map_err(|error| fault::engine(home.path(), "opening it", &error))?;
         let engine = Self {
-            keyspace,
-            database,
+            tree,
             last_commit: Mutex::new(0),
-            rotation: Mutex::new(()),
             commit_times: Histogram::of_times(DISK_TIMES.0, DISK_TIMES.1),
             home,
         };
@@ -139,7 +91,8 @@ impl Engine {
     /// Whether there are no keys but the engine's own.
     pub(in crate::store) fn is_empty(&self) -> bool {
         // Byte 0 begins the engine's own.
-        self.keyspace.range([1_u8].as_slice()..).next().is_none()
+        let mut keys = self.keyspace().range([1_u8].as_slice()..);
+        keys.next().is_none()
     }
 
     /// One of the engine's own numbers; 0 when it was never set.
@@ -150,7 +103,7 @@ impl Engine {
     }
 
     pub(super) fn keyspace(&self) -> &Keyspace {
-        &self.keyspace
+        &self.tree.keyspace
     }
 
     /// An error met while `doing` something, as the store's answer.
@@ -160,7 +113,7 @@ impl Engine {
 
     /// A view of all committed changes.
     pub(super) fn snapshot(&self) -> Snapshot {
-        self.database.snapshot()
+        self.tree.snapshot()
     }
 
     /// Makes changes visible and durable, all or none, with one fsync.
@@ -178,7 +131,7 @@ impl Engine {
     /// Makes everything durable that is visible.
     pub(in crate::store) fn sync(&self) -> fjall::Result<()> {
         let last_commit = self.last_commit.lock();
-        self.database.persist(PersistMode::SyncData)?;
+        self.tree.persist(PersistMode::SyncData)?;
         Ok(self.home.acknowledge(*last_commit)?)
     }
 
@@ -190,18 +143,8 @@ impl Engine {
     ) -> fjall::Result<()> {
         let number = *last_commit + 1;
         changes.extend([entry(COMMIT_KEY, number)]);
-        let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), changes.len())
-            .durability(durability);
-        // One item per key: the engine gives all items of a batch the same age and could not
-        // tell which came later.
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.insert(&self.keyspace, key, value),
-                None => batch.remove(&self.keyspace, key),
-            }
-        }
         let begin = Instant::now();
-        batch.commit()?;
+        self.tree.write(changes, durability)?;
         self.commit_times.note_time(begin.elapsed());
         *last_commit = number;
         Ok(())
@@ -209,33 +152,12 @@ impl Engine {
 
     /// The newest value of a key.
     pub(in crate::store) fn record(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        Ok(self.keyspace.get(key)?.map(Bytes::from))
+        self.tree.get(key)
     }
 
     /// Begins a new memtable when the current one is full.
     pub(in crate::store) fn make_room(&self) -> fjall::Result<()> {
-        if self.keyspace.tree.active_memtable().size() < MEMTABLE_BYTES {
-            return Ok(());
-        }
-        self.rotate()
-    }
-
-    /// Begins a new memtable; waits while the engine is behind.
-    fn rotate(&self) -> fjall::Result<()> {
-        let _rotation = self.rotation.lock();
-        let tree = &self.keyspace.tree;
-        while tree.sealed_memtable_count() >= SEALED_MEMTABLES_MAX
-            || tree.l0_run_count() >= UNMERGED_TABLES_MAX
-        {
-            self.wait()?;
-        }
-        self.keyspace.rotate_memtable().map(|_| ())
-    }
-
-    /// Gives the engine's thread time, and notices when it has failed.
-    fn wait(&self) -> fjall::Result<()> {
-        std::thread::sleep(STALL_POLL);
-        self.database.persist(PersistMode::Buffer)
+        self.tree.make_room()
     }
 
     /// Rewrites all tables without dead data; reads and writes go on. The new tables need room
@@ -243,7 +165,7 @@ impl Engine {
     pub(super) fn reclaim(&self) -> Result<(), StoreError> {
         let flush = || self.flush().map_err(|error| self.fault("flushing", &error));
         flush()?;
-        self.keyspace.major_compact().map_err(|error| {
+        self.keyspace().major_compact().map_err(|error| {
             let sentence = format!("no space was given back ({error}); the data is unharmed");
             StoreError::Unavailable(sentence.into())
         })?;
@@ -255,17 +177,34 @@ impl Engine {
     fn flush(&self) -> fjall::Result<()> {
         // The engine passes over an empty memtable, and this puts the commit's number into it.
         self.commit(ChangeSet::new())?;
-        self.rotate()?;
-        while self.keyspace.tree.sealed_memtable_count() > 0 {
-            self.wait()?;
-        }
-        Ok(())
+        self.tree.flush()
+    }
+
+    /// Begins to take a whole state from elsewhere, beside this one.
+    pub(in crate::store) fn stage(&self) -> Result<Staged, StoreError> {
+        Staged::begin(self.home.path(), self.home.empty_stage()?)
+    }
+
+    /// Gives its place to a staged state: who opens the directory later finds one of the two.
+    pub(super) fn replace(self, staged: Staged) -> Result<Self, StoreError> {
+        let Self {
+            tree,
+            last_commit,
+            home,
+            ..
+        } = self;
+        // No commit that was acknowledged may seem to be missing.
+        staged.finish(last_commit.into_inner() + 1)?;
+        home.prefer_stage()?;
+        drop(tree);
+        home.adopt_stage()?;
+        Self::open_read_only(home)
     }
 
     /// Bytes of the directory, and of the tables and memtables in it.
     pub(super) fn usage(&self) -> Result<Usage, StoreError> {
         let allocated_bytes = self.home.allocated_bytes()?;
-        let live_bytes = self.keyspace.disk_space() + self.database.write_buffer_size();
+        let live_bytes = self.tree.bytes();
         Ok(Usage {
             allocated_bytes,
             live_bytes: live_bytes.min(allocated_bytes),
@@ -282,7 +221,7 @@ impl Base for Engine {
     }
 
     fn keys(&self, start: &Bytes, end: &Bytes) -> impl Iterator<Item = fjall::Result<Bytes>> {
-        let range = self.keyspace.range(start.as_ref()..end.as_ref());
+        let range = self.keyspace().range(start.as_ref()..end.as_ref());
         range.map(|guard| guard.key().map(Bytes::from))
     }
 }

@@ -6,6 +6,8 @@
 //! ACKNOWLEDGED  the number of the last acknowledged commit, 8 bytes, and their CRC, 4 bytes
 //! data/         the engine's files
 //! data.new/     an engine being made; becomes data/ when it is complete
+//! data.stage/   a whole state that comes from elsewhere; it is worth nothing yet
+//! data.whole/   the same, complete: it takes the place of data/, whatever is there
 //! ```
 //!
 //! The engine cannot tell a journal that a crash has torn from one that lost its end to a bad
@@ -30,6 +32,8 @@ const FORMAT_NEW: &str = "FORMAT.new";
 const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
 const DATA: &str = "data";
 const DATA_NEW: &str = "data.new";
+const DATA_STAGE: &str = "data.stage";
+const DATA_WHOLE: &str = "data.whole";
 
 /// What a directory may hold and still be taken for a new store: what an unfinished first start
 /// leaves, and what a file system puts into its root.
@@ -97,11 +101,13 @@ impl Home {
             .write(true)
             .open(path.join(ACKNOWLEDGED))
             .map_err(fatal(path, "opening its number of commits"))?;
-        Ok(Self {
+        let home = Self {
             path: path.to_owned(),
             lock,
             acknowledged,
-        })
+        };
+        home.adopt_stage()?;
+        Ok(home)
     }
 
     /// The directory itself.
@@ -178,6 +184,37 @@ impl Home {
         sync_directory(&self.path).map_err(&fatal)
     }
 
+    /// An empty directory for a state that comes from elsewhere.
+    pub(super) fn empty_stage(&self) -> Result<PathBuf, StoreError> {
+        let stage = self.path.join(DATA_STAGE);
+        let made = remove_tree(&stage).and_then(|()| fs::create_dir(&stage));
+        made.map_err(fatal(&self.path, "making room for a state"))?;
+        Ok(stage)
+    }
+
+    /// From here on the staged state, which is durable, is the one that counts.
+    pub(super) fn prefer_stage(&self) -> Result<(), StoreError> {
+        let stage = self.path.join(DATA_STAGE);
+        let renamed = sync_directory(&stage)
+            .and_then(|()| fs::rename(stage, self.path.join(DATA_WHOLE)))
+            .and_then(|()| sync_directory(&self.path));
+        renamed.map_err(fatal(&self.path, "preferring a new state"))
+    }
+
+    /// Puts a state that counts in its place, if there is one, once nobody uses the one before.
+    pub(super) fn adopt_stage(&self) -> Result<(), StoreError> {
+        let whole = self.path.join(DATA_WHOLE);
+        let adopt = || {
+            if !whole.try_exists()? {
+                return Ok(());
+            }
+            remove_tree(&self.data())?;
+            fs::rename(&whole, self.data())?;
+            sync_directory(&self.path)
+        };
+        adopt().map_err(fatal(&self.path, "installing a new state"))
+    }
+
     /// The disk space that the data takes.
     pub(super) fn allocated_bytes(&self) -> Result<u64, StoreError> {
         tree_bytes(&self.data()).map_err(fatal(&self.path, "measuring it"))
@@ -195,9 +232,7 @@ impl Drop for Home {
 /// An empty `data.new`, durable.
 fn make_staging(path: &Path) -> io::Result<()> {
     let staging = path.join(DATA_NEW);
-    if staging.try_exists()? {
-        fs::remove_dir_all(&staging)?;
-    }
+    remove_tree(&staging)?;
     fs::create_dir(&staging)?;
     sync_directory(path)
 }
@@ -270,6 +305,14 @@ fn write_format(path: &Path) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(new, path.join(FORMAT))?;
     sync_directory(path)
+}
+
+/// Removes a directory and all in it, if it is there.
+fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes renames in a directory durable.

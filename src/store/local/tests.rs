@@ -4,6 +4,7 @@
 mod damage;
 mod disk;
 mod rounds;
+mod stage;
 
 use super::*;
 use crate::store::{BatchId, Op};

@@ -7,8 +7,9 @@ use super::core::{Core, Payload, Role};
 use super::members::{MEMBERS_KEY, Members};
 use super::state::{Stop, evaluate};
 use super::wal::{GroupLog, encode_point};
-use super::{Carrier, NotProposed, POINT_KEY, Point, Token, encode};
-use crate::store::local::Shared;
+use super::whole::{Arrived, Report};
+use super::{Carrier, Incoming, NotProposed, Outgoing, POINT_KEY, Point, Token, encode};
+use crate::store::local::{LocalView, Shared};
 use crate::store::round::Answer;
 use crate::store::{ApplyError, Batch, Leadership, StoreError, closed};
 use bytes::Bytes;
@@ -29,8 +30,8 @@ const HELD_MAX: usize = 256;
 const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Entries between two times that the state is made durable and the log is cut.
 pub(super) const FLUSH_ENTRIES: u64 = 10_000;
-/// Entries left in the log when it is cut.
-const TAIL_ENTRIES: u64 = 1_000;
+/// Entries left in the log when it is cut: who lags behind them gets a whole state.
+pub(super) const TAIL_ENTRIES: u64 = 5_000;
 
 /// What the thread is asked for.
 pub(super) enum Ask {
@@ -63,6 +64,10 @@ pub(super) struct Driver {
     pub(super) next_token: Token,
     pub(super) held: VecDeque<Held>,
     pub(super) flushed: u64,
+    /// Given to those who take states to other members.
+    pub(super) reporting: mpsc::UnboundedSender<Report>,
+    /// The state that goes with the message just taken.
+    pub(super) arrived: Option<Incoming>,
 }
 
 /// See [`Waiter`].
@@ -80,6 +85,8 @@ pub(super) struct Held {
 pub(super) struct Inbox {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) states: mpsc::Receiver<Arrived>,
+    pub(super) reports: mpsc::UnboundedReceiver<Report>,
 }
 
 /// Starts the thread; it ends when the store is closed, fails, or has no more users.
@@ -119,13 +126,27 @@ pub(super) fn start(mut driver: Driver, mut inbox: Inbox) -> Result<(), StoreErr
 impl Driver {
     /// Runs until it is asked to close, or nobody is left to ask.
     async fn run(&mut self, inbox: &mut Inbox) -> Result<Option<oneshot::Sender<()>>, StoreError> {
-        let Inbox { asks, messages } = inbox;
+        let Inbox {
+            asks,
+            messages,
+            states,
+            reports,
+        } = inbox;
         let mut ticks = tokio::time::interval(self.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let mut next = None;
+            let mut taken_state = None;
             tokio::select! {
                 Some(message) = messages.recv() => self.step(message)?,
+                Some(Arrived { message, state, taken }) = states.recv() => {
+                    self.arrived = Some(state);
+                    taken_state = Some(taken);
+                    self.step(message)?;
+                }
+                Some(report) = reports.recv() => {
+                    self.core.snapshot_sent(report.member, report.has_arrived);
+                }
                 ask = asks.recv(), if self.held.len() < HELD_MAX => match ask {
                     Some(ask) => next = Some(ask),
                     None => return Ok(None),
@@ -155,6 +176,11 @@ impl Driver {
                 };
             }
             while self.turn()? {}
+            if let Some(taken) = taken_state {
+                // Still there when it was no news.
+                self.arrived = None;
+                let _ = taken.send(());
+            }
             if close.is_some() {
                 return Ok(close);
             }
@@ -184,6 +210,10 @@ impl Driver {
 
     fn step(&mut self, message: Message) -> Result<(), StoreError> {
         use super::Refusal::{LogLost, Misdirected, Senseless};
+        if message.get_msg_type() == MessageType::MsgSnapshot && self.arrived.is_none() {
+            tracing::warn!("a peer sent the message of a state without the state");
+            return Ok(());
+        }
         match self.core.step(message) {
             Ok(()) => Ok(()),
             Err(refusal @ LogLost) => Err(StoreError::Fatal(refusal.to_string().into())),
@@ -233,22 +263,18 @@ impl Driver {
             self.answer_reads();
             return Ok(false);
         };
-        let mut lost = self.send(std::mem::take(&mut turn.send));
-        if turn.write.install.is_some() {
-            let sentence = "a whole state came, which this version cannot take";
-            return Err(StoreError::Fatal(sentence.into()));
+        let mut unreached = self.send(std::mem::take(&mut turn.send))?;
+        if let Some(snapshot) = &turn.write.install {
+            self.install(&Point::of(snapshot))?;
         }
         self.core.log_mut().write(&turn.write)?;
         let effects = self.core.end(turn);
-        lost.extend(self.send(effects.send));
+        unreached.extend(self.send(effects.send)?);
         if !effects.committed.is_empty() {
             self.apply(effects.committed)?;
         }
-        for (member, kind) in lost {
-            match kind {
-                MessageType::MsgSnapshot => self.core.snapshot_sent(member, false),
-                _ => self.core.unreachable(member),
-            }
+        for member in unreached {
+            self.core.unreachable(member);
         }
         self.answer_lost();
         self.answer_reads();
@@ -256,17 +282,39 @@ impl Driver {
         Ok(true)
     }
 
-    /// Sends messages; whom those that are lost were for.
-    fn send(&mut self, messages: Vec<Message>) -> Vec<(u64, MessageType)> {
-        let mut lost = Vec::new();
+    /// Sends messages; which members those that are lost were for.
+    fn send(&mut self, messages: Vec<Message>) -> Result<Vec<u64>, StoreError> {
+        let mut unreached = Vec::new();
         for message in messages {
-            let (member, kind) = (message.to, message.get_msg_type());
-            if kind == MessageType::MsgSnapshot || !self.carrier.send(message) {
-                lost.push((member, kind));
+            let member = message.to;
+            if message.get_msg_type() == MessageType::MsgSnapshot {
+                // Nothing was applied since the message was made.
+                let view = LocalView::of(&self.shared)?;
+                let reporting = self.reporting.clone();
+                self.carrier
+                    .send_state(Outgoing::new(message, view, reporting));
+            } else if !self.carrier.send(message) {
+                unreached.push(member);
             }
         }
-        lost.dedup();
-        lost
+        unreached.dedup();
+        Ok(unreached)
+    }
+
+    /// Puts the state that has arrived in the place of this one, durably.
+    fn install(&mut self, point: &Point) -> Result<(), StoreError> {
+        let Some(state) = self.arrived.take_if(|state| state.is(point)) else {
+            let sentence = "a whole state was to be installed that has not come";
+            return Err(StoreError::Fatal(sentence.into()));
+        };
+        self.shared.replace(state.into_staged())?;
+        self.flushed = point.index;
+        let engine = self.shared.engine().map_err(StoreError::Fatal)?;
+        let record = engine.record(MEMBERS_KEY);
+        let record = record.map_err(|error| engine.fault("reading its members", &error))?;
+        self.tell_members(record.unwrap_or_default())?;
+        tracing::info!(index = point.index, "took a whole state from the leader");
+        Ok(())
     }
 
     fn apply(&mut self, committed: Vec<super::Committed>) -> Result<(), StoreError> {
@@ -292,9 +340,7 @@ impl Driver {
             self.shared.announce();
         }
         if let Some(members) = members {
-            let members = Members::decode(members);
-            let malformed = |_| StoreError::Unreadable(super::Malformed.to_string().into());
-            self.members.send_replace(members.map_err(malformed)?);
+            self.tell_members(members)?;
         }
         for (token, answer) in outcome.answers {
             self.answer(token, answer);
@@ -302,11 +348,16 @@ impl Driver {
         self.flush(&point)
     }
 
+    fn tell_members(&self, record: Bytes) -> Result<(), StoreError> {
+        let malformed = |_| StoreError::Unreadable(super::Malformed.to_string().into());
+        let members = Members::decode(record).map_err(malformed)?;
+        self.members.send_replace(members);
+        Ok(())
+    }
+
     /// Now and then makes the state durable, and cuts the log below it.
     fn flush(&mut self, point: &Point) -> Result<(), StoreError> {
-        // Who lags behind a log that was cut needs a whole state, which nobody sends yet.
-        let is_alone = point.members.voters == [self.id] && point.members.learners.is_empty();
-        if !is_alone || point.index < self.flushed + FLUSH_ENTRIES {
+        if point.index < self.flushed + FLUSH_ENTRIES {
             return Ok(());
         }
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;

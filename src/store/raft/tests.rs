@@ -1,26 +1,46 @@
 //! Members with real logs and states, in one process.
 #![allow(clippy::unwrap_used)]
 
+mod whole;
+
 use super::*;
 use crate::store::{BatchId, Op, Store};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Longer than anything takes, shorter than a stuck test is worth.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 pub const CLUSTER: u64 = 77;
 
 /// Carries messages between the members of one process.
-#[derive(Default)]
-struct Hub(Mutex<HashMap<u64, Raft>>);
+struct Hub {
+    members: Mutex<HashMap<u64, Raft>>,
+    /// States are cut off behind so many pages.
+    pages_max: AtomicUsize,
+    /// How many states have come to their end, or were cut off.
+    states: Arc<AtomicUsize>,
+}
 
 impl Carrier for Hub {
     fn send(&self, message: Message) -> bool {
-        let all = self.0.lock();
+        let all = self.members.lock();
         let raft = all.get(&message.to);
         raft.map(|raft| raft.receive(message)).is_some()
+    }
+
+    fn send_state(&self, state: Outgoing) {
+        let all = self.members.lock();
+        let Some(to) = all.get(&state.message().to).cloned() else {
+            return;
+        };
+        let (pages_max, states) = (self.pages_max.load(Relaxed), self.states.clone());
+        std::thread::spawn(move || {
+            whole::take(&to, state, pages_max);
+            states.fetch_add(1, Relaxed);
+        });
     }
 }
 
@@ -54,7 +74,11 @@ pub struct Trio {
 impl Trio {
     pub fn new(root: PathBuf) -> Self {
         let trio = Self {
-            hub: Arc::new(Hub::default()),
+            hub: Arc::new(Hub {
+                members: Mutex::default(),
+                pages_max: AtomicUsize::new(usize::MAX),
+                states: Arc::default(),
+            }),
             root,
         };
         (1..=3).for_each(|id| trio.open(id));
@@ -64,17 +88,17 @@ impl Trio {
     pub fn open(&self, id: u64) {
         let path = self.root.join(id.to_string());
         let raft = Raft::open(&path, &options(id, 3), self.hub.clone()).unwrap();
-        self.hub.0.lock().insert(id, raft);
+        self.hub.members.lock().insert(id, raft);
     }
 
     /// Ends a member; without a word, for nothing is made durable at the end.
     pub async fn stop(&self, id: u64) {
-        let raft = self.hub.0.lock().remove(&id).unwrap();
+        let raft = self.hub.members.lock().remove(&id).unwrap();
         raft.close().await.unwrap();
     }
 
     pub fn get(&self, id: u64) -> Raft {
-        self.hub.0.lock()[&id].clone()
+        self.hub.members.lock()[&id].clone()
     }
 
     /// The member that leads, once one does.
@@ -85,7 +109,7 @@ impl Trio {
         };
         let found = async {
             loop {
-                if let Some(found) = self.hub.0.lock().iter().find_map(leads) {
+                if let Some(found) = self.hub.members.lock().iter().find_map(leads) {
                     return found;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -96,7 +120,7 @@ impl Trio {
 
     pub async fn follower(&self) -> (u64, Raft) {
         let (leader, _) = self.leader().await;
-        let all = self.hub.0.lock();
+        let all = self.hub.members.lock();
         let (id, raft) = all.iter().find(|(id, _)| **id != leader).unwrap();
         (*id, raft.clone())
     }
