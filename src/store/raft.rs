@@ -213,6 +213,7 @@ impl Raft {
             next_token: 0,
             held: VecDeque::new(),
             flushed,
+            unflushed_bytes: 0,
             reporting,
             arrived: None,
         };

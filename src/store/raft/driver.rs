@@ -28,10 +28,10 @@ const TURN_ASKS_MAX: usize = 1024;
 const HELD_MAX: usize = 256;
 /// How long a proposal is held back while nobody leads.
 const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Entries between two times that the state is made durable and the log is cut.
-pub(super) const FLUSH_ENTRIES: u64 = 10_000;
-/// Entries left in the log when it is cut: who lags behind them gets a whole state.
-pub(super) const TAIL_ENTRIES: u64 = 5_000;
+/// Entries, and their bytes, between two times that the state is made durable and the log is cut.
+/// Who lags behind both gets a whole state. Tests come to it sooner.
+pub(super) const FLUSH_ENTRIES: u64 = if cfg!(test) { 1_000 } else { 10_000 };
+const FLUSH_BYTES: usize = 64 << 20;
 
 /// What the thread is asked for.
 pub(super) enum Ask {
@@ -63,7 +63,9 @@ pub(super) struct Driver {
     pub(super) waiting: HashMap<Token, Waiting>,
     pub(super) next_token: Token,
     pub(super) held: VecDeque<Held>,
+    /// How far the state was durable when it was last made so, and what has come since.
     pub(super) flushed: u64,
+    pub(super) unflushed_bytes: usize,
     /// Given to those who take states to other members.
     pub(super) reporting: mpsc::UnboundedSender<Report>,
     /// The state that goes with the message just taken.
@@ -321,6 +323,11 @@ impl Driver {
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
         let fault = |error| engine.fault("applying", &error);
         engine.make_room().map_err(fault)?;
+        let data = |entry: &super::Committed| match &entry.payload {
+            Payload::Data(data) => data.len(),
+            _ => 0,
+        };
+        self.unflushed_bytes += committed.iter().map(data).sum::<usize>();
         let is_news = committed
             .iter()
             .any(|entry| matches!(entry.payload, Payload::Data(_)));
@@ -335,7 +342,8 @@ impl Driver {
         outcome.changes.insert(key, Some(record));
         engine.apply(outcome.changes).map_err(fault)?;
         let point = outcome.point;
-        self.core.applied(point.clone());
+        let index = point.index;
+        self.core.applied(point);
         if is_news {
             self.shared.announce();
         }
@@ -345,7 +353,7 @@ impl Driver {
         for (token, answer) in outcome.answers {
             self.answer(token, answer);
         }
-        self.flush(&point)
+        self.flush(index)
     }
 
     fn tell_members(&self, record: Bytes) -> Result<(), StoreError> {
@@ -355,17 +363,18 @@ impl Driver {
         Ok(())
     }
 
-    /// Now and then makes the state durable, and cuts the log below it.
-    fn flush(&mut self, point: &Point) -> Result<(), StoreError> {
-        if point.index < self.flushed + FLUSH_ENTRIES {
+    /// Now and then makes the state durable, and cuts the log where it was the time before.
+    fn flush(&mut self, index: u64) -> Result<(), StoreError> {
+        if index < self.flushed + FLUSH_ENTRIES && self.unflushed_bytes < FLUSH_BYTES {
             return Ok(());
         }
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
         engine
             .sync()
             .map_err(|error| engine.fault("flushing", &error))?;
-        self.flushed = point.index;
-        self.core.log_mut().cut_behind(point.index - TAIL_ENTRIES)
+        self.unflushed_bytes = 0;
+        let before = std::mem::replace(&mut self.flushed, index);
+        self.core.log_mut().cut_behind(before)
     }
 
     fn answer_lost(&mut self) {

@@ -202,7 +202,7 @@ async fn the_log_is_cut_behind_a_durable_state() {
     raft.close().await.unwrap();
     copy(&path.join("data"), &old);
     let raft = alone(&path);
-    let writes = (0..driver::FLUSH_ENTRIES + 1_000).map(|number| {
+    let writes = (0..2 * driver::FLUSH_ENTRIES + 1_000).map(|number| {
         let raft = raft.clone();
         async move { raft.apply(batch(&format!("b{number}"), "")).await.unwrap() }
     });
@@ -216,7 +216,7 @@ async fn the_log_is_cut_behind_a_durable_state() {
     };
     let page = view.scan(b"b", b"c", limit, crate::store::Direction::Forward);
     let count = page.unwrap().items.len() as u64;
-    assert_eq!(count, driver::FLUSH_ENTRIES + 1_000);
+    assert_eq!(count, 2 * driver::FLUSH_ENTRIES + 1_000);
     drop(view);
     raft.close().await.unwrap();
     fs::remove_dir_all(path.join("data")).unwrap();

@@ -39,10 +39,10 @@ fn everything(view: &LocalView) -> Vec<(Bytes, Bytes)> {
 
 /// More than the log keeps.
 async fn write_much(raft: &Raft, round: u32) {
-    let writes = (0..driver::FLUSH_ENTRIES + driver::TAIL_ENTRIES).map(|number| {
+    let writes = (0..3 * driver::FLUSH_ENTRIES).map(|number| {
         let raft = raft.clone();
         let key = format!("k{number:08}");
-        let value = round.to_string().repeat(1000);
+        let value = round.to_string().repeat(3000);
         async move { raft.apply(batch(&key, &value)).await.unwrap() }
     });
     futures_util::future::join_all(writes).await;
