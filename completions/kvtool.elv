@@ -27,6 +27,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand dump 'Print the keys and values under a prefix, all as of one revision'
             cand compact 'Give up revisions that nobody needs any more'
             cand inspect-keyspace 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+            cand member 'Show and change the members of the cluster'
+            cand move-leader 'Let another member lead'
             cand bench 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
             cand completions 'Print the completions of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -196,6 +198,155 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --raw 'Read the store itself: what each subspace of an instance takes'
             cand --all-instances 'Show all instances, which is also the default'
             cand --count 'Count also where FoundationDB''s estimate would do, which reads everything'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;member'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand list 'Show the members'
+            cand add 'Let one more server join; it is started afterwards'
+            cand remove 'Remove a member for good; its server ends'
+            cand update 'Tell the others where to reach a member from now on'
+            cand promote 'Give a learner that has caught up a vote'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'kvtool;member;list'= {
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;member;add'= {
+            cand --peer-urls 'Where the others will reach it'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --learner 'Without a vote, until it is promoted'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;member;remove'= {
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;member;update'= {
+            cand --peer-urls 'Its URLs, in the place of all it had'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;member;promote'= {
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;member;help'= {
+            cand list 'Show the members'
+            cand add 'Let one more server join; it is started afterwards'
+            cand remove 'Remove a member for good; its server ends'
+            cand update 'Tell the others where to reach a member from now on'
+            cand promote 'Give a learner that has caught up a vote'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'kvtool;member;help;list'= {
+        }
+        &'kvtool;member;help;add'= {
+        }
+        &'kvtool;member;help;remove'= {
+        }
+        &'kvtool;member;help;update'= {
+        }
+        &'kvtool;member;help;promote'= {
+        }
+        &'kvtool;member;help;help'= {
+        }
+        &'kvtool;move-leader'= {
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
             cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -777,6 +928,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand dump 'Print the keys and values under a prefix, all as of one revision'
             cand compact 'Give up revisions that nobody needs any more'
             cand inspect-keyspace 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+            cand member 'Show and change the members of the cluster'
+            cand move-leader 'Let another member lead'
             cand bench 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
             cand completions 'Print the completions of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -790,6 +943,25 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;help;compact'= {
         }
         &'kvtool;help;inspect-keyspace'= {
+        }
+        &'kvtool;help;member'= {
+            cand list 'Show the members'
+            cand add 'Let one more server join; it is started afterwards'
+            cand remove 'Remove a member for good; its server ends'
+            cand update 'Tell the others where to reach a member from now on'
+            cand promote 'Give a learner that has caught up a vote'
+        }
+        &'kvtool;help;member;list'= {
+        }
+        &'kvtool;help;member;add'= {
+        }
+        &'kvtool;help;member;remove'= {
+        }
+        &'kvtool;help;member;update'= {
+        }
+        &'kvtool;help;member;promote'= {
+        }
+        &'kvtool;help;move-leader'= {
         }
         &'kvtool;help;bench'= {
             cand put 'Put values under keys'

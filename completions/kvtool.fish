@@ -31,6 +31,8 @@ complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "status" -d 'Show vers
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "compact" -d 'Give up revisions that nobody needs any more'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "member" -d 'Show and change the members of the cluster'
+complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "move-leader" -d 'Let another member lead'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -212,6 +214,119 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l count
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -f -a "list" -d 'Show the members'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -f -a "add" -d 'Let one more server join; it is started afterwards'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -f -a "remove" -d 'Remove a member for good; its server ends'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -f -a "update" -d 'Tell the others where to reach a member from now on'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -f -a "promote" -d 'Give a learner that has caught up a vote'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l peer-urls -d 'Where the others will reach it' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l learner -d 'Without a vote, until it is promoted'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l peer-urls -d 'Its URLs, in the place of all it had' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from update" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from promote" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show the members'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from help" -f -a "add" -d 'Let one more server join; it is started afterwards'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove a member for good; its server ends'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from help" -f -a "update" -d 'Tell the others where to reach a member from now on'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from help" -f -a "promote" -d 'Give a learner that has caught up a vote'
+complete -c kvtool -n "__fish_kvtool_using_subcommand member; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand move-leader" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "put" -d 'Put values under keys'
@@ -740,14 +855,21 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "member" -d 'Show and change the members of the cluster'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "move-leader" -d 'Let another member lead'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "list" -d 'Show the members'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "add" -d 'Let one more server join; it is started afterwards'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "remove" -d 'Remove a member for good; its server ends'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "update" -d 'Tell the others where to reach a member from now on'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "promote" -d 'Give a learner that has caught up a vote'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "put" -d 'Put values under keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "get" -d 'Read single keys'

@@ -2,6 +2,7 @@
 //!
 //! The texts are etcd's: its clients match on them.
 
+use crate::store::raft::{NotChanged, Refused};
 use crate::store::{ApplyError, StoreError};
 use std::sync::Arc;
 use tonic::{Code, Status};
@@ -77,6 +78,42 @@ pub enum Error {
     /// Leadership moved while the request was under way; it may have taken effect.
     #[error("etcdserver: leader changed")]
     LeaderChanged,
+    /// A member's URLs are none, or no URLs.
+    #[error("etcdserver: given member URLs are invalid")]
+    MemberBadUrls,
+    /// No member has that id.
+    #[error("etcdserver: member not found")]
+    MemberNotFound,
+    /// The id of a new member is taken.
+    #[error("etcdserver: member ID already exist")]
+    MemberExists,
+    /// Another member has one of the URLs.
+    #[error("etcdserver: Peer URLs already exists")]
+    PeerUrlExists,
+    /// Too few members have ever started for a quorum after the change.
+    #[error("etcdserver: re-configuration failed due to not enough started members")]
+    NotEnoughStarted,
+    /// Too few members are heard of for the change to be safe, or another change is under way.
+    #[error("etcdserver: unhealthy cluster")]
+    UnhealthyCluster,
+    /// The group has as many learners as it may.
+    #[error("etcdserver: too many learner members in cluster")]
+    TooManyLearners,
+    /// Promoted was one that has a vote.
+    #[error("etcdserver: can only promote a learner member")]
+    MemberNotLearner,
+    /// A learner that lags behind gets no vote.
+    #[error("etcdserver: can only promote a learner member which is in sync with leader")]
+    LearnerNotReady,
+    /// Only the server that leads can hand leadership over.
+    #[error("etcdserver: not leader")]
+    NotLeader,
+    /// Leadership cannot be handed to that member.
+    #[error("etcdserver: bad leader transferee")]
+    BadLeaderTransferee,
+    /// The other member did not take leadership over in time.
+    #[error("etcdserver: request timed out, leader transfer took too long")]
+    LeaderTransferTimeout,
     /// The server is shutting down.
     #[error("etcdserver: server stopped")]
     Stopped,
@@ -153,6 +190,26 @@ impl From<ApplyError> for Error {
     }
 }
 
+impl From<NotChanged> for Error {
+    fn from(error: NotChanged) -> Self {
+        match error {
+            NotChanged::Refused(refused) => match refused {
+                Refused::Busy | Refused::Unhealthy => Self::UnhealthyCluster,
+                Refused::NoSuchMember => Self::MemberNotFound,
+                Refused::IdTaken => Self::MemberExists,
+                Refused::UrlTaken => Self::PeerUrlExists,
+                Refused::NotEnoughStarted => Self::NotEnoughStarted,
+                Refused::TooManyLearners => Self::TooManyLearners,
+                Refused::NotLearner => Self::MemberNotLearner,
+                Refused::NotInSync => Self::LearnerNotReady,
+            },
+            NotChanged::NoLeader => Self::NoLeader,
+            NotChanged::Unknown => Self::Timeout,
+            NotChanged::Fatal(reason) => Self::Store(StoreError::Fatal(reason)),
+        }
+    }
+}
+
 impl Error {
     /// The error that another server has put into a status.
     pub fn relayed(code: Code, text: &str) -> Self {
@@ -176,10 +233,19 @@ impl Error {
             | Self::DuplicateKey
             | Self::InvalidSortOption
             | Self::InvalidClientApiVersion
-            | Self::RequestTooLarge => Code::InvalidArgument,
+            | Self::RequestTooLarge
+            | Self::MemberBadUrls => Code::InvalidArgument,
             Self::Compacted | Self::FutureRevision | Self::LeaseTtlTooLarge => Code::OutOfRange,
-            Self::LeaseNotFound => Code::NotFound,
-            Self::LeaseExists => Code::FailedPrecondition,
+            Self::LeaseNotFound | Self::MemberNotFound => Code::NotFound,
+            Self::LeaseExists
+            | Self::MemberExists
+            | Self::PeerUrlExists
+            | Self::NotEnoughStarted
+            | Self::TooManyLearners
+            | Self::MemberNotLearner
+            | Self::LearnerNotReady
+            | Self::NotLeader
+            | Self::BadLeaderTransferee => Code::FailedPrecondition,
             Self::NoSpace => Code::ResourceExhausted,
             // etcd sends this one as Unknown, although its clients name it ResourceExhausted.
             Self::TooManyRequests => Code::Unknown,
@@ -188,6 +254,8 @@ impl Error {
             | Self::LeaderLost
             | Self::NoLeader
             | Self::LeaderChanged
+            | Self::UnhealthyCluster
+            | Self::LeaderTransferTimeout
             | Self::Stopped => Code::Unavailable,
             Self::Relayed { code, .. } => *code,
             Self::WatchCanceled => Code::Cancelled,

@@ -12,6 +12,7 @@ mod follow;
 pub mod generate;
 mod groups;
 mod inspect;
+mod member;
 pub mod output;
 pub mod progress;
 pub mod records;
@@ -47,6 +48,8 @@ enum Verb {
     Dump(dump::DumpArgs),
     Compact(compact::CompactArgs),
     InspectKeyspace(Box<inspect::InspectArgs>),
+    Member(member::MemberArgs),
+    MoveLeader(member::MoveLeaderArgs),
     Bench(bench::BenchArgs),
     Completions(generate::CompletionsArgs),
 }
@@ -81,6 +84,8 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::Dump(args) => interruptible(dump::run(args)).await,
             Verb::Compact(args) => interruptible(compact::run(args)).await,
             Verb::InspectKeyspace(args) => interruptible(inspect::run(*args)).await,
+            Verb::Member(args) => interruptible(member::run(args)).await,
+            Verb::MoveLeader(args) => interruptible(member::move_leader(args)).await,
             Verb::Bench(args) => bench::run(args).await,
             Verb::Completions(args) => generate::run(&args),
         }

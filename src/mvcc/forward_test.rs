@@ -392,7 +392,7 @@ async fn the_member_list_shows_all_servers_but_those_long_gone() {
         names
     };
     for server in [&leader, &other] {
-        let members = server.instance.members().await.unwrap();
+        let members = server.instance.members(true).await.unwrap();
         assert_eq!(named(members), ["leader", "other"]);
     }
     let hour_ms = 3_600_000;
@@ -407,13 +407,13 @@ async fn the_member_list_shows_all_servers_but_those_long_gone() {
     assert_eq!(collect(now_ms + hour_ms - 60_000).await.unwrap(), 0);
     assert_eq!(collect(now_ms + hour_ms + 60_000).await.unwrap(), 2);
     // A server is never missing in what it says itself, and comes back to the others.
-    let members = other.instance.members().await.unwrap();
+    let members = other.instance.members(true).await.unwrap();
     assert_eq!(named(members), ["other"]);
     sleep(Duration::from_secs(301)).await;
-    let members = other.instance.members().await.unwrap();
+    let members = other.instance.members(true).await.unwrap();
     assert_eq!(named(members), ["leader", "other"]);
     leader.instance.close().await;
-    let members = other.instance.members().await.unwrap();
+    let members = other.instance.members(true).await.unwrap();
     assert_eq!(named(members), ["other"]);
 }
 

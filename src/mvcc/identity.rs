@@ -50,10 +50,10 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
             supported: FORMAT,
         });
     }
-    if let Some((cluster_id, member_id)) = store.member() {
+    if let Some(member) = store.member() {
         return Ok(Identity {
-            cluster_id,
-            member_id,
+            cluster_id: member.cluster_id(),
+            member_id: member.id(),
         });
     }
     let cluster_id = view.get(&layout.meta("cluster")).await?.unwrap_or_default();

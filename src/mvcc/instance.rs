@@ -2,6 +2,7 @@
 
 mod keys;
 mod leases;
+mod members;
 mod observe;
 
 pub use observe::Observation;
@@ -23,7 +24,7 @@ use crate::mvcc::request::{Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, peer, writer};
+use crate::mvcc::{alarm, clock, collector, hash, identity, lease, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Store, Usage, View};
@@ -213,6 +214,11 @@ impl Instance {
         if let Some(follower) = &follower {
             tasks.push(tokio::spawn(follower.clone().run()));
             tasks.push(tokio::spawn(announcement.clone().renew_forever()));
+            tasks.push(tokio::spawn(members::publish(
+                job.store.clone(),
+                options.name.clone(),
+                options.advertised.client_urls.clone(),
+            )));
             if let Some(peers) = options.peers.clone() {
                 let id = identity.member_id;
                 let connecting = forward::connect_forever(job.clone(), id, peers, links);
@@ -427,29 +433,6 @@ impl Instance {
         } else {
             published
         }
-    }
-
-    /// The servers that have the instance open, in the order of their ids.
-    pub async fn members(&self) -> Result<Vec<Member>> {
-        let Inner { store, layout, .. } = &*self.inner;
-        let mut peers = Vec::new();
-        if store.is_shared() {
-            let view = store.view(Consistency::Linearizable).await?;
-            peers = peer::all(&view, layout).await?;
-        }
-        // This one is there, whatever became of its record.
-        let own = self.inner.member_id;
-        if let Err(place) = peers.binary_search_by_key(&own, |(id, _)| *id) {
-            peers.insert(place, (own, self.inner.announcement.record.clone()));
-        }
-        let member = |(id, peer): (u64, PeerRecord)| Member {
-            id,
-            name: peer.name,
-            peer_ur_ls: peer.peer_urls,
-            client_ur_ls: peer.client_urls,
-            is_learner: false,
-        };
-        Ok(peers.into_iter().map(member).collect())
     }
 
     /// The instance's id, the same for all servers of it.

@@ -248,7 +248,7 @@ impl Faulty {
         self.inner.is_shared()
     }
 
-    pub(super) fn member(&self) -> Option<(u64, u64)> {
+    pub(super) fn member(&self) -> Option<&super::raft::Raft> {
         self.inner.member()
     }
 

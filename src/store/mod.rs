@@ -424,11 +424,11 @@ impl Store {
         }
     }
 
-    /// Who this server is, where the store has servers of its own: the ids of the group and of the
-    /// member, which [`leadership`](Self::leadership) names too.
-    pub fn member(&self) -> Option<(u64, u64)> {
+    /// The member that this server is, where the store has members:
+    /// [`leadership`](Self::leadership) names their ids.
+    pub fn member(&self) -> Option<&raft::Raft> {
         match self {
-            Store::Raft(store) => Some((store.cluster_id(), store.id())),
+            Store::Raft(store) => Some(store),
             Store::Memory(_) | Store::Local(_) | Store::Fdb(_) => None,
             #[cfg(test)]
             Store::Faulty(store) => store.member(),

@@ -6,6 +6,7 @@
 //! - `log`: the log as the core reads it.
 //! - `proposals`, `reads`: whom this member owes an answer.
 //! - `check`: what is refused of what peers send.
+//! - `change`: which changes of members are made.
 //! - `members`: who belongs to the group, and where they are.
 //! - `state`: committed entries applied to a state.
 //! - `sim`: whole clusters in one thread, from a seed.
@@ -18,6 +19,7 @@
 //!
 //! `docs/adr/0013-raft-store.md` says why the order of its effects is safe.
 
+mod change;
 mod check;
 mod core;
 #[cfg(test)]
@@ -37,6 +39,7 @@ mod trace;
 mod wal;
 mod whole;
 
+pub use self::change::{Change, NotChanged, Refused};
 pub use self::check::Refusal;
 pub use self::core::{Committed, Core, Effects, Payload, Role, Settings, Standing, Turn, Write};
 pub use self::entry::{Malformed, decode, encode};
@@ -57,7 +60,7 @@ use prost::Message as _;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot, watch};
 use wal::{GroupLog, Wal};
 use whole::Arrived;
@@ -77,6 +80,11 @@ const QUEUE_ASKS: usize = 1024;
 const QUEUE_MESSAGES: usize = 1024;
 /// How long a read waits for a quorum.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a change of members waits for a leader and for others to end, and another member for
+/// being the leader.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// After this long a change that others were in the way of is tried again.
+const CHANGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The way to other members. A message may be lost, or come late, or twice.
 pub trait Carrier: Send + Sync {
@@ -216,6 +224,7 @@ impl Raft {
             unflushed_bytes: 0,
             reporting,
             arrived: None,
+            ends_at: None,
         };
         let inbox = Inbox {
             asks: asked,
@@ -319,6 +328,40 @@ impl Raft {
         answer.map_err(ApplyError::Fatal)?
     }
 
+    /// Changes who belongs to the group, by way of the member that leads. `Ok` when the change is
+    /// in the [`members`](Self::members) of this one.
+    pub async fn change(&self, change: Change) -> Result<(), NotChanged> {
+        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        let mut members = self.members();
+        loop {
+            members.mark_unchanged();
+            let (reply, answer) = oneshot::channel();
+            let asked = self.ask(Ask::Change(change.clone(), reply), answer).await;
+            match asked.map_err(NotChanged::Fatal)? {
+                Err(NotChanged::Refused(Refused::Busy) | NotChanged::NoLeader)
+                    if Instant::now() < deadline =>
+                {
+                    // Most often it is another change that ends.
+                    let _ = tokio::time::timeout(CHANGE_PAUSE, members.changed()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Lets another member lead, if this one does and that one can; false when it does not in time.
+    pub async fn transfer(&self, to: u64) -> Result<bool, Arc<str>> {
+        let mut leadership = self.leadership();
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::Transfer(to, reply), answer).await?;
+        let leads = |now: &Leadership| match to == self.id {
+            true => now.is_leader,
+            false => now.leader == Some(to),
+        };
+        let led = tokio::time::timeout(CHANGE_TIMEOUT, leadership.wait_for(leads)).await;
+        Ok(matches!(led, Ok(Ok(_))))
+    }
+
     /// Asks the thread; the error is why it has gone.
     async fn ask<T>(&self, ask: Ask, answer: oneshot::Receiver<T>) -> Result<T, Arc<str>> {
         if self.asks.send(ask).await.is_ok()
@@ -402,6 +445,10 @@ impl Home {
                 "this directory holds data: open it as a group of one, and add the others";
             return Err(StoreError::Fatal(sentence.into()));
         }
+        // Whoever has a log is not asked who he is.
+        if *id == 0 {
+            return Err(unreadable("this directory was left half made: empty it"));
+        }
         if let Some((log, votes)) = wal.group(GROUP)?
             && (log.last_index() > log.cut().0 || votes != HardState::default())
         {
@@ -470,6 +517,7 @@ fn log_lost() -> StoreError {
 
 /// What a member says that was removed from its group.
 fn removed(id: u64) -> Arc<str> {
-    let words = "was removed from its group: empty its data directory before it is added again";
+    let words = "was removed from its group for good: to join again it needs an empty data \
+                 directory and a new id, which `kvtool member add` gives";
     format!("member {id:x} {words}").into()
 }

@@ -94,4 +94,13 @@ impl maintenance_server::Maintenance for Maintenance {
         let answer = self.instance.hash_kv(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
+
+    async fn move_leader(
+        &self,
+        request: Request<MoveLeaderRequest>,
+    ) -> Result<Response<MoveLeaderResponse>, Status> {
+        let target = request.into_inner().target_id;
+        self.instance.move_leader(target).await?;
+        Ok(Response::new(MoveLeaderResponse::default()))
+    }
 }

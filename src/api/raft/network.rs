@@ -9,9 +9,13 @@ use crate::store::raft::{Carrier, Members, Outgoing};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tonic::Request;
+
+/// How long the link to a removed member stays.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Links to all other members of a group.
 pub struct Network {
@@ -57,7 +61,15 @@ impl Network {
 
     fn connect(&self, id: u64, group: &Members) {
         let mut links = self.links.lock();
-        links.retain(|id, _| group.members.contains_key(id));
+        let gone = links.extract_if(|id, _| !group.members.contains_key(id));
+        let gone: Vec<_> = gone.collect();
+        if !gone.is_empty() {
+            // The last that a removed member is sent tells it so.
+            tokio::spawn(async move {
+                tokio::time::sleep(GOODBYE).await;
+                drop(gone);
+            });
+        }
         for member in group.members.values().filter(|member| member.id != id) {
             let urls = member.peer_urls.clone();
             let route = Route {

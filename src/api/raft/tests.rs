@@ -85,7 +85,7 @@ fn open(root: &Path, id: u64, urls: &[String], listener: Listener) -> (Raft, Pee
         id,
         name: id.to_string(),
         peer_urls: vec![url.clone()],
-        is_learner: false,
+        ..Member::default()
     };
     let options = Options {
         id,

@@ -10,6 +10,7 @@ pub fn description(group: &Members) -> Description {
         name: member.name.clone(),
         peer_urls: member.peer_urls.clone(),
         is_learner: member.is_learner,
+        client_urls: member.client_urls.clone(),
     };
     Description {
         cluster_id: group.cluster_id,
@@ -24,6 +25,7 @@ pub fn group(told: Description) -> Members {
         name: member.name,
         peer_urls: member.peer_urls,
         is_learner: member.is_learner,
+        client_urls: member.client_urls,
     };
     let members: Vec<_> = told.members.into_iter().map(member).collect();
     Members::founded(told.cluster_id, &members)

@@ -9,6 +9,7 @@ use crate::cli::settings::{Group, HostUrl, TlsFiles};
 use crate::error::Error;
 use crate::store::raft::{Member, Members, Options, Raft, cluster_id, member_id};
 use anyhow::{Context, Result, bail};
+use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +27,9 @@ pub(super) async fn open(
         true => join(group, &dialer).await?,
         false => found(name, group),
     };
+    if !group.joins && !Raft::is_member(&path) {
+        check_new(own, &heard, &dialer).await?;
+    }
     let founders = match group.joins {
         true => Vec::new(),
         false => heard.members.values().cloned().collect(),
@@ -81,7 +85,7 @@ fn found(own: &str, group: &Group) -> (u64, Members) {
             id: member_id(&peer_urls, &group.token, None),
             name: name.clone(),
             peer_urls,
-            is_learner: false,
+            ..Member::default()
         }
     };
     let founders: Vec<_> = group.initial.iter().map(founder).collect();
@@ -114,6 +118,34 @@ async fn join(group: &Group, dialer: &Dialer) -> Result<(u64, Members)> {
     );
 }
 
+/// Refuses to found a group anew that has this member already, when another member can say so:
+/// this one would vote, and has forgotten for whom it did before.
+async fn check_new(own: u64, group: &Members, dialer: &Dialer) -> Result<()> {
+    let others = group.members.values().filter(|member| member.id != own);
+    let urls = others.flat_map(|member| &member.peer_urls);
+    let known = join_all(urls.map(|url| describe(dialer, url))).await;
+    let same = known.iter().flatten();
+    let mut same = same.filter(|known| known.cluster_id == group.cluster_id);
+    match same.any(|known| has_started(own, known)) {
+        true => bail!(already_started(own)),
+        false => Ok(()),
+    }
+}
+
+/// Whether the others know a member from an earlier start, or have removed it.
+fn has_started(id: u64, group: &Members) -> bool {
+    let member = group.members.get(&id);
+    member.is_none_or(|member| !member.client_urls.is_empty())
+}
+
+fn already_started(id: u64) -> String {
+    format!(
+        "member {id:x} has already been bootstrapped, and its data directory holds nothing: remove \
+         it from the cluster with `kvtool member remove`, add it again, and start it with \
+         --initial-cluster-state existing"
+    )
+}
+
 /// Refuses a group that is not the one that was meant.
 fn check(group: &Group, known: Members) -> Result<(u64, Members)> {
     let set = |urls: Vec<String>| urls.into_iter().collect::<BTreeSet<_>>();
@@ -143,6 +175,9 @@ fn check(group: &Group, known: Members) -> Result<(u64, Members)> {
     let mut members = known.members.values();
     let own = members.find(|member| set(member.peer_urls.clone()) == own);
     let id = own.map_or(0, |member| member.id);
+    if has_started(id, &known) {
+        return Err(UsageError::new(already_started(id)).into());
+    }
     Ok((id, known))
 }
 
@@ -188,6 +223,13 @@ mod tests {
         let (_, known) = found("a", &group(&all, "http://a:1"));
         let (b, _) = check(&group(&all, "http://b:1"), known.clone()).unwrap();
         assert_eq!(known.members[&b].name, "b");
+        // One that has been there before has lost its log.
+        let mut started = known.clone();
+        let before = started.members.get_mut(&b).unwrap();
+        before.client_urls.push("http://b:2".to_owned());
+        let refused = check(&group(&all, "http://b:1"), started);
+        let sentence = refused.unwrap_err().to_string();
+        assert!(sentence.contains("already been bootstrapped"), "{sentence}");
         for wrong in [&all[1..], &[all[1], ("c", "http://c:1")]] {
             let refused = check(&group(wrong, "http://b:1"), known.clone());
             let sentence = refused.unwrap_err().to_string();

@@ -16,6 +16,7 @@
 //! - applies committed entries in order, each once, and stores with them how far they go.
 //! - hands in nothing between `begin` and `end`.
 
+use super::change::Vitals;
 use super::check::{self, Own, Refusal};
 use super::log::{Log, Point, View};
 use super::proposals::{NotProposed, PassedOn, Proposals};
@@ -29,6 +30,7 @@ use raft::eraftpb::{
 use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+use std::collections::HashMap;
 
 /// Entries of one message; a larger entry travels alone.
 const MESSAGE_BYTES_MAX: u64 = 1 << 20;
@@ -139,8 +141,13 @@ pub struct Core<L: Log> {
     proposals: Proposals,
     /// Those of others, while this member leads.
     passed_on: PassedOn,
+    asked: Vec<(u64, Entry)>,
+    refused: Vec<(Token, u64)>,
     reads: Reads,
     outbox: Vec<Message>,
+    ticks: u64,
+    /// When each other member was last heard of.
+    heard: HashMap<u64, u64>,
     random: SmallRng,
     election_ticks: usize,
     /// The chance of this wait, and how long it had lasted when last looked at.
@@ -186,7 +193,11 @@ impl<L: Log> Core<L> {
             node,
             proposals: Proposals::new(settings.opening),
             passed_on: PassedOn::default(),
+            asked: Vec::new(),
+            refused: Vec::new(),
             outbox: Vec::new(),
+            ticks: 0,
+            heard: HashMap::new(),
             reads: Reads::new(settings.id, settings.opening),
             random: SmallRng::seed_from_u64(settings.opening),
             election_ticks: settings.election_ticks,
@@ -200,6 +211,7 @@ impl<L: Log> Core<L> {
 
     /// Time passes.
     pub fn tick(&mut self) {
+        self.ticks += 1;
         self.reads.tick();
         self.proposals.tick(self.is_leader());
         self.node.tick();
@@ -222,6 +234,7 @@ impl<L: Log> Core<L> {
             is_leader: self.is_leader(),
         };
         check::check(&message, &own)?;
+        self.heard.insert(message.from, self.ticks);
         if message.get_msg_type() == MessageType::MsgPropose {
             self.take_over(message);
             return Ok(());
@@ -241,15 +254,43 @@ impl<L: Log> Core<L> {
         self.propose_entry(EntryType::EntryNormal, data, token)
     }
 
-    /// Proposes other members; `token` is answered when the entry is committed, or lost.
-    pub fn propose_change(
-        &mut self,
-        change: &ConfChangeV2,
-        token: Token,
-    ) -> Result<(), NotProposed> {
-        let data = change.write_to_bytes();
-        let data = data.expect("a message without required fields can be written");
-        self.propose_entry(EntryType::EntryConfChangeV2, data.into(), token)
+    /// Proposes other members. Who leads appends what is given, which must be an encoded
+    /// `ConfChangeV2`; who follows passes it on for the leader to make one of it.
+    pub fn propose_change(&mut self, change: Bytes, token: Token) -> Result<(), NotProposed> {
+        self.propose_entry(EntryType::EntryConfChangeV2, change, token)
+    }
+
+    /// Changes that other members propose to this one, which leads: each is to be
+    /// [granted](Self::grant) or [refused](Self::refuse) at once.
+    pub fn asked(&mut self) -> Vec<(u64, Entry)> {
+        std::mem::take(&mut self.asked)
+    }
+
+    /// Appends a change that another member has proposed, and that is a `ConfChangeV2` by now.
+    pub fn grant(&mut self, entry: Entry) -> Result<(), NotProposed> {
+        self.append(entry)
+    }
+
+    /// Tells another member that its proposal of that name will not be made.
+    pub fn refuse(&mut self, to: u64, name: Bytes, reason: u64) {
+        let mut message = Message::default();
+        message.set_msg_type(MessageType::MsgPropose);
+        message.from = self.node.raft.id;
+        message.to = to;
+        message.term = self.node.raft.term;
+        message.reject = true;
+        message.reject_hint = reason;
+        let entry = Entry {
+            context: name,
+            ..Entry::default()
+        };
+        message.set_entries(vec![entry].into());
+        self.outbox.push(message);
+    }
+
+    /// Proposals of this member that its leader has refused, and why.
+    pub fn refused(&mut self) -> Vec<(Token, u64)> {
+        std::mem::take(&mut self.refused)
     }
 
     fn propose_entry(
@@ -281,13 +322,10 @@ impl<L: Log> Core<L> {
 
     /// Appends an entry to the log of the group, which this member leads.
     fn append(&mut self, entry: Entry) -> Result<(), NotProposed> {
-        let raft = &mut self.node.raft;
-        if entry.get_entry_type() == EntryType::EntryConfChangeV2 {
-            let conf = raft.prs().conf().to_conf_state();
-            if raft.has_pending_conf() || !conf.voters_outgoing.is_empty() {
-                return Err(NotProposed::Busy);
-            }
+        if entry.get_entry_type() == EntryType::EntryConfChangeV2 && self.is_changing() {
+            return Err(NotProposed::Busy);
         }
+        let raft = &mut self.node.raft;
         let mut message = Message::default();
         message.set_msg_type(MessageType::MsgPropose);
         message.from = raft.id;
@@ -299,14 +337,56 @@ impl<L: Log> Core<L> {
     /// cannot be taken is lost: it must not be appended in another term, for a message may come
     /// late and twice, and who leads remembers within its term alone what it has taken.
     fn take_over(&mut self, message: Message) {
+        if message.reject {
+            for entry in message.entries {
+                let token = self.proposals.committed(entry.context);
+                let reason = message.reject_hint;
+                self.refused.extend(token.map(|token| (token, reason)));
+            }
+            return;
+        }
         let term = self.node.raft.term;
         if !self.is_leader() || message.term != term {
             return;
         }
         for entry in message.entries {
-            if self.passed_on.is_news(term, &entry.context) {
-                let _ = self.append(entry);
+            if !self.passed_on.is_news(term, &entry.context) {
+                continue;
             }
+            match entry.get_entry_type() {
+                EntryType::EntryConfChangeV2 => self.asked.push((message.from, entry)),
+                _ => {
+                    let _ = self.append(entry);
+                }
+            }
+        }
+    }
+
+    /// Whether a change of members, or of leaders, is under way.
+    pub fn is_changing(&self) -> bool {
+        let raft = &self.node.raft;
+        let conf = raft.prs().conf().to_conf_state();
+        raft.has_pending_conf()
+            || !conf.voters_outgoing.is_empty()
+            || raft.lead_transferee.is_some()
+    }
+
+    /// What this member, which leads, knows of all.
+    pub(super) fn vitals(&self) -> Vitals {
+        let raft = &self.node.raft;
+        let last_index = raft.raft_log.last_index();
+        let is_close = |matched: u64| matched * 10 >= last_index * 9;
+        let is_heard = |id: &u64| {
+            let heard = self.heard.get(id);
+            *id == raft.id || heard.is_some_and(|at| self.ticks < at + self.election_ticks as u64)
+        };
+        let all = || raft.prs().iter();
+        Vitals {
+            active: all().map(|(id, _)| *id).filter(is_heard).collect(),
+            in_sync: all()
+                .filter(|(_, progress)| is_close(progress.matched))
+                .map(|(id, _)| *id)
+                .collect(),
         }
     }
 

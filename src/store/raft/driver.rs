@@ -3,12 +3,13 @@
 //! A turn takes everything that waits, writes once, and applies once. What fails ends the store:
 //! nothing is tried again behind a write whose fate is unknown.
 
+use super::change::{Change, NotChanged, Refused};
 use super::core::{Core, Payload, Role};
 use super::members::{MEMBERS_KEY, Members};
 use super::state::{Stop, evaluate};
 use super::wal::{GroupLog, encode_point};
 use super::whole::{Arrived, Report};
-use super::{Carrier, Incoming, NotProposed, Outgoing, POINT_KEY, Point, Token, encode};
+use super::{Carrier, Incoming, NotProposed, Outgoing, POINT_KEY, Point, Token, encode, removed};
 use crate::store::local::{LocalView, Shared};
 use crate::store::round::Answer;
 use crate::store::{ApplyError, Batch, Leadership, StoreError, closed};
@@ -33,10 +34,17 @@ const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const FLUSH_ENTRIES: u64 = if cfg!(test) { 1_000 } else { 10_000 };
 const FLUSH_BYTES: usize = 64 << 20;
 
+/// How many tenures a removed member stays: the others may need its vote to learn that it was.
+const GOODBYE_TENURES: u32 = 4;
+
 /// What the thread is asked for.
 pub(super) enum Ask {
     /// Propose a batch.
     Apply(Batch, oneshot::Sender<Answer>),
+    /// Change the members.
+    Change(Change, oneshot::Sender<Result<(), NotChanged>>),
+    /// Let another member lead.
+    Transfer(u64, oneshot::Sender<()>),
     /// Say when the state may be read.
     Read(oneshot::Sender<()>),
     /// Finish what came before, then give up the directory.
@@ -46,6 +54,7 @@ pub(super) enum Ask {
 /// Who waits for an answer.
 enum Waiter {
     Write(oneshot::Sender<Answer>),
+    Change(oneshot::Sender<Result<(), NotChanged>>),
     Read(oneshot::Sender<()>),
 }
 
@@ -70,6 +79,8 @@ pub(super) struct Driver {
     pub(super) reporting: mpsc::UnboundedSender<Report>,
     /// The state that goes with the message just taken.
     pub(super) arrived: Option<Incoming>,
+    /// When it ends, once it was removed.
+    pub(super) ends_at: Option<Instant>,
 }
 
 /// See [`Waiter`].
@@ -155,6 +166,9 @@ impl Driver {
                 },
                 _ = ticks.tick() => self.core.tick(),
             };
+            if self.ends_at.is_some_and(|at| at <= Instant::now()) {
+                return Err(StoreError::Fatal(removed(self.id)));
+            }
             for _ in 0..TURN_ASKS_MAX {
                 match messages.try_recv() {
                     Ok(message) => self.step(message)?,
@@ -206,6 +220,11 @@ impl Driver {
                 let token = self.token(Waiter::Read(reply));
                 self.core.read(token);
             }
+            Ask::Change(change, reply) => self.change(change, reply),
+            Ask::Transfer(to, reply) => {
+                self.core.transfer(to);
+                let _ = reply.send(());
+            }
             Ask::Close(_) => {}
         }
     }
@@ -217,11 +236,60 @@ impl Driver {
             return Ok(());
         }
         match self.core.step(message) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.decide();
+                Ok(())
+            }
             Err(refusal @ LogLost) => Err(StoreError::Fatal(refusal.to_string().into())),
             Err(refusal @ (Misdirected | Senseless)) => {
                 tracing::warn!("{refusal}");
                 Ok(())
+            }
+        }
+    }
+
+    /// Proposes a change of members to whoever leads.
+    fn change(&mut self, change: Change, reply: oneshot::Sender<Result<(), NotChanged>>) {
+        let leads = self.core.standing().role == Role::Leader;
+        let planned = match leads {
+            true => self.plan(change),
+            false => Ok(change.to_bytes()),
+        };
+        self.next_token += 1;
+        let token = self.next_token;
+        let proposed = planned.map_err(NotChanged::Refused).and_then(|data| {
+            let proposed = self.core.propose_change(data.into(), token);
+            proposed.map_err(NotChanged::from)
+        });
+        match proposed {
+            Ok(()) => {
+                self.waiting.insert(token, Waiting(Waiter::Change(reply)));
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+
+    /// The entry that makes a change, if this leader makes it.
+    fn plan(&self, change: Change) -> Result<Vec<u8>, Refused> {
+        match self.core.is_changing() {
+            true => Err(Refused::Busy),
+            false => self.members.borrow().plan(change, &self.core.vitals()),
+        }
+    }
+
+    /// Decides what other members have proposed.
+    fn decide(&mut self) {
+        for (from, mut entry) in self.core.asked() {
+            let name = entry.context.clone();
+            let change = Change::of_bytes(&entry.data).ok_or(Refused::Busy);
+            let granted = change.and_then(|change| {
+                entry.data = self.plan(change)?.into();
+                self.core.grant(entry).map_err(|_| Refused::Busy)
+            });
+            if let Err(refused) = granted {
+                self.core.refuse(from, name, refused as u64);
             }
         }
     }
@@ -252,9 +320,15 @@ impl Driver {
     }
 
     fn answer(&mut self, token: Token, answer: Answer) {
-        if let Some(Waiting(Waiter::Write(reply))) = self.waiting.remove(&token) {
-            // A caller that has gone away does not mind.
-            let _ = reply.send(answer);
+        // A caller that has gone away does not mind.
+        match self.waiting.remove(&token) {
+            Some(Waiting(Waiter::Write(reply))) => {
+                let _ = reply.send(answer);
+            }
+            Some(Waiting(Waiter::Change(reply))) => {
+                let _ = reply.send(answer.map_err(|_| NotChanged::Unknown));
+            }
+            Some(Waiting(Waiter::Read(_))) | None => {}
         }
     }
 
@@ -356,9 +430,13 @@ impl Driver {
         self.flush(index)
     }
 
-    fn tell_members(&self, record: Bytes) -> Result<(), StoreError> {
+    fn tell_members(&mut self, record: Bytes) -> Result<(), StoreError> {
         let malformed = |_| StoreError::Unreadable(super::Malformed.to_string().into());
         let members = Members::decode(record).map_err(malformed)?;
+        if members.was_removed(self.id) && self.ends_at.is_none() {
+            tracing::warn!("{}", removed(self.id));
+            self.ends_at = Some(Instant::now() + self.tenure * GOODBYE_TENURES);
+        }
         self.members.send_replace(members);
         Ok(())
     }
@@ -380,6 +458,11 @@ impl Driver {
     fn answer_lost(&mut self) {
         for token in self.core.lost() {
             self.answer(token, Err(ApplyError::Unknown));
+        }
+        for (token, reason) in self.core.refused() {
+            if let Some(Waiting(Waiter::Change(reply))) = self.waiting.remove(&token) {
+                let _ = reply.send(Err(NotChanged::Refused(Refused::of(reason))));
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! The record of it is part of the state, so all members have the same one at the same point of
 //! their history. Entries that change the members carry who was added, or what is new of him.
 
+use super::change::Refused;
 use bytes::Bytes;
 use prost::Message as _;
 use raft::eraftpb::ConfState;
@@ -27,6 +28,9 @@ pub struct Member {
     /// It has no vote.
     #[prost(bool, tag = "4")]
     pub is_learner: bool,
+    /// Where clients reach it; none until it has started for the first time.
+    #[prost(string, repeated, tag = "5")]
+    pub client_urls: Vec<String>,
 }
 
 /// All that belong to a group, and those that did.
@@ -57,6 +61,16 @@ impl Members {
     /// Whether an id was that of a member.
     pub fn was_removed(&self, id: u64) -> bool {
         self.removed.binary_search(&id).is_ok()
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, id: u64) -> Result<&Member, Refused> {
+        self.members.get(&id).ok_or(Refused::NoSuchMember)
+    }
+
+    /// The members with a vote.
+    pub(super) fn voters(&self) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(|member| !member.is_learner)
     }
 
     /// Makes a change: the roles are these now, and `said` is what the entry says of a member.

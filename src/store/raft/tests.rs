@@ -1,6 +1,7 @@
 //! Members with real logs and states, in one process.
 #![allow(clippy::unwrap_used)]
 
+mod membership;
 mod whole;
 
 use super::*;
@@ -44,17 +45,20 @@ impl Carrier for Hub {
     }
 }
 
-fn options(id: u64, founders: u64) -> Options {
-    let founder = |id: u64| Member {
+fn member(id: u64) -> Member {
+    Member {
         id,
         name: format!("m{id}"),
         peer_urls: vec![format!("http://m{id}:2380")],
-        is_learner: false,
-    };
+        ..Member::default()
+    }
+}
+
+fn options(id: u64, founders: u64) -> Options {
     Options {
         id,
         cluster_id: CLUSTER,
-        founders: (1..=founders).map(founder).collect(),
+        founders: (1..=founders).map(member).collect(),
         heartbeat: Duration::from_millis(30),
         election_heartbeats: 50,
     }
@@ -85,9 +89,15 @@ impl Trio {
         trio
     }
 
+    /// Opens a member: one of the three founders, or one that joins them.
     pub fn open(&self, id: u64) {
         let path = self.root.join(id.to_string());
-        let raft = Raft::open(&path, &options(id, 3), self.hub.clone()).unwrap();
+        let raft = Raft::open(
+            &path,
+            &options(id, if id <= 3 { 3 } else { 0 }),
+            self.hub.clone(),
+        )
+        .unwrap();
         self.hub.members.lock().insert(id, raft);
     }
 
@@ -95,6 +105,15 @@ impl Trio {
     pub async fn stop(&self, id: u64) {
         let raft = self.hub.members.lock().remove(&id).unwrap();
         raft.close().await.unwrap();
+    }
+
+    /// A member that has ended by itself.
+    fn forget(&self, id: u64) {
+        self.hub.members.lock().remove(&id);
+    }
+
+    fn all(&self) -> Vec<Raft> {
+        self.hub.members.lock().values().cloned().collect()
     }
 
     pub fn get(&self, id: u64) -> Raft {

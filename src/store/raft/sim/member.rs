@@ -4,10 +4,14 @@ use super::disk::{Disk, Map, Shared};
 use super::judge::Judge;
 use super::random::Random;
 use crate::store::raft::core::{Core, Effects, Settings, Turn};
+use crate::store::raft::members::{MEMBERS_KEY, Members};
 use crate::store::raft::state::evaluate;
-use crate::store::raft::{Committed, Log, NotProposed, Point, Standing, Token, encode};
+use crate::store::raft::{Committed, Log, NotProposed, Point, Refused, Standing, Token, encode};
 use crate::store::round::Answer;
 use crate::store::{ApplyError, Batch};
+use bytes::Bytes;
+use prost::Message as _;
+use protobuf::Message as _;
 use raft::eraftpb::{ConfChangeV2, Message, MessageType};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,7 +31,7 @@ pub enum Input {
     SnapshotSent { to: u64, has_arrived: bool },
     Apply(Token, Batch),
     Read(Token),
-    Change(Token, ConfChangeV2),
+    Change(Token, Bytes),
     Transfer(u64),
 }
 
@@ -147,6 +151,15 @@ impl Member {
     }
 }
 
+/// Whether a change names one that was removed: those who lead refuse it.
+fn brings_back(map: &Map, change: &Bytes) -> bool {
+    let record = map.get(MEMBERS_KEY).cloned().unwrap_or_default();
+    let members = Members::decode(record).expect("written by a member");
+    let change = ConfChangeV2::parse_from_bytes(change).expect("proposed by this simulator");
+    let mut changes = change.changes.iter();
+    changes.any(|single| members.was_removed(single.node_id))
+}
+
 /// All members, and what one of them needs to go on.
 pub struct Scene<'a> {
     pub members: &'a mut BTreeMap<u64, Member>,
@@ -201,7 +214,9 @@ impl Scene<'_> {
 
     fn hand_in(&mut self, id: u64, input: Input) {
         let is_hasty = self.member(id).sabotage == Sabotage::ReadsAtOnce;
-        let process = self.process(id);
+        let member = self.members.get_mut(&id).expect("a member of the scene");
+        let map = &member.disk.state().1;
+        let process = member.process.as_mut().expect("it is up");
         let core = &mut process.core;
         let (token, proposed) = match input {
             Input::Tick => return core.tick(),
@@ -218,10 +233,21 @@ impl Scene<'_> {
                 if let Err(refusal) = core.step(envelope.message) {
                     panic!("member {id} refuses what a member has sent: {refusal}: {sent}");
                 }
+                for (from, entry) in core.asked() {
+                    let name = entry.context.clone();
+                    if brings_back(map, &entry.data) || core.grant(entry).is_err() {
+                        core.refuse(from, name, Refused::Busy as u64);
+                    }
+                }
                 return;
             }
             Input::Apply(token, batch) => (token, core.propose(encode(&batch), token)),
-            Input::Change(token, change) => (token, core.propose_change(&change, token)),
+            Input::Change(token, change) if brings_back(map, &change) => {
+                return self
+                    .out
+                    .push(Output::Answer(token, Err(ApplyError::NoLeader)));
+            }
+            Input::Change(token, change) => (token, core.propose_change(change, token)),
         };
         let answer = match proposed {
             Ok(()) => return,
@@ -307,6 +333,10 @@ impl Scene<'_> {
         let lost = self.process(id).core.lost().into_iter();
         let lost = lost.map(|token| Output::Answer(token, Err(answer.clone())));
         self.out.extend(lost);
+        for (token, _) in self.process(id).core.refused() {
+            let refused = Output::Answer(token, Err(ApplyError::NoLeader));
+            self.out.push(refused);
+        }
     }
 
     fn apply(&mut self, id: u64, committed: Vec<Committed>) -> Result<(), Died> {

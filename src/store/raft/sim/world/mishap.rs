@@ -7,6 +7,7 @@ use super::{CHANGE_TOKENS, TICK, World};
 use crate::store::raft::{self, Point};
 use ::raft::eraftpb::{ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2};
 use prost::Message as _;
+use protobuf::Message as _;
 use std::collections::BTreeSet;
 
 const MEMBERS_EVER_MAX: u64 = 12;
@@ -114,9 +115,6 @@ impl World {
 
     /// Asks whoever leads for other members.
     fn change(&mut self) {
-        let Some(leader) = self.leader() else {
-            return;
-        };
         let now = self.judge.members().clone();
         let mut singles = Vec::new();
         let count = if self.random.one_in(3) { 2 } else { 1 };
@@ -171,7 +169,14 @@ impl World {
         change.context = said.encode_to_vec().into();
         change.set_changes(singles.into());
         self.changes += 1;
-        self.print(|| format!("{leader} is asked for {change:?}"));
-        self.tell(leader, Input::Change(CHANGE_TOKENS + self.changes, change));
+        self.print(|| format!("somebody is asked for {change:?}"));
+        let change = change.write_to_bytes().unwrap().into();
+        // It may be asked for anywhere.
+        let ids: Vec<u64> = self.members.keys().copied().collect();
+        let asked = match self.leader() {
+            Some(leader) if !self.random.one_in(4) => leader,
+            _ => self.random.pick(&ids),
+        };
+        self.tell(asked, Input::Change(CHANGE_TOKENS + self.changes, change));
     }
 }

@@ -1,0 +1,143 @@
+//! Members that are added, promoted, removed and moved.
+
+use super::*;
+
+/// All know of a change soon.
+async fn all_know(trio: &Trio, known: impl Fn(&Members) -> bool) {
+    for raft in trio.all() {
+        let mut members = raft.members();
+        let told = tokio::time::timeout(WAIT_MAX, members.wait_for(&known));
+        told.await.unwrap().unwrap();
+    }
+}
+
+fn refused(refusal: Refused) -> Result<(), NotChanged> {
+    Err(NotChanged::Refused(refusal))
+}
+
+/// A learner comes, gets a vote when it has caught up, and is as good as any; asked for at every
+/// member in turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_learner_becomes_a_member() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (_, leader) = trio.leader().await;
+    for number in 0..20 {
+        leader.apply(batch("a", &number.to_string())).await.unwrap();
+    }
+    let learner = Member {
+        is_learner: true,
+        name: String::new(),
+        ..member(4)
+    };
+    let one = trio.get(1);
+    one.change(Change::Add(learner.clone())).await.unwrap();
+    assert!(one.members().borrow().members[&4].is_learner);
+    let second = Member {
+        id: 5,
+        peer_urls: vec!["http://m5:2380".to_owned()],
+        ..learner.clone()
+    };
+    let added = one.change(Change::Add(second)).await;
+    assert_eq!(added, refused(Refused::TooManyLearners));
+    let lagging = trio.get(2).change(Change::Promote(4)).await;
+    assert_eq!(lagging, refused(Refused::NotInSync));
+    trio.open(4);
+    let four = trio.get(4);
+    let name = Member {
+        client_urls: vec!["http://m4:2379".to_owned()],
+        ..member(4)
+    };
+    four.change(Change::Publish(name)).await.unwrap();
+    assert_eq!(four.members().borrow().members[&4].name, "m4");
+    trio.get(3).change(Change::Promote(4)).await.unwrap();
+    all_know(&trio, |members| !members.members[&4].is_learner).await;
+    let moved = Member {
+        id: 4,
+        peer_urls: vec!["http://elsewhere:2380".to_owned()],
+        ..Member::default()
+    };
+    four.change(Change::Update(moved)).await.unwrap();
+    all_know(&trio, |members| {
+        let member = &members.members[&4];
+        member.peer_urls == ["http://elsewhere:2380"] && member.name == "m4"
+    })
+    .await;
+    four.apply(batch("a", "last")).await.unwrap();
+    let seen = read(&leader, "a", Consistency::Linearizable).await;
+    assert_eq!(seen.unwrap(), "last");
+    // What was published and changed is there after a restart.
+    trio.stop(4).await;
+    trio.open(4);
+    let members = trio.get(4).members().borrow().clone();
+    assert_eq!(members.members[&4].client_urls, ["http://m4:2379"]);
+}
+
+/// A removed member ends and says why, a leader too; the others go on, and it does not come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_member_ends() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (id, leader) = trio.leader().await;
+    leader.apply(batch("a", "1")).await.unwrap();
+    leader.change(Change::Remove(id)).await.unwrap();
+    let mut told = leader.leadership();
+    let ends = async { while told.changed().await.is_ok() {} };
+    tokio::time::timeout(WAIT_MAX, ends).await.unwrap();
+    let sentence = leader.apply(batch("a", "2")).await.unwrap_err().to_string();
+    assert!(
+        sentence.contains("was removed from its group"),
+        "{sentence}"
+    );
+    trio.forget(id);
+    let (next_id, next) = trio.leader().await;
+    assert_ne!(next_id, id);
+    next.apply(batch("a", "3")).await.unwrap();
+    let path = root.path().join(id.to_string());
+    let again = Raft::open(&path, &options(id, 3), Arc::new(Nobody));
+    let sentence = again.err().unwrap().to_string();
+    assert!(
+        sentence.contains("was removed from its group"),
+        "{sentence}"
+    );
+    let back = next.change(Change::Add(member(id))).await;
+    assert_eq!(back, refused(Refused::IdTaken));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leadership_is_handed_over() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    for _ in 0..3 {
+        let (id, leader) = trio.leader().await;
+        let to = id % 3 + 1;
+        // A leader hands over to those who have its log.
+        assert!(leader.transfer(to).await.unwrap());
+        let (now, next) = trio.leader().await;
+        assert_eq!(now, to);
+        next.apply(batch("a", &now.to_string())).await.unwrap();
+    }
+    let (id, leader) = trio.leader().await;
+    assert!(leader.transfer(id).await.unwrap());
+    assert_eq!(trio.leader().await.0, id);
+}
+
+/// Without a quorum nobody is added, removed or moved, and nothing hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minority_changes_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (id, leader) = trio.leader().await;
+    for other in (1..=3).filter(|other| *other != id) {
+        trio.stop(other).await;
+    }
+    let before = leader.members().borrow().clone();
+    let changed = leader.change(Change::Add(member(4))).await;
+    let answers = [
+        Err(NotChanged::Unknown),
+        Err(NotChanged::NoLeader),
+        refused(Refused::Unhealthy),
+    ];
+    assert!(answers.contains(&changed), "{changed:?}");
+    assert_eq!(*leader.members().borrow(), before);
+}
