@@ -28,6 +28,9 @@ _kvtool() {
             kvtool,dump)
                 cmd="kvtool__subcmd__dump"
                 ;;
+            kvtool,force-new-cluster)
+                cmd="kvtool__subcmd__force__subcmd__new__subcmd__cluster"
+                ;;
             kvtool,help)
                 cmd="kvtool__subcmd__help"
                 ;;
@@ -129,6 +132,9 @@ _kvtool() {
                 ;;
             kvtool__subcmd__help,dump)
                 cmd="kvtool__subcmd__help__subcmd__dump"
+                ;;
+            kvtool__subcmd__help,force-new-cluster)
+                cmd="kvtool__subcmd__help__subcmd__force__subcmd__new__subcmd__cluster"
                 ;;
             kvtool__subcmd__help,help)
                 cmd="kvtool__subcmd__help__subcmd__help"
@@ -239,7 +245,7 @@ _kvtool() {
 
     case "${cmd}" in
         kvtool)
-            opts="-h -V --help --version serve status dump compact inspect-keyspace member move-leader bench completions help"
+            opts="-h -V --help --version serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2957,8 +2963,34 @@ _kvtool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        kvtool__subcmd__force__subcmd__new__subcmd__cluster)
+            opts="-o -h -V --data-dir --output --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         kvtool__subcmd__help)
-            opts="serve status dump compact inspect-keyspace member move-leader bench completions help"
+            opts="serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3168,6 +3200,20 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__help__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__force__subcmd__new__subcmd__cluster)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -29,6 +29,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand inspect-keyspace 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
             cand member 'Show and change the members of the cluster'
             cand move-leader 'Let another member lead'
+            cand force-new-cluster 'Make the only member that is left a cluster of one'
             cand bench 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
             cand completions 'Print the completions of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -348,6 +349,15 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --keepalive-time 'Pause between keep-alive pings on a connection'
             cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
             cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;force-new-cluster'= {
+            cand --data-dir 'The directory of the member'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -930,6 +940,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand inspect-keyspace 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
             cand member 'Show and change the members of the cluster'
             cand move-leader 'Let another member lead'
+            cand force-new-cluster 'Make the only member that is left a cluster of one'
             cand bench 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
             cand completions 'Print the completions of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -962,6 +973,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;help;member;promote'= {
         }
         &'kvtool;help;move-leader'= {
+        }
+        &'kvtool;help;force-new-cluster'= {
         }
         &'kvtool;help;bench'= {
             cand put 'Put values under keys'

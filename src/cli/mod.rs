@@ -9,6 +9,7 @@ pub mod encoding;
 pub mod endpoint;
 pub mod exit;
 mod follow;
+mod force;
 pub mod generate;
 mod groups;
 mod inspect;
@@ -50,6 +51,7 @@ enum Verb {
     InspectKeyspace(Box<inspect::InspectArgs>),
     Member(member::MemberArgs),
     MoveLeader(member::MoveLeaderArgs),
+    ForceNewCluster(force::ForceArgs),
     Bench(bench::BenchArgs),
     Completions(generate::CompletionsArgs),
 }
@@ -86,6 +88,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::InspectKeyspace(args) => interruptible(inspect::run(*args)).await,
             Verb::Member(args) => interruptible(member::run(args)).await,
             Verb::MoveLeader(args) => interruptible(member::move_leader(args)).await,
+            Verb::ForceNewCluster(args) => force::run(&args),
             Verb::Bench(args) => bench::run(args).await,
             Verb::Completions(args) => generate::run(&args),
         }

@@ -14,6 +14,7 @@
 //! Nothing of these touches a disk, a socket or a clock, so a cluster can be run by a simulator.
 //! What does:
 //! - `wal`: the log on a disk.
+//! - `survivor`: a group of one, of a member whose group has lost its quorum.
 //! - `driver`: the one thread that drives a member.
 //! - `whole`: whole states, for members that lag behind the log.
 //!
@@ -33,6 +34,7 @@ mod reads;
 #[cfg(test)]
 mod sim;
 mod state;
+mod survivor;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trace;
@@ -46,6 +48,7 @@ pub use self::entry::{Malformed, decode, encode};
 pub use self::log::{Fit, Log, LogError, Point};
 pub use self::members::{Member, Members, cluster_id, member_id};
 pub use self::proposals::NotProposed;
+pub use self::survivor::{Survivor, force_new_cluster};
 pub use self::whole::{Incoming, Outgoing};
 pub use ::raft::eraftpb;
 
@@ -208,7 +211,7 @@ impl Raft {
         let (states, arrived) = mpsc::channel(1);
         let (reporting, reports) = mpsc::unbounded_channel();
         let election = options.election_heartbeats as u32;
-        let driver = Driver {
+        let mut driver = Driver {
             id,
             core,
             shared,
@@ -232,6 +235,7 @@ impl Raft {
             states: arrived,
             reports,
         };
+        driver.leave_if_removed();
         driver::start(driver, inbox)?;
         Ok(Self {
             id,
@@ -492,9 +496,6 @@ impl Home {
             Fit::LogBehind => wal.begin(GROUP, log.owner, &point)?,
             Fit::Gap => return Err(log_lost()),
         };
-        if members.was_removed(log.owner) {
-            return Err(StoreError::Fatal(removed(log.owner)));
-        }
         Ok(Self {
             log,
             hard_state,

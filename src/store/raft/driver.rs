@@ -433,12 +433,17 @@ impl Driver {
     fn tell_members(&mut self, record: Bytes) -> Result<(), StoreError> {
         let malformed = |_| StoreError::Unreadable(super::Malformed.to_string().into());
         let members = Members::decode(record).map_err(malformed)?;
-        if members.was_removed(self.id) && self.ends_at.is_none() {
+        self.members.send_replace(members);
+        self.leave_if_removed();
+        Ok(())
+    }
+
+    /// Ends soon when the member was removed.
+    pub(super) fn leave_if_removed(&mut self) {
+        if self.ends_at.is_none() && self.members.borrow().was_removed(self.id) {
             tracing::warn!("{}", removed(self.id));
             self.ends_at = Some(Instant::now() + self.tenure * GOODBYE_TENURES);
         }
-        self.members.send_replace(members);
-        Ok(())
     }
 
     /// Now and then makes the state durable, and cuts the log where it was the time before.

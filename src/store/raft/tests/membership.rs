@@ -81,10 +81,9 @@ async fn a_removed_member_ends() {
     let (id, leader) = trio.leader().await;
     leader.apply(batch("a", "1")).await.unwrap();
     leader.change(Change::Remove(id)).await.unwrap();
-    let mut told = leader.leadership();
-    let ends = async { while told.changed().await.is_ok() {} };
-    tokio::time::timeout(WAIT_MAX, ends).await.unwrap();
-    let sentence = leader.apply(batch("a", "2")).await.unwrap_err().to_string();
+    let sentence = tokio::time::timeout(WAIT_MAX, leader.failed())
+        .await
+        .unwrap();
     assert!(
         sentence.contains("was removed from its group"),
         "{sentence}"
@@ -94,8 +93,10 @@ async fn a_removed_member_ends() {
     assert_ne!(next_id, id);
     next.apply(batch("a", "3")).await.unwrap();
     let path = root.path().join(id.to_string());
-    let again = Raft::open(&path, &options(id, 3), Arc::new(Nobody));
-    let sentence = again.err().unwrap().to_string();
+    let again = Raft::open(&path, &options(id, 3), Arc::new(Nobody)).unwrap();
+    let sentence = tokio::time::timeout(WAIT_MAX, again.failed())
+        .await
+        .unwrap();
     assert!(
         sentence.contains("was removed from its group"),
         "{sentence}"
@@ -140,4 +141,52 @@ async fn a_minority_changes_nothing() {
     ];
     assert!(answers.contains(&changed), "{changed:?}");
     assert_eq!(*leader.members().borrow(), before);
+}
+
+/// One of three is left: it keeps what it has, goes on alone, and grows again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survivor_becomes_a_group_of_one() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (id, leader) = trio.leader().await;
+    for number in 0..20 {
+        leader.apply(batch("a", &number.to_string())).await.unwrap();
+    }
+    let path = root.path().join(id.to_string());
+    let other = (1..=3).find(|other| *other != id).unwrap();
+    trio.stop(other).await;
+    leader.apply(batch("b", "acknowledged")).await.unwrap();
+    let third = 6 - id - other;
+    trio.stop(third).await;
+    // Nobody but this member has it.
+    let lonely = leader.apply(batch("c", "never acknowledged")).await;
+    assert_eq!(lonely, Err(ApplyError::Unknown));
+    trio.stop(id).await;
+    let survivor = force_new_cluster(&path).unwrap();
+    assert_eq!((survivor.cluster_id, survivor.member.id), (CLUSTER, id));
+    assert_eq!(survivor.removed.len(), 2);
+    assert!(survivor.uncertain >= 1, "{survivor:?}");
+    let again = force_new_cluster(&path).unwrap_err().to_string();
+    assert!(again.contains("already"), "{again}");
+    trio.open(id);
+    let alone = trio.get(id);
+    let kept = [
+        ("a", "19"),
+        ("b", "acknowledged"),
+        ("c", "never acknowledged"),
+    ];
+    for (key, value) in kept {
+        let found = read(&alone, key, Consistency::Linearizable).await;
+        assert_eq!(found.unwrap(), value);
+    }
+    let members = alone.members().borrow().clone();
+    assert!(members.was_removed(other) && members.was_removed(third));
+    alone.change(Change::Add(member(4))).await.unwrap();
+    trio.open(4);
+    let joined = trio.get(4);
+    joined.apply(batch("a", "new")).await.unwrap();
+    let seen = read(&alone, "a", Consistency::Linearizable).await;
+    assert_eq!(seen.unwrap(), "new");
+    let empty = force_new_cluster(root.path()).unwrap_err().to_string();
+    assert!(empty.contains("not the data directory"), "{empty}");
 }
