@@ -27,7 +27,7 @@ use crate::mvcc::watch::{self, Hub, WatchContext};
 use crate::mvcc::{alarm, clock, collector, hash, identity, lease, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
-use crate::store::{Consistency, Leadership, Store, Usage, View};
+use crate::store::{Consistency, Leadership, Progress, Store, Usage, View};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
@@ -98,8 +98,9 @@ pub struct InstanceStatus {
     pub header: ResponseHeader,
     /// Who leads.
     pub leadership: Leadership,
-    /// Running number of the last durable batch, of all servers together.
-    pub applied_index: u64,
+    /// How far this server is in the log that the servers share; where there is none, in the
+    /// running numbers of durable batches.
+    pub progress: Progress,
     /// Space taken.
     pub usage: Usage,
     /// Raised alarms.
@@ -397,10 +398,16 @@ impl Instance {
         let leadership = *self.inner.leadership.borrow();
         // The view may lag behind what this server has said already.
         let published = self.state();
+        let batches = state.batch.sequence.max(published.batch.sequence);
+        let progress = self.inner.store.progress().unwrap_or(Progress {
+            committed: batches,
+            applied: batches,
+            is_learner: false,
+        });
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
             leadership,
-            applied_index: state.batch.sequence.max(published.batch.sequence),
+            progress,
             usage: self.inner.store.usage(self.inner.layout.prefix()).await?,
             alarms: self.alarms(&view).await?,
         })

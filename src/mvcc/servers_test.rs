@@ -121,7 +121,7 @@ impl Server {
     }
 
     async fn applied_index(&self) -> u64 {
-        self.instance.status().await.unwrap().applied_index
+        self.instance.status().await.unwrap().progress.applied
     }
 
     /// A watcher of everything from now on.

@@ -193,6 +193,17 @@ impl Leadership {
     }
 }
 
+/// How far a member of a group is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// The last entry of the log that it knows to be committed.
+    pub committed: u64,
+    /// The last one that its state holds.
+    pub applied: u64,
+    /// It has no vote.
+    pub is_learner: bool,
+}
+
 /// What the store occupies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -432,6 +443,14 @@ impl Store {
             Store::Memory(_) | Store::Local(_) | Store::Fdb(_) => None,
             #[cfg(test)]
             Store::Faulty(store) => store.member(),
+        }
+    }
+
+    /// How far this server is in the log, where the store has one that servers share.
+    pub fn progress(&self) -> Option<Progress> {
+        match self {
+            Store::Raft(store) => Some(store.progress()),
+            _ => None,
         }
     }
 

@@ -53,7 +53,9 @@ pub use self::whole::{Incoming, Outgoing};
 pub use ::raft::eraftpb;
 
 use super::local::{Engine, Local, LocalView, POINT_KEY};
-use super::{ApplyError, Batch, Consistency, Leadership, Limits, StoreError, Usage, closed};
+use super::{
+    ApplyError, Batch, Consistency, Leadership, Limits, Progress, StoreError, Usage, closed,
+};
 use crate::stats::{Distribution, Histogram};
 use ::raft::eraftpb::{HardState, Message};
 use driver::{Ask, Driver, Inbox};
@@ -139,6 +141,7 @@ pub struct Raft {
     staged: Arc<Mutex<Option<Incoming>>>,
     leadership: watch::Receiver<Leadership>,
     members: watch::Receiver<Members>,
+    progress: watch::Receiver<Progress>,
     write_times: Arc<Histogram>,
 }
 
@@ -205,6 +208,7 @@ impl Raft {
             term: 0,
             until: None,
         });
+        let (progress, progress_told) = watch::channel(Progress::default());
         let (members, members_told) = watch::channel(members);
         let (asks, asked) = mpsc::channel(QUEUE_ASKS);
         let (messages, said) = mpsc::channel(QUEUE_MESSAGES);
@@ -217,6 +221,7 @@ impl Raft {
             shared,
             carrier,
             leadership,
+            progress,
             members,
             tick: options.heartbeat,
             tenure: options.heartbeat * election,
@@ -246,6 +251,7 @@ impl Raft {
             staged: Arc::default(),
             leadership: told,
             members: members_told,
+            progress: progress_told,
             write_times,
         })
     }
@@ -410,6 +416,11 @@ impl Raft {
     /// What the state occupies.
     pub fn usage(&self) -> Result<Usage, StoreError> {
         self.local.usage()
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        *self.progress.borrow()
     }
 
     /// How long writes of the log took that had to become durable, in nanoseconds.

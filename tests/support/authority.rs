@@ -32,15 +32,30 @@ impl Authority {
 
     /// A certificate for `localhost` and its key, as PEM.
     pub fn issue(&self) -> (String, String) {
+        self.sign(rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name"))
+    }
+
+    fn sign(&self, params: rcgen::CertificateParams) -> (String, String) {
         let key = rcgen::KeyPair::generate().expect("there is randomness");
-        let params = rcgen::CertificateParams::new(["localhost".to_owned()]);
-        let certificate = params.expect("a name").signed_by(&key, &self.issuer);
+        let certificate = params.signed_by(&key, &self.issuer);
         (certificate.expect("its own key").pem(), key.serialize_pem())
     }
 
     /// The same as files of a directory, with the authority's own certificate.
     pub fn issue_files(&self, directory: &Path) -> Tls {
-        let (certificate, key) = self.issue();
+        self.write_files(directory, self.issue())
+    }
+
+    /// Files of a certificate whose time is over.
+    pub fn issue_expired_files(&self, directory: &Path) -> Tls {
+        let params = rcgen::CertificateParams::new(["localhost".to_owned()]);
+        let mut params = params.expect("a name");
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        self.write_files(directory, self.sign(params))
+    }
+
+    fn write_files(&self, directory: &Path, (certificate, key): (String, String)) -> Tls {
         let write = |name: &str, text: String| {
             let path = directory.join(name);
             std::fs::write(&path, text).expect("room for a file");

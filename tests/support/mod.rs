@@ -8,6 +8,7 @@ pub mod checker;
 pub mod client;
 pub mod cluster;
 pub mod follower;
+pub mod group;
 pub mod history;
 pub mod keyspace;
 pub mod load;

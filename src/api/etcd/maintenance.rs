@@ -63,14 +63,14 @@ impl maintenance_server::Maintenance for Maintenance {
             db_size_in_use: bytes(status.usage.live_bytes),
             db_size_quota: QUOTA_BYTES,
             leader,
-            raft_index: status.applied_index,
-            raft_applied_index: status.applied_index,
+            raft_index: status.progress.committed,
+            raft_applied_index: status.progress.applied,
             raft_term: status.header.raft_term,
             errors: no_leader
                 .into_iter()
                 .chain(status.alarms.iter().map(alarm_text))
                 .collect(),
-            is_learner: false,
+            is_learner: status.progress.is_learner,
             downgrade_info: Some(DowngradeInfo::default()),
             header: Some(status.header),
         }))

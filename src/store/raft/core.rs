@@ -541,6 +541,11 @@ impl<L: Log> Core<L> {
         standing(&self.node)
     }
 
+    /// The last entry that is known to be committed.
+    pub fn committed_index(&self) -> u64 {
+        self.node.raft.raft_log.committed
+    }
+
     /// How far the state goes.
     pub fn point(&self) -> &Point {
         &self.node.store().point

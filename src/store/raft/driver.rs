@@ -12,7 +12,7 @@ use super::whole::{Arrived, Report};
 use super::{Carrier, Incoming, NotProposed, Outgoing, POINT_KEY, Point, Token, encode, removed};
 use crate::store::local::{LocalView, Shared};
 use crate::store::round::Answer;
-use crate::store::{ApplyError, Batch, Leadership, StoreError, closed};
+use crate::store::{ApplyError, Batch, Leadership, Progress, StoreError, closed};
 use bytes::Bytes;
 use prost::Message as _;
 use raft::eraftpb::{Message, MessageType};
@@ -65,6 +65,7 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) carrier: Arc<dyn Carrier>,
     pub(super) leadership: watch::Sender<Leadership>,
+    pub(super) progress: watch::Sender<Progress>,
     pub(super) members: watch::Sender<Members>,
     /// Time between two ticks, and how long a leader leads without news of a quorum.
     pub(super) tick: Duration,
@@ -354,6 +355,7 @@ impl Driver {
         }
         self.answer_lost();
         self.answer_reads();
+        self.tell_progress();
         self.tell_leadership();
         Ok(true)
     }
@@ -477,6 +479,15 @@ impl Driver {
                 let _ = reply.send(());
             }
         }
+    }
+
+    fn tell_progress(&self) {
+        let Point { index, members, .. } = self.core.point();
+        self.progress.send_replace(Progress {
+            committed: self.core.committed_index(),
+            applied: *index,
+            is_learner: members.learners.contains(&self.id),
+        });
     }
 
     fn tell_leadership(&mut self) {

@@ -1,0 +1,181 @@
+//! The members of a group as child processes, each with a directory of its own.
+
+use super::client::Client;
+use super::server::{Server, free_port};
+use kvtool::pb::etcdserverpb::StatusRequest;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Longer than an election takes, with all that may go wrong before.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Pause before members are asked again who leads.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Where a member runs.
+pub struct Place {
+    /// What runs programs there; empty: nothing special.
+    pub launcher: Vec<String>,
+    /// Its address for clients, and for other members.
+    pub addresses: [IpAddr; 2],
+}
+
+impl Place {
+    /// On loopback.
+    pub fn here() -> Self {
+        Self {
+            launcher: Vec::new(),
+            addresses: [Ipv4Addr::LOCALHOST.into(); 2],
+        }
+    }
+}
+
+/// Members that know each other; not all of them need to run.
+pub struct Group {
+    servers: Vec<Option<Server>>,
+    members: Vec<Member>,
+    flags: Vec<String>,
+    root: TempDir,
+}
+
+struct Member {
+    launcher: Vec<String>,
+    client: SocketAddr,
+    peer_url: String,
+}
+
+impl Group {
+    /// So many of them on loopback, none running yet; all with these flags.
+    pub fn new(count: usize, flags: &[&str]) -> Self {
+        Self::at((0..count).map(|_| Place::here()).collect(), "http", flags)
+    }
+
+    /// Members at these places, none running yet, that speak `scheme` to each other.
+    pub fn at(places: Vec<Place>, scheme: &str, flags: &[&str]) -> Self {
+        let member = |place: Place| {
+            let [client, peer] = place.addresses;
+            let peer = match (scheme, peer.is_loopback()) {
+                // Certificates are for names.
+                ("https", true) => format!("localhost:{}", free_port()),
+                _ => SocketAddr::new(peer, free_port()).to_string(),
+            };
+            Member {
+                launcher: place.launcher,
+                client: SocketAddr::new(client, free_port()),
+                peer_url: format!("{scheme}://{peer}"),
+            }
+        };
+        let members: Vec<_> = places.into_iter().map(member).collect();
+        Self {
+            servers: members.iter().map(|_| None).collect(),
+            members,
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            root: tempfile::tempdir().expect("a temporary directory"),
+        }
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Where a member keeps its data.
+    pub fn directory(&self, number: usize) -> PathBuf {
+        self.root.path().join(number.to_string())
+    }
+
+    /// Where a member listens for others.
+    pub fn peer_url(&self, number: usize) -> &str {
+        &self.members[number].peer_url
+    }
+
+    /// The flag that names all members.
+    pub fn initial_cluster(&self) -> String {
+        let member = |(number, member): (usize, &Member)| format!("m{number}={}", member.peer_url);
+        let all: Vec<_> = self.members.iter().enumerate().map(member).collect();
+        all.join(",")
+    }
+
+    /// What starts a member.
+    pub fn command(&self, number: usize) -> Command {
+        let Member {
+            launcher,
+            client,
+            peer_url,
+        } = &self.members[number];
+        let program = [env!("CARGO_BIN_EXE_kvtool").to_owned()];
+        let mut words = launcher.iter().chain(&program);
+        let mut command = Command::new(words.next().expect("at least the program"));
+        command
+            .args(words)
+            .args(["serve", "--name", &format!("m{number}"), "--data-dir"])
+            .arg(self.directory(number))
+            .args(["--listen-client-urls", &format!("http://{client}")])
+            .args(["--listen-peer-urls", peer_url])
+            .args(["--initial-cluster", &self.initial_cluster()])
+            .args(&self.flags);
+        command
+    }
+
+    /// Starts a member. It may still have to wait for others.
+    pub fn start(&mut self, number: usize) {
+        let command = self.command(number);
+        self.start_as(number, command);
+    }
+
+    /// Starts a member with a command of one's own.
+    pub fn start_as(&mut self, number: usize, command: Command) {
+        let server = Server::launch(command, self.members[number].client);
+        self.servers[number] = Some(server);
+    }
+
+    /// Starts all of them.
+    pub fn start_all(&mut self) {
+        (0..self.len()).for_each(|number| self.start(number));
+    }
+
+    /// `kill -9` to a member.
+    pub fn kill(&mut self, number: usize) {
+        self.servers[number] = None;
+    }
+
+    /// A member that runs.
+    pub fn server(&mut self, number: usize) -> &mut Server {
+        self.servers[number].as_mut().expect("it runs")
+    }
+
+    /// Where a member serves clients.
+    pub fn endpoint(&self, number: usize) -> String {
+        format!("http://{}", self.members[number].client)
+    }
+
+    /// A client of a member.
+    pub async fn client(&self, number: usize) -> Client {
+        let client = Client::connect(&self.endpoint(number)).await;
+        client.expect("connects")
+    }
+
+    /// The member that leads, as the members among `asked` say.
+    pub async fn leader(&self, asked: &[usize]) -> usize {
+        let lead = async {
+            loop {
+                for number in asked {
+                    let status = self.client(*number).await.maintenance;
+                    let status = { status }.status(StatusRequest {}).await;
+                    let leads = status.map(|answer| {
+                        let status = answer.into_inner();
+                        Some(status.leader) == status.header.map(|header| header.member_id)
+                    });
+                    if leads.unwrap_or(false) {
+                        return *number;
+                    }
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        let led = tokio::time::timeout(PATIENCE, lead).await;
+        led.expect("one of the members leads")
+    }
+}
