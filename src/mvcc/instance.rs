@@ -23,7 +23,7 @@ use crate::mvcc::read_index::ReadIndex;
 use crate::mvcc::request::{Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::stats::Stats;
-use crate::mvcc::watch::{self, Hub, WatchContext};
+use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
 use crate::mvcc::{alarm, clock, collector, hash, identity, lease, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
@@ -295,7 +295,7 @@ impl Instance {
     pub fn watch(
         &self,
         requests: impl Stream<Item = WatchRequest> + Send + 'static,
-    ) -> impl Stream<Item = Result<WatchResponse>> + Send + 'static {
+    ) -> impl Stream<Item = Result<WatchAnswer>> + Send + 'static {
         let inner = &self.inner;
         let context = WatchContext {
             hub: inner.hub.clone(),

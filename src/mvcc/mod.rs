@@ -61,4 +61,4 @@ mod writer;
 pub use cache::Coverage;
 pub use compact::AutoCompaction;
 pub use instance::{Advertised, Instance, InstanceStatus, Observation, Options};
-pub use watch::Audience;
+pub use watch::{Audience, WatchAnswer};

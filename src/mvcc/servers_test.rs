@@ -140,7 +140,10 @@ impl Server {
             })),
         };
         let requests = futures_util::stream::iter([request]).chain(futures_util::stream::pending());
-        let mut responses = Box::pin(self.instance.watch(requests));
+        let responses = self.instance.watch(requests);
+        let mut responses = responses
+            .map(|answer| answer.map(WatchResponse::from))
+            .boxed();
         assert!(responses.next().await.unwrap().unwrap().created);
         Watch { responses }
     }

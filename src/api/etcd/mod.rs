@@ -12,7 +12,7 @@ use super::version::EtcdVersion;
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::{
     cluster_server::ClusterServer, kv_server::KvServer, lease_server::LeaseServer,
-    maintenance_server::MaintenanceServer, watch_server::WatchServer,
+    maintenance_server::MaintenanceServer,
 };
 use futures_util::{Stream, StreamExt, future, stream};
 use tonic::Status;
@@ -42,9 +42,11 @@ pub fn routes(
         };
     }
     Routes::new(limited!(KvServer, kv::Kv::new(instance.clone())))
-        .add_service(limited!(
-            WatchServer,
-            watch::Watch::new(instance.clone(), stopping.clone())
+        .add_service(watch::Watch::new(
+            instance.clone(),
+            stopping.clone(),
+            decode_bytes_max,
+            ANSWER_BYTES_MAX,
         ))
         .add_service(limited!(
             LeaseServer,

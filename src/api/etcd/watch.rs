@@ -1,37 +1,91 @@
 //! `etcdserverpb.Watch`.
+//!
+//! Written out where the others are generated: most of its answers are encoded before they come
+//! here.
 
 use super::until;
 use crate::api::front::in_etcd_words;
 use crate::api::server::Stopping;
 use crate::error::Error;
-use crate::mvcc::Instance;
+use crate::mvcc::{Instance, WatchAnswer};
 use crate::pb::etcdserverpb::*;
-use futures_util::{Stream, StreamExt, future, stream};
+use futures_util::{FutureExt, Stream, StreamExt, future, stream};
+use http_body::Body as HttpBody;
+use std::convert::Infallible;
+use std::task::{Context, Poll};
 use tokio::sync::oneshot;
-use tonic::codegen::BoxStream;
-use tonic::{Request, Response, Status, Streaming, async_trait};
+use tonic::body::Body;
+use tonic::codec::{Codec, EncodeBuf, Encoder};
+use tonic::codegen::{BoxFuture, BoxStream, Service, StdError, http};
+use tonic::server::{Grpc, NamedService, StreamingService};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstDecoder;
+
+const PATH: &str = "/etcdserverpb.Watch/Watch";
 
 /// Events of keys.
+#[derive(Clone)]
 pub struct Watch {
     instance: Instance,
     stopping: Stopping,
+    decode_bytes_max: usize,
+    encode_bytes_max: usize,
 }
 
 impl Watch {
-    /// The service over `instance`; its streams end when the server stops.
-    pub fn new(instance: Instance, stopping: Stopping) -> Self {
-        Self { instance, stopping }
+    /// The service over `instance`; its streams end when the server stops. Messages are refused
+    /// above these sizes.
+    pub fn new(
+        instance: Instance,
+        stopping: Stopping,
+        decode_bytes_max: usize,
+        encode_bytes_max: usize,
+    ) -> Self {
+        Self {
+            instance,
+            stopping,
+            decode_bytes_max,
+            encode_bytes_max,
+        }
     }
 }
 
-#[async_trait]
-impl watch_server::Watch for Watch {
-    type WatchStream = BoxStream<WatchResponse>;
+impl NamedService for Watch {
+    const NAME: &'static str = "etcdserverpb.Watch";
+}
 
-    async fn watch(
-        &self,
-        request: Request<Streaming<WatchRequest>>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
+impl<B> Service<http::Request<B>> for Watch
+where
+    B: HttpBody + Send + 'static,
+    B::Error: Into<StdError> + Send,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        if request.uri().path() != PATH {
+            return future::ready(Ok(Status::unimplemented("").into_http())).boxed();
+        }
+        let watch = self.clone();
+        let mut grpc = Grpc::new(Answers).apply_max_message_size_config(
+            Some(self.decode_bytes_max),
+            Some(self.encode_bytes_max),
+        );
+        async move { Ok(grpc.streaming(watch, request).await) }.boxed()
+    }
+}
+
+impl StreamingService<WatchRequest> for Watch {
+    type Response = WatchAnswer;
+    type ResponseStream = BoxStream<WatchAnswer>;
+    type Future = future::Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<WatchRequest>>) -> Self::Future {
         let (requests, broken) = until_broken(request.into_inner());
         let answers = self.instance.watch(requests).map(|answer| Ok(answer?));
         let stopped = self.stopping.clone();
@@ -41,7 +95,35 @@ impl watch_server::Watch for Watch {
                 () = stopped.wait() => Error::Stopped.into(),
             }
         };
-        Ok(Response::new(until(answers, end)))
+        future::ready(Ok(Response::new(until(answers, end))))
+    }
+}
+
+/// Reads requests, and writes answers as they come.
+struct Answers;
+
+impl Codec for Answers {
+    type Encode = WatchAnswer;
+    type Decode = WatchRequest;
+    type Encoder = Self;
+    type Decoder = ProstDecoder<WatchRequest>;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstDecoder::default()
+    }
+}
+
+impl Encoder for Answers {
+    type Item = WatchAnswer;
+    type Error = Status;
+
+    fn encode(&mut self, answer: WatchAnswer, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        let encoded = answer.encode(buffer);
+        encoded.map_err(|error| Status::internal(error.to_string()))
     }
 }
 

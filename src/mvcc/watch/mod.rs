@@ -5,13 +5,14 @@
 //! - [`selector`] and [`interval`] find the watchers of a key.
 //! - [`outbox`] is the one bounded queue of a stream.
 //! - [`catchup`] and [`history`] serve watchers that are behind.
-//! - [`stream`] speaks with the client.
+//! - [`stream`] speaks with the client, in [`answer`]s.
 //!
 //! A watcher is *live* or *behind*. A commit goes to the live ones as it comes. When a stream's
 //! queue is full its watchers fall behind: only their cursors are kept. Once the client has read
 //! on they get what they missed, from memory or from the store, page by page, and become live
 //! again in the very moment in which nothing is missing. Nobody waits for anybody else.
 
+mod answer;
 mod catchup;
 mod dispatch;
 mod history;
@@ -24,6 +25,7 @@ mod stream;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+pub use answer::WatchAnswer;
 pub use hub::{Audience, Hub};
 pub use stream::serve;
 

@@ -1,13 +1,14 @@
 //! The one ordered queue of a stream: what its client will see, in the order it will see it.
 
 use crate::error::Error;
-use crate::pb::etcdserverpb::WatchResponse;
+use crate::pb::etcdserverpb::{ResponseHeader, WatchResponse};
 use crate::pb::mvccpb::Event;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
 /// Events that go out together, shared by all watchers that get just these.
@@ -17,6 +18,7 @@ pub(super) struct Delivery {
     pub revision: i64,
     pub events: Vec<Event>,
     bytes: usize,
+    encoded: OnceLock<Bytes>,
 }
 
 impl Delivery {
@@ -26,7 +28,21 @@ impl Delivery {
             revision,
             events,
             bytes,
+            encoded: OnceLock::new(),
         }
+    }
+
+    /// The response as it is sent, but for the watcher's id: encoded once for all of them.
+    pub fn encoded(&self, header: impl FnOnce(i64) -> ResponseHeader) -> Bytes {
+        let encode = || {
+            let response = WatchResponse {
+                header: Some(header(self.revision)),
+                events: self.events.clone(),
+                ..WatchResponse::default()
+            };
+            response.encode_to_vec().into()
+        };
+        self.encoded.get_or_init(encode).clone()
     }
 }
 

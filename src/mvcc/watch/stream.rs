@@ -1,6 +1,7 @@
 //! One client's stream: its requests in, its responses out.
 
 use super::WatchContext;
+use super::answer::WatchAnswer;
 use super::history::History;
 use super::hub::{Request, StreamId};
 use super::outbox::{Delivery, Item, Outbox, Popped};
@@ -22,7 +23,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 pub fn serve(
     context: WatchContext,
     requests: impl Stream<Item = WatchRequest> + Send + 'static,
-) -> impl Stream<Item = Result<WatchResponse, Error>> + Send + 'static {
+) -> impl Stream<Item = Result<WatchAnswer, Error>> + Send + 'static {
     let session = Session::new(context, Box::pin(requests));
     stream::unfold(session, |mut session| async move {
         let response = session.next().await?;
@@ -76,13 +77,14 @@ impl Session {
         }
     }
 
-    async fn next(&mut self) -> Option<Result<WatchResponse, Error>> {
+    async fn next(&mut self) -> Option<Result<WatchAnswer, Error>> {
         loop {
             if self.ended {
                 return None;
             }
-            if let Some(response) = self.fragments.pop_front().or_else(|| self.send_on()) {
-                return Some(Ok(response));
+            let fragment = self.fragments.pop_front().map(WatchAnswer::Own);
+            if let Some(answer) = fragment.or_else(|| self.send_on()) {
+                return Some(Ok(answer));
             }
             // A client that does not read is not read from: what it asks for would pile up.
             let listen = self.outbox.has_room();
@@ -93,7 +95,7 @@ impl Session {
                             self.context.hub.drained(self.stream);
                         }
                         if let Some(response) = self.open(item) {
-                            return Some(Ok(response));
+                            return Some(Ok(WatchAnswer::Own(response)));
                         }
                     }
                     Popped::End(error) => {
@@ -126,8 +128,8 @@ impl Session {
         }
     }
 
-    /// The response for the next watcher that gets the events on their way out.
-    fn send_on(&mut self) -> Option<WatchResponse> {
+    /// The answer for the next watcher that gets the events on their way out.
+    fn send_on(&mut self) -> Option<WatchAnswer> {
         let (watch_ids, delivery, place) = self.sending.as_mut()?;
         let Some(watch_id) = watch_ids.get(*place).copied() else {
             self.sending = None;
@@ -136,21 +138,23 @@ impl Session {
         *place += 1;
         let events = delivery.events.len() as u64;
         self.context.stats.events.add(events);
+        let mut is_cut = false;
+        if let Some(watcher) = self.watchers.get_mut(&watch_id) {
+            watcher.quiet = false;
+            is_cut = watcher.fragment;
+        }
+        if !is_cut {
+            let response = delivery.encoded(|revision| self.context.header(revision));
+            return Some(WatchAnswer::Shared { watch_id, response });
+        }
         let response = WatchResponse {
             header: Some(self.context.header(delivery.revision)),
             watch_id,
             events: delivery.events.clone(),
             ..WatchResponse::default()
         };
-        let Some(watcher) = self.watchers.get_mut(&watch_id) else {
-            return Some(response);
-        };
-        watcher.quiet = false;
-        if watcher.fragment {
-            self.fragments = fragments(response, self.context.max_response_bytes);
-            return self.fragments.pop_front();
-        }
-        Some(response)
+        self.fragments = fragments(response, self.context.max_response_bytes);
+        self.fragments.pop_front().map(WatchAnswer::Own)
     }
 
     async fn handle(&mut self, request: Option<WatchRequest>) {

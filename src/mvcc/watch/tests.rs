@@ -195,7 +195,9 @@ impl Client {
         let (requests, receiver) = mpsc::unbounded_channel();
         Self {
             requests: Some(requests),
-            responses: Box::pin(serve(context, UnboundedReceiverStream::new(receiver))),
+            responses: serve(context, UnboundedReceiverStream::new(receiver))
+                .map(|answer| answer.map(WatchResponse::from))
+                .boxed(),
         }
     }
 
