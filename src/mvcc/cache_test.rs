@@ -1,5 +1,6 @@
 //! The cache beside a plain map of the truth: what it says it knows must be true.
 
+use super::contents::bounds;
 use super::stretch::STRETCH_OVERHEAD_BYTES;
 use super::*;
 use crate::mvcc::keyspace::Value;
