@@ -72,7 +72,9 @@ async fn the_cluster_is_killed_and_comes_back() {
             tokio::time::sleep(PAUSES[0]).await;
         }
         drill.site.cluster.restart();
-        drill.cluster_answers();
+        let begin = Instant::now();
+        tokio::task::block_in_place(|| drill.site.cluster.wait_available());
+        drill.cluster_answers(begin.elapsed());
         drill.resume().await;
     }
     drill.end().await;

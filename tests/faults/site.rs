@@ -71,6 +71,11 @@ impl Site {
         }
     }
 
+    /// How often the servers have logged a text.
+    pub fn logged(&self, text: &str) -> usize {
+        self.servers.iter().map(|server| server.logged(text)).sum()
+    }
+
     /// A client of a server.
     pub async fn client(&self, number: usize) -> Client {
         let client = Client::connect(&self.servers[number].endpoint()).await;

@@ -141,6 +141,12 @@ impl Group {
         self.servers[number] = None;
     }
 
+    /// `kill -9` to a member, and all that it has is gone.
+    pub fn wipe(&mut self, number: usize) {
+        self.kill(number);
+        std::fs::remove_dir_all(self.directory(number)).expect("it was made");
+    }
+
     /// A member that runs.
     pub fn server(&mut self, number: usize) -> &mut Server {
         self.servers[number].as_mut().expect("it runs")
