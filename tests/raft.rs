@@ -278,6 +278,41 @@ async fn who_does_not_belong_to_a_group_is_told_so() {
     put(&client, "key", "3").await;
 }
 
+/// A member joins, and is stopped before anything has come to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_knows_nobody_yet_can_be_started_again() {
+    let mut group = Group::new(3, &[]);
+    group.start_all();
+    put(&group.client(0).await, "key", "1").await;
+    group.wipe(2);
+    group.add_anew(2).await;
+    // Nobody reaches it there.
+    let mut deaf = Command::new(env!("CARGO_BIN_EXE_kvtool"));
+    let url = group.peer_url(2).to_owned();
+    let joining = group.joining(2);
+    for argument in joining.get_args() {
+        let is_own = argument.to_str() == Some(&url);
+        deaf.arg(if is_own {
+            "http://127.0.0.1:0".as_ref()
+        } else {
+            argument
+        });
+    }
+    deaf.args(["--initial-advertise-peer-urls", &url]);
+    group.start_as(2, deaf);
+    let server = group.server(2);
+    becomes("it knows of the others", || {
+        server.logged("connected to a member") == 2
+    })
+    .await;
+    assert!(server.terminate().success());
+    group.start_as(2, joining);
+    assert_eq!(
+        get(&group.client(2).await, "key").await.expect("there"),
+        "1"
+    );
+}
+
 /// Bytes that are no protocol, and as many as somebody likes to send.
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_on_a_peer_port_disturbs_nobody() {

@@ -2,7 +2,9 @@
 
 use super::client::Client;
 use super::server::{Server, free_port};
-use kvtool::pb::etcdserverpb::StatusRequest;
+use kvtool::pb::etcdserverpb::{
+    MemberAddRequest, MemberListRequest, MemberRemoveRequest, StatusRequest,
+};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
@@ -117,6 +119,49 @@ impl Group {
             .args(["--initial-cluster", &self.initial_cluster()])
             .args(&self.flags);
         command
+    }
+
+    /// What starts a member that joins the others.
+    pub fn joining(&self, number: usize) -> Command {
+        let mut command = self.command(number);
+        command.args(["--initial-cluster-state", "existing"]);
+        command
+    }
+
+    /// Removes a member that does not run, and adds a new one at its place.
+    pub async fn add_anew(&self, number: usize) {
+        let others = Vec::from_iter((0..self.len()).filter(|other| *other != number));
+        let leader = self.leader(&others).await;
+        let mut cluster = self.client(leader).await.cluster;
+        let url = self.peer_url(number).to_owned();
+        let changed = async {
+            loop {
+                let list = cluster.member_list(MemberListRequest::default()).await;
+                let members = list.map_or_else(|_| Vec::new(), |list| list.into_inner().members);
+                let old = members.iter().find(|one| one.peer_ur_ls == [url.clone()]);
+                let done = match old {
+                    // It has never started: an earlier try has added it.
+                    Some(old) if old.name.is_empty() => return,
+                    Some(old) => {
+                        let request = MemberRemoveRequest { id: old.id };
+                        cluster.member_remove(request).await.map(drop)
+                    }
+                    None => {
+                        let request = MemberAddRequest {
+                            peer_ur_ls: vec![url.clone()],
+                            is_learner: false,
+                        };
+                        cluster.member_add(request).await.map(drop)
+                    }
+                };
+                // Not while the others are not sure of each other.
+                if done.is_err() {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+            }
+        };
+        let changed = tokio::time::timeout(PATIENCE, changed).await;
+        changed.expect("the members change");
     }
 
     /// Starts a member. It may still have to wait for others.

@@ -41,7 +41,7 @@ pub(super) async fn open(
         heartbeat: group.heartbeat,
         election_heartbeats: group.election_heartbeats,
     };
-    let network = Arc::new(Network::new(dialer));
+    let network = Arc::new(Network::new(dialer.clone()));
     let carrier = network.clone();
     // Opening reads the disk, which may take a while after a crash, so it gets a thread of its own.
     let opened = tokio::task::spawn_blocking(move || {
@@ -54,6 +54,12 @@ pub(super) async fn open(
         cluster = format!("{:x}", raft.members().borrow().cluster_id),
         "opened the directory of a member"
     );
+    // One that was stopped before its first state came has to hear of the others again.
+    let knows_nobody = raft.members().borrow().members.is_empty() && heard.members.is_empty();
+    let heard = match knows_nobody {
+        true => join(group, &dialer).await?.1,
+        false => heard,
+    };
     tokio::spawn(network.follow(raft.id(), heard, raft.members()));
     let port = PeerPort::open(listeners, &raft);
     Ok((raft, port))
