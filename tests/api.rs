@@ -378,6 +378,10 @@ async fn what_is_not_offered_is_unimplemented() {
             "this server does not offer the method",
         ),
         (
+            "/etcdserverpb.Cluster/MemberRemove",
+            "the servers of this store are no group: each belongs to it as long as it runs",
+        ),
+        (
             "/etcdserverpb.Nothing/Get",
             "unknown service etcdserverpb.Nothing",
         ),
