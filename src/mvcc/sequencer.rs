@@ -213,6 +213,10 @@ impl Sequencer {
                 }
                 Ok(Step::Wait) | Err(Error::Store(StoreError::Unavailable(_))) => {
                     attempts += 1;
+                    // A store may take long to say that it is out of reach.
+                    if waiting.iter().all(Pending::is_given_up) {
+                        break;
+                    }
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 // Also a record that cannot be read: no write may be built on it.

@@ -383,6 +383,26 @@ async fn members_of_a_group_come_and_go() {
     }
 }
 
+/// Without a quorum nothing can be written any more, so an end waits for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_a_quorum_ends_in_time() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (leader, raft) = trio.leader().await;
+    let server = Server::open_on(Store::Raft(raft.clone()), "a", None).await;
+    server.put("k", "v", 0).await;
+    for other in (1..=3).filter(|other| *other != leader) {
+        trio.stop(other).await;
+    }
+    let lost = timeout(FOREVER, server.instance.put(put("k", Bytes::new()))).await;
+    assert!(lost.unwrap().is_err());
+    let end = async {
+        server.instance.close().await;
+        raft.close().await.unwrap();
+    };
+    timeout(Duration::from_secs(15), end).await.unwrap();
+}
+
 /// Servers that have their own elections and notices, and take their own time.
 async fn are_one_etcd(servers: Vec<Server>) {
     count_together(&servers).await;
