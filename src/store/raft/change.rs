@@ -404,6 +404,19 @@ mod tests {
         assert_eq!(planned, Err(Refused::IdTaken));
     }
 
+    /// Else an update of its URLs would promote it, and nobody would know.
+    #[test]
+    fn an_update_leaves_a_learner_one_as_in_etcd_21694() {
+        let members = Members::founded(7, &[member(1), learner(2)]);
+        for change in [Change::Update(member(2)), Change::Publish(member(2))] {
+            let planned = members.plan(change, &vitals(&[1])).unwrap();
+            let entry = ConfChangeV2::parse_from_bytes(&planned).unwrap();
+            let kind = entry.changes[0].get_change_type();
+            assert_eq!(kind, ConfChangeType::AddLearnerNode);
+            assert!(Member::decode(entry.context).unwrap().is_learner);
+        }
+    }
+
     #[test]
     fn refusals_keep_their_numbers() {
         for number in 0..9 {

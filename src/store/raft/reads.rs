@@ -98,3 +98,32 @@ impl Reads {
         safe.into_values().flatten().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer to an earlier attempt says nothing about now.
+    #[test]
+    fn a_round_that_is_retried_has_another_name_as_in_etcd_20418() {
+        let mut reads = Reads::new(1, 7);
+        reads.add(1);
+        let first = reads.next_round().expect("one waits");
+        reads.add(2);
+        (0..PATIENCE_TICKS).for_each(|_| reads.tick());
+        let second = reads.next_round().expect("two wait");
+        assert_ne!(first, second);
+        reads.answered(&first, 10);
+        assert_eq!(reads.safe(u64::MAX - 1), [0; 0]);
+        reads.answered(&second, 10);
+        assert_eq!(reads.safe(9), [0; 0]);
+        let mut safe = reads.safe(10);
+        safe.sort_unstable();
+        assert_eq!(safe, [1, 2]);
+        // Nor has another opening any of them.
+        let mut again = Reads::new(1, 8);
+        again.add(1);
+        let other = again.next_round().expect("one waits");
+        assert!(other != first && other != second);
+    }
+}
