@@ -205,9 +205,25 @@ fn a_removed_member_ends() {
         assert!(log.contains("was removed from its group for good"), "{log}");
     }
     group.wait(|group| group.leader() == Some((leader + 2) % 3));
+    group.open((leader + 1) % 3, "new");
+    assert!(!group.server((leader + 1) % 3).wait_exit().success());
     let last = group.id((leader + 2) % 3);
     let only = ["member", "remove", &last];
     group.refused(&only, 4, "not enough started members");
+}
+
+/// One that was down when it was removed learns of it when it starts.
+#[test]
+fn a_member_that_was_removed_in_its_absence_ends() {
+    let mut group = Group::start();
+    let absent = (group.leader().unwrap() + 1) % 3;
+    let id = group.id(absent);
+    group.server(absent).kill();
+    group.json(&["member", "remove", &id]);
+    group.open(absent, "new");
+    assert!(!group.server(absent).wait_exit().success());
+    let log = group.server(absent).log();
+    assert!(log.contains("was removed from its group for good"), "{log}");
 }
 
 /// Two of three are lost for good: the third goes on with what it has.

@@ -359,6 +359,12 @@ impl Raft {
         }
     }
 
+    /// Ends the member: others say that it was removed, which it could not hear of.
+    pub async fn expel(&self) {
+        // One that has ended already need not be told.
+        let _ = self.asks.send(Ask::Expel).await;
+    }
+
     /// Lets another member lead, if this one does and that one can; false when it does not in time.
     pub async fn transfer(&self, to: u64) -> Result<bool, Arc<str>> {
         let mut leadership = self.leadership();

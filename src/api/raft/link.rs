@@ -14,10 +14,10 @@ use protobuf::Message as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Streaming};
+use tonic::{Code, Request, Streaming};
 
 /// Messages that wait to be sent.
 const WAITING_MESSAGES_MAX: usize = 4096;
@@ -48,7 +48,12 @@ struct Load {
 
 impl Link {
     /// To the member at these URLs.
-    pub(super) fn open(dialer: Dialer, route: Route, urls: Vec<String>) -> Self {
+    pub(super) fn open(
+        dialer: Dialer,
+        route: Route,
+        urls: Vec<String>,
+        expelled: Arc<Notify>,
+    ) -> Self {
         let (messages, waiting) = mpsc::channel(WAITING_MESSAGES_MAX);
         let (urls, known_urls) = watch::channel(urls);
         let load = Arc::new(Load::default());
@@ -58,6 +63,7 @@ impl Link {
             urls: known_urls,
             waiting,
             load: load.clone(),
+            expelled,
         };
         Self {
             dialer,
@@ -120,6 +126,8 @@ struct Calling {
     urls: watch::Receiver<Vec<String>>,
     waiting: mpsc::Receiver<Message>,
     load: Arc<Load>,
+    /// Told when the other member says that this one was removed.
+    expelled: Arc<Notify>,
 }
 
 impl Calling {
@@ -178,7 +186,12 @@ impl Calling {
         self.route.write(request.metadata_mut());
         match tokio::time::timeout(CONNECT_TIMEOUT, client.carry(request)).await {
             Ok(Ok(end)) => Ok((frames, end.into_inner())),
-            Ok(Err(status)) => Err(status.message().to_owned()),
+            Ok(Err(status)) => {
+                if status.code() == Code::PermissionDenied {
+                    self.expelled.notify_one();
+                }
+                Err(status.message().to_owned())
+            }
             Err(_) => Err("it does not answer".to_owned()),
         }
     }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tonic::Request;
 
 /// How long the link to a removed member stays.
@@ -23,6 +23,7 @@ pub struct Network {
     /// Where states are sent, which the thread of the store must not wait for.
     runtime: Handle,
     links: Mutex<HashMap<u64, Link>>,
+    expelled: Arc<Notify>,
 }
 
 impl Network {
@@ -32,17 +33,19 @@ impl Network {
             dialer,
             runtime: Handle::current(),
             links: Mutex::default(),
+            expelled: Arc::default(),
         }
     }
 
     /// Keeps links from the member `id` to the others of its group, until the store is gone. As
-    /// long as it has no state, and so knows of nobody, they are those it has `heard` of.
+    /// long as it has no state, and so knows of nobody, they are those it has `heard` of. True when
+    /// one of them says that this member was removed while it could not hear of it.
     pub async fn follow(
         self: Arc<Self>,
         id: u64,
         heard: Members,
         mut members: watch::Receiver<Members>,
-    ) {
+    ) -> bool {
         loop {
             let known = members.borrow_and_update().clone();
             self.connect(
@@ -53,8 +56,11 @@ impl Network {
                     &known
                 },
             );
-            if members.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = members.changed() => if changed.is_err() {
+                    return false;
+                },
+                () = self.expelled.notified() => return true,
             }
         }
     }
@@ -80,7 +86,7 @@ impl Network {
             match links.get(&member.id) {
                 Some(link) => link.moved(urls),
                 None => {
-                    let link = Link::open(self.dialer.clone(), route, urls);
+                    let link = Link::open(self.dialer.clone(), route, urls, self.expelled.clone());
                     links.insert(member.id, link);
                 }
             }

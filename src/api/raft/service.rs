@@ -40,7 +40,9 @@ impl Service {
         } else if to != self.0.id() {
             format!("this is the member {:x}, and {to:x} was meant", self.0.id())
         } else if members.was_removed(from) {
-            format!("the member {from:x} was removed from the cluster")
+            // By this code it knows, and ends.
+            let refusal = format!("the member {from:x} was removed from the cluster");
+            return Err(Status::permission_denied(refusal));
         } else {
             return Ok(route);
         };

@@ -60,7 +60,13 @@ pub(super) async fn open(
         true => join(group, &dialer).await?.1,
         false => heard,
     };
-    tokio::spawn(network.follow(raft.id(), heard, raft.members()));
+    let following = network.follow(raft.id(), heard, raft.members());
+    let member = raft.clone();
+    tokio::spawn(async move {
+        if following.await {
+            member.expel().await;
+        }
+    });
     let port = PeerPort::open(listeners, &raft);
     Ok((raft, port))
 }

@@ -47,6 +47,8 @@ pub(super) enum Ask {
     Transfer(u64, oneshot::Sender<()>),
     /// Say when the state may be read.
     Read(oneshot::Sender<()>),
+    /// End, for this member was removed.
+    Expel,
     /// Finish what came before, then give up the directory.
     Close(oneshot::Sender<()>),
 }
@@ -184,6 +186,9 @@ impl Driver {
                     close = Some(reply);
                     break;
                 }
+                if let Ask::Expel = ask {
+                    return Err(StoreError::Fatal(removed(self.id)));
+                }
                 self.take(ask);
                 taken += 1;
                 let is_full = taken >= TURN_ASKS_MAX || self.held.len() >= HELD_MAX;
@@ -226,7 +231,7 @@ impl Driver {
                 self.core.transfer(to);
                 let _ = reply.send(());
             }
-            Ask::Close(_) => {}
+            Ask::Close(_) | Ask::Expel => {}
         }
     }
 
