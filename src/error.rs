@@ -87,6 +87,12 @@ pub enum Error {
     /// The id of a new member is taken.
     #[error("etcdserver: member ID already exist")]
     MemberExists,
+    /// No other member could reach this server, so the group would lose its quorum at once.
+    #[error(
+        "this server listens on no peer port: start it with --listen-peer-urls, tell its URL with \
+         `kvtool member update`, and add others then"
+    )]
+    NoPeerPort,
     /// Another member has one of the URLs.
     #[error("etcdserver: Peer URLs already exists")]
     PeerUrlExists,
@@ -239,6 +245,7 @@ impl Error {
             Self::LeaseNotFound | Self::MemberNotFound => Code::NotFound,
             Self::LeaseExists
             | Self::MemberExists
+            | Self::NoPeerPort
             | Self::PeerUrlExists
             | Self::NotEnoughStarted
             | Self::TooManyLearners

@@ -226,6 +226,20 @@ fn a_member_that_was_removed_in_its_absence_ends() {
     assert!(log.contains("was removed from its group for good"), "{log}");
 }
 
+/// A server that nobody can reach would lose its quorum with the first member more.
+#[test]
+fn a_server_without_a_peer_port_stays_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&Program::Kvtool, directory.path(), &[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kvtool"));
+    command.args(["member", "add", "--peer-urls", "http://127.0.0.1:1"]);
+    let output = command.args(["--endpoints", &server.endpoint()]).output();
+    let output = output.unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{error}");
+    assert!(error.contains("listens on no peer port"), "{error}");
+}
+
 /// Two of three are lost for good: the third goes on with what it has.
 #[test]
 fn a_survivor_goes_on_alone() {

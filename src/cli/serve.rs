@@ -213,10 +213,11 @@ fn advertised(settings: &Settings, listeners: &[Listener]) -> Advertised {
     }
     Advertised {
         client_urls,
-        peer_urls: texts(match &settings.group {
-            Some(group) => &group.advertised,
-            None => &settings.peer_urls,
-        }),
+        peer_urls: match &settings.group {
+            Some(group) if group.listen.is_empty() => Vec::new(),
+            Some(group) => texts(&group.advertised),
+            None => texts(&settings.peer_urls),
+        },
     }
 }
 

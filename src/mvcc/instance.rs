@@ -70,7 +70,7 @@ pub struct Options {
 pub struct Advertised {
     /// Where clients, and other servers of the instance, connect.
     pub client_urls: Vec<String>,
-    /// Shown in the member list.
+    /// Where other members connect; shown in the member list.
     pub peer_urls: Vec<String>,
 }
 

@@ -97,6 +97,9 @@ impl Instance {
     pub async fn add_member(&self, peer_urls: Vec<String>, is_learner: bool) -> Result<Member> {
         let raft = self.raft()?;
         check_urls(&peer_urls)?;
+        if self.inner.options.advertised.peer_urls.is_empty() {
+            return Err(Error::NoPeerPort);
+        }
         let now_seconds = u64::try_from(clock::now_ms() / 1000).unwrap_or_default();
         let added = raft::Member {
             id: raft::member_id(&peer_urls, "", Some(now_seconds)),
