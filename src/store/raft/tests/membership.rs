@@ -11,6 +11,18 @@ async fn all_know(trio: &Trio, known: impl Fn(&Members) -> bool) {
     }
 }
 
+/// Changes the members until it is so: leaders may change meanwhile, and an outcome is not heard of
+/// when it comes within a whole state.
+async fn make(raft: &Raft, change: Change, is_made: impl Fn(&Members) -> bool) {
+    let members = raft.members();
+    let made = async {
+        while !is_made(&members.borrow()) {
+            let _ = raft.change(change.clone()).await;
+        }
+    };
+    tokio::time::timeout(WAIT_MAX, made).await.unwrap();
+}
+
 fn refused(refusal: Refused) -> Result<(), NotChanged> {
     Err(NotChanged::Refused(refusal))
 }
@@ -31,7 +43,8 @@ async fn a_learner_becomes_a_member() {
         ..member(4)
     };
     let one = trio.get(1);
-    one.change(Change::Add(learner.clone())).await.unwrap();
+    let is_added = |members: &Members| members.members.contains_key(&4);
+    make(&one, Change::Add(learner.clone()), is_added).await;
     assert!(one.members().borrow().members[&4].is_learner);
     let second = Member {
         id: 5,
@@ -48,21 +61,25 @@ async fn a_learner_becomes_a_member() {
         client_urls: vec!["http://m4:2379".to_owned()],
         ..member(4)
     };
-    four.change(Change::Publish(name)).await.unwrap();
-    assert_eq!(four.members().borrow().members[&4].name, "m4");
-    trio.get(3).change(Change::Promote(4)).await.unwrap();
-    all_know(&trio, |members| !members.members[&4].is_learner).await;
+    let has_name = |members: &Members| {
+        let four = members.members.get(&4);
+        four.is_some_and(|four| four.name == "m4")
+    };
+    make(&four, Change::Publish(name), has_name).await;
+    let votes = |members: &Members| !members.members[&4].is_learner;
+    make(&trio.get(3), Change::Promote(4), votes).await;
+    all_know(&trio, votes).await;
     let moved = Member {
         id: 4,
         peer_urls: vec!["http://elsewhere:2380".to_owned()],
         ..Member::default()
     };
-    four.change(Change::Update(moved)).await.unwrap();
-    all_know(&trio, |members| {
+    let has_moved = |members: &Members| {
         let member = &members.members[&4];
         member.peer_urls == ["http://elsewhere:2380"] && member.name == "m4"
-    })
-    .await;
+    };
+    make(&four, Change::Update(moved), has_moved).await;
+    all_know(&trio, has_moved).await;
     four.apply(batch("a", "last")).await.unwrap();
     let seen = read(&leader, "a", Consistency::Linearizable).await;
     assert_eq!(seen.unwrap(), "last");
