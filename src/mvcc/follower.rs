@@ -75,6 +75,11 @@ impl Follower {
         }
     }
 
+    /// Since when nobody else can have acknowledged anything, while that is so.
+    pub fn alone_since(&self) -> Option<u64> {
+        self.job.store.progress()?.alone_since
+    }
+
     /// Reads the newest state, and brings the feed to it or beyond: whoever reads the cache then
     /// sees everything acknowledged before the call.
     pub async fn look(&self) -> Result<State> {

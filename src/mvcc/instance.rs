@@ -402,7 +402,7 @@ impl Instance {
         let progress = self.inner.store.progress().unwrap_or(Progress {
             committed: batches,
             applied: batches,
-            is_learner: false,
+            ..Progress::default()
         });
         Ok(InstanceStatus {
             header: self.header_at(state.revision),

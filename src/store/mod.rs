@@ -202,6 +202,9 @@ pub struct Progress {
     pub applied: u64,
     /// It has no vote.
     pub is_learner: bool,
+    /// Since this entry there is nobody else who could acknowledge anything; set only while that
+    /// is so, and after all that was acknowledged before is in the state here.
+    pub alone_since: Option<u64>,
 }
 
 /// What the store occupies.

@@ -317,7 +317,8 @@ impl Raft {
 
     /// A snapshot.
     pub async fn view(&self, consistency: Consistency) -> Result<LocalView, StoreError> {
-        if consistency == Consistency::Linearizable {
+        // Who is alone has applied whatever was acknowledged, and nobody has to be asked.
+        if consistency == Consistency::Linearizable && self.progress().alone_since.is_none() {
             let (reply, safe) = oneshot::channel();
             match tokio::time::timeout(READ_TIMEOUT, self.ask(Ask::Read(reply), safe)).await {
                 Ok(safe) => safe.map_err(StoreError::Fatal)?,

@@ -487,11 +487,23 @@ impl Driver {
     }
 
     fn tell_progress(&self) {
-        let Point { index, members, .. } = self.core.point();
+        let Point {
+            index,
+            term,
+            members,
+        } = self.core.point();
+        let standing = self.core.standing();
+        let is_alone = members.voters == [self.id]
+            && members.voters_outgoing.is_empty()
+            && members.learners.is_empty();
+        // An entry of its own term is behind everything that was ever committed.
+        let leads = standing.role == Role::Leader && standing.term == *term;
+        let before = self.progress.borrow().alone_since;
         self.progress.send_replace(Progress {
             committed: self.core.committed_index(),
             applied: *index,
             is_learner: members.learners.contains(&self.id),
+            alone_since: (is_alone && leads).then(|| before.unwrap_or(*index)),
         });
     }
 
