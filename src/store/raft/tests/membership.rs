@@ -122,6 +122,32 @@ async fn a_removed_member_ends() {
     assert_eq!(back, refused(Refused::IdTaken));
 }
 
+/// Nobody has to be asked by who is alone, and only then.
+#[tokio::test]
+async fn a_member_knows_since_when_it_is_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let raft = alone(root.path());
+    let alone_since = async |value: &str| {
+        // The turn of the first is over when the second is answered.
+        for _ in 0..2 {
+            raft.apply(batch("a", value)).await.unwrap();
+        }
+        let seen = read(&raft, "a", Consistency::Linearizable).await;
+        assert_eq!(seen.unwrap(), value.to_owned());
+        raft.progress().alone_since
+    };
+    let first = alone_since("1").await.unwrap();
+    assert_eq!(alone_since("2").await, Some(first));
+    let learner = Member {
+        is_learner: true,
+        ..member(2)
+    };
+    raft.change(Change::Add(learner)).await.unwrap();
+    assert_eq!(alone_since("3").await, None);
+    raft.change(Change::Remove(2)).await.unwrap();
+    assert!(alone_since("4").await.unwrap() > first);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn leadership_is_handed_over() {
     let root = tempfile::tempdir().unwrap();
