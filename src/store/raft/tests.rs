@@ -19,10 +19,11 @@ pub const CLUSTER: u64 = 77;
 /// Carries messages between the members of one process.
 struct Hub {
     members: Mutex<HashMap<u64, Raft>>,
-    /// States are cut off behind so many pages.
-    pages_max: AtomicUsize,
-    /// How many states have come to their end, or were cut off.
-    states: Arc<AtomicUsize>,
+    /// Of each of so many states one page comes through, and nothing of further ones; `None`: all
+    /// of all.
+    cuts: Mutex<Option<usize>>,
+    /// How many have been cut off.
+    cut_off: Arc<AtomicUsize>,
 }
 
 impl Carrier for Hub {
@@ -37,10 +38,18 @@ impl Carrier for Hub {
         let Some(to) = all.get(&state.message().to).cloned() else {
             return;
         };
-        let (pages_max, states) = (self.pages_max.load(Relaxed), self.states.clone());
+        let pages_max = match &mut *self.cuts.lock() {
+            None => usize::MAX,
+            Some(0) => return,
+            Some(cuts) => {
+                *cuts -= 1;
+                1
+            }
+        };
+        let cut_off = self.cut_off.clone();
         std::thread::spawn(move || {
             whole::take(&to, state, pages_max);
-            states.fetch_add(1, Relaxed);
+            cut_off.fetch_add(1, Relaxed);
         });
     }
 }
@@ -80,8 +89,8 @@ impl Trio {
         let trio = Self {
             hub: Arc::new(Hub {
                 members: Mutex::default(),
-                pages_max: AtomicUsize::new(usize::MAX),
-                states: Arc::default(),
+                cuts: Mutex::default(),
+                cut_off: Arc::default(),
             }),
             root,
         };

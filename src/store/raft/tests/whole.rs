@@ -49,10 +49,12 @@ async fn write_much(raft: &Raft, round: u32) {
 }
 
 impl Trio {
-    /// Waits until so many states have come, whole or not.
+    /// Lets a page of each of so many states through, and waits until it has.
     async fn cut_off(&self, count: usize) {
+        let before = self.hub.cut_off.load(Relaxed);
+        *self.hub.cuts.lock() = Some(count);
         let counted = async {
-            while self.hub.states.load(Relaxed) < count {
+            while self.hub.cut_off.load(Relaxed) < before + count {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
@@ -95,15 +97,15 @@ async fn a_member_that_lags_behind_the_log_gets_the_whole_state() {
     };
     leader.apply(gone).await.unwrap();
     write_much(&leader, 1).await;
-    trio.hub.pages_max.store(1, Relaxed);
+    *trio.hub.cuts.lock() = Some(0);
     trio.open(away);
-    trio.cut_off(1).await;
+    trio.cut_off(2).await;
     let path = root.path().join(away.to_string()).join("data.stage");
     assert!(path.exists());
     trio.stop(away).await;
-    let cut_off = trio.hub.states.load(Relaxed);
     trio.open(away);
-    trio.cut_off(cut_off + 2).await;
+    trio.cut_off(3).await;
+    *trio.hub.cuts.lock() = None;
     let before = trio.get(away).view(Consistency::Serializable).await;
     let before = before.unwrap();
     trio.caught_up(away).await;
