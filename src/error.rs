@@ -111,6 +111,9 @@ pub enum Error {
     /// A learner that lags behind gets no vote.
     #[error("etcdserver: can only promote a learner member which is in sync with leader")]
     LearnerNotReady,
+    /// A learner serves nothing but its status and reads that may be stale.
+    #[error("etcdserver: rpc not supported for learner")]
+    NotSupportedForLearner,
     /// Only the server that leads can hand leadership over.
     #[error("etcdserver: not leader")]
     NotLeader,
@@ -251,6 +254,7 @@ impl Error {
             | Self::TooManyLearners
             | Self::MemberNotLearner
             | Self::LearnerNotReady
+            | Self::NotSupportedForLearner
             | Self::NotLeader
             | Self::BadLeaderTransferee => Code::FailedPrecondition,
             Self::NoSpace => Code::ResourceExhausted,

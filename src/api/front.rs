@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::codegen::http::{HeaderMap, Request, Response};
@@ -23,6 +22,10 @@ use tonic::{Code, Status};
 const CLIENT_API_VERSION: &str = "client-api-version";
 /// Set to `true` by a client that would rather fail than hang on a server without a leader.
 const REQUIRE_LEADER: &str = "hasleader";
+/// The calls that a learner serves; of ranges those that may be stale, which `etcd/kv.rs` tells by
+/// their messages.
+const SERVED_BY_LEARNERS: [&str; 2] =
+    ["/etcdserverpb.KV/Range", "/etcdserverpb.Maintenance/Status"];
 
 type Answer<B = Body> = Result<Response<B>, Infallible>;
 /// An answer on its way, and the call it ends.
@@ -45,11 +48,11 @@ struct Shared {
     tenants: RwLock<HashMap<u64, Tenant>>,
 }
 
-/// The services of one instance, and who leads it.
+/// An instance and its services.
 #[derive(Clone)]
 struct Tenant {
     routes: Routes,
-    leadership: watch::Receiver<Leadership>,
+    instance: Instance,
 }
 
 impl Front {
@@ -78,32 +81,41 @@ impl Front {
         }
         let made = Tenant {
             routes: services(&instance).prepare(),
-            leadership: instance.leadership(),
+            instance,
         };
         Ok(tenants.write().entry(id).or_insert(made).clone())
     }
 }
 
-impl Tenant {
-    fn check(&self, metadata: &HeaderMap) -> Result<(), Error> {
-        let invalid = |version: &[u8]| std::str::from_utf8(version).is_err();
-        if metadata
-            .get(CLIENT_API_VERSION)
-            .is_some_and(|version| invalid(version.as_bytes()))
-        {
-            return Err(Error::InvalidClientApiVersion);
-        }
-        if metadata
-            .get(REQUIRE_LEADER)
-            .is_some_and(|value| value == "true")
-        {
-            let leadership = *self.leadership.borrow();
-            if !leadership.is_leader && leadership.leader.is_none() {
-                return Err(Error::NoLeader);
-            }
-        }
-        Ok(())
+/// Refuses a gRPC call that a learner does not serve.
+fn check_learner(path: &str, is_learner: bool) -> Result<(), Error> {
+    match is_learner && !SERVED_BY_LEARNERS.contains(&path) {
+        true => Err(Error::NotSupportedForLearner),
+        false => Ok(()),
     }
+}
+
+fn check_metadata(
+    metadata: &HeaderMap,
+    leadership: impl FnOnce() -> Leadership,
+) -> Result<(), Error> {
+    let invalid = |version: &[u8]| std::str::from_utf8(version).is_err();
+    if metadata
+        .get(CLIENT_API_VERSION)
+        .is_some_and(|version| invalid(version.as_bytes()))
+    {
+        return Err(Error::InvalidClientApiVersion);
+    }
+    if metadata
+        .get(REQUIRE_LEADER)
+        .is_some_and(|value| value == "true")
+    {
+        let leadership = leadership();
+        if !leadership.is_leader && leadership.leader.is_none() {
+            return Err(Error::NoLeader);
+        }
+    }
+    Ok(())
 }
 
 impl Service<Request<Body>> for Front {
@@ -118,9 +130,15 @@ impl Service<Request<Body>> for Front {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let call = self.0.calls.begin(request.uri().path());
+        let path = request.uri().path();
+        let call = self.0.calls.begin(path);
         let tenant = self.tenant(request.extensions().get());
-        let checked = tenant.and_then(|tenant| tenant.check(request.headers()).map(|()| tenant));
+        let checked = tenant.and_then(|tenant| {
+            // A call that is not counted is HTTP, or nothing we know.
+            check_learner(path, call.is_some() && tenant.instance.is_learner())?;
+            check_metadata(request.headers(), || *tenant.instance.leadership().borrow())?;
+            Ok(tenant)
+        });
         match checked {
             Err(error) => {
                 let refusal = Status::from(error).into_http();
@@ -181,13 +199,6 @@ mod tests {
     use super::*;
     use tonic::codegen::http::HeaderValue;
 
-    fn tenant(leadership: Leadership) -> Tenant {
-        Tenant {
-            routes: Routes::default(),
-            leadership: watch::channel(leadership).1,
-        }
-    }
-
     const LEADER: Leadership = Leadership {
         is_leader: true,
         leader: None,
@@ -209,28 +220,39 @@ mod tests {
 
     #[test]
     fn a_client_version_must_be_text() {
-        let tenant = tenant(LEADER);
-        assert_eq!(tenant.check(&HeaderMap::new()), Ok(()));
-        assert_eq!(tenant.check(&metadata(CLIENT_API_VERSION, b"3.7")), Ok(()));
+        let check = |metadata| check_metadata(&metadata, || LEADER);
+        assert_eq!(check(HeaderMap::new()), Ok(()));
+        assert_eq!(check(metadata(CLIENT_API_VERSION, b"3.7")), Ok(()));
         assert_eq!(
-            tenant.check(&metadata(CLIENT_API_VERSION, b"\xff\xfe")),
+            check(metadata(CLIENT_API_VERSION, b"\xff\xfe")),
             Err(Error::InvalidClientApiVersion)
         );
     }
 
     #[test]
     fn a_leader_is_required_only_of_who_asks() {
-        let lost = tenant(NO_LEADER);
-        assert_eq!(lost.check(&HeaderMap::new()), Ok(()));
-        assert_eq!(lost.check(&metadata(REQUIRE_LEADER, b"false")), Ok(()));
+        let lost = |metadata| check_metadata(&metadata, || NO_LEADER);
+        assert_eq!(lost(HeaderMap::new()), Ok(()));
+        assert_eq!(lost(metadata(REQUIRE_LEADER, b"false")), Ok(()));
         let asked = metadata(REQUIRE_LEADER, b"true");
-        assert_eq!(lost.check(&asked), Err(Error::NoLeader));
-        assert_eq!(tenant(LEADER).check(&asked), Ok(()));
+        assert_eq!(lost(asked.clone()), Err(Error::NoLeader));
+        assert_eq!(check_metadata(&asked, || LEADER), Ok(()));
         let follower = Leadership {
             leader: Some(2),
             ..NO_LEADER
         };
-        assert_eq!(tenant(follower).check(&asked), Ok(()));
+        assert_eq!(check_metadata(&asked, || follower), Ok(()));
+    }
+
+    #[test]
+    fn a_learner_serves_its_status_and_reads() {
+        for path in SERVED_BY_LEARNERS {
+            assert!(Calls::default().begin(path).is_some(), "{path}");
+            assert_eq!(check_learner(path, true), Ok(()));
+        }
+        let put = "/etcdserverpb.KV/Put";
+        assert_eq!(check_learner(put, true), Err(Error::NotSupportedForLearner));
+        assert_eq!(check_learner(put, false), Ok(()));
     }
 
     #[test]

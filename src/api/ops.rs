@@ -176,11 +176,9 @@ impl Check {
             },
             Self::SerializableRead => read(instance, true).await.map_err(failed),
             Self::LinearizableRead => read(instance, false).await.map_err(failed),
-            Self::NonLearner => match instance.status().await {
-                Ok(status) if status.progress.is_learner => {
-                    Err("the member is a learner".to_owned())
-                }
-                outcome => outcome.map(drop).map_err(|error| error.to_string()),
+            Self::NonLearner => match instance.is_learner() {
+                true => Err("the member is a learner".to_owned()),
+                false => Ok(()),
             },
         }
     }

@@ -1,5 +1,6 @@
 //! `etcdserverpb.KV`.
 
+use crate::error::Error;
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::*;
 use futures_util::StreamExt;
@@ -24,7 +25,11 @@ impl kv_server::Kv for Kv {
         &self,
         request: Request<RangeRequest>,
     ) -> Result<Response<RangeResponse>, Status> {
-        let answer = self.instance.range(request.into_inner()).await?;
+        let request = request.into_inner();
+        if !request.serializable && self.instance.is_learner() {
+            return Err(Error::NotSupportedForLearner.into());
+        }
+        let answer = self.instance.range(request).await?;
         Ok(Response::new(answer))
     }
 

@@ -87,6 +87,12 @@ impl Instance {
         Ok(peers.into_iter().map(member).collect())
     }
 
+    /// Whether this server is a member without a vote.
+    pub fn is_learner(&self) -> bool {
+        let progress = self.inner.store.progress();
+        progress.is_some_and(|progress| progress.is_learner)
+    }
+
     fn raft(&self) -> Result<&Raft> {
         self.inner.store.member().ok_or(Error::Unsupported(
             "the servers of this store are no group: each belongs to it as long as it runs",
