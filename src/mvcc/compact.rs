@@ -31,6 +31,9 @@ const PAGE: PageLimit = PageLimit {
 };
 /// Pause after a batch, so that writes go in between.
 const BATCH_PAUSE: Duration = Duration::from_millis(1);
+/// How long deletion waits where there are several servers, for one that lags a little: it still
+/// finds what its watchers have not seen, and a compaction does not end them.
+pub(super) const DELETION_DELAY: Duration = Duration::from_secs(1);
 /// How often a server that does not lead looks how far the leader has come, beside being told.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 /// Pause before a failed batch is tried again.
@@ -123,6 +126,21 @@ pub async fn next(view: &View, layout: &Layout) -> Result<Revision> {
     Ok(progress.unwrap_or(Progress::START).next)
 }
 
+/// Says that a compaction is finished.
+#[cfg(test)]
+pub fn finished(layout: &Layout, revision: i64) -> Op {
+    let progress = Progress {
+        complete: revision,
+        next: Revision::first_of(revision),
+    };
+    Op::Set(layout.meta(META_PROGRESS), progress.encode())
+}
+
+/// Whether all is there yet that happened from a revision on.
+pub async fn is_whole_from(view: &View, layout: &Layout, revision: i64) -> Result<bool> {
+    Ok(next(view, layout).await? <= Revision::first_of(revision))
+}
+
 /// Deletes what compactions leave behind, while this server leads, and follows how far another
 /// server has come, while it does not. `states` brings the compacted revision; `done` tells those
 /// who wait for a physical compaction.
@@ -131,12 +149,16 @@ pub async fn delete_forever(
     mut states: watch::Receiver<State>,
     done: watch::Sender<i64>,
 ) {
+    let mut target = i64::MIN;
     loop {
-        let target = states.borrow_and_update().compacted;
-        if *done.borrow() >= target {
-            match states.changed().await {
-                Ok(()) => continue,
+        let finished = *done.borrow();
+        if finished >= target {
+            match states.wait_for(|state| state.compacted > finished).await {
+                Ok(state) => target = state.compacted,
                 Err(_) => return,
+            }
+            if job.has_company() {
+                tokio::time::sleep(DELETION_DELAY).await;
             }
         }
         let complete = if job.leads() {

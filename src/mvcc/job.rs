@@ -4,7 +4,7 @@
 //! what a job writes is guarded or can be repeated; the election only spares the double work.
 
 use crate::mvcc::keyspace::Layout;
-use crate::store::{BatchId, Leadership, Store};
+use crate::store::{BatchId, Leadership, Progress, Store};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -37,6 +37,12 @@ impl Job {
     /// Whether this server leads at this moment.
     pub fn leads(&self) -> bool {
         self.leadership.borrow().leads()
+    }
+
+    /// Whether other servers may have the instance open.
+    pub fn has_company(&self) -> bool {
+        let alone_since = |progress: Progress| progress.alone_since;
+        self.store.is_shared() && self.store.progress().and_then(alone_since).is_none()
     }
 
     /// Waits until this server leads; false when the store has gone.

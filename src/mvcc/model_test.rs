@@ -643,8 +643,14 @@ fn cache_bytes() -> impl Strategy<Value = usize> {
 /// Opens the instance through each of `stores`, which hold the same data, and lets these servers
 /// take the steps in turn.
 fn check(stores: &[Store], reopen: bool, cache_bytes: usize, steps: &[Step]) {
+    // Where nothing waits for other threads, pauses need not last.
+    let is_in_memory = match &stores[0] {
+        Store::Faulty(store) => store.is_in_memory(),
+        store => matches!(store, Store::Memory(_)),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .start_paused(is_in_memory)
         .build()
         .expect("a runtime");
     runtime.block_on(async {

@@ -164,6 +164,14 @@ impl Watch {
         events
     }
 
+    /// What it is canceled with, before any further event.
+    async fn compacted(&mut self) -> i64 {
+        let response = timeout(FOREVER, self.responses.next()).await.unwrap();
+        let response = response.unwrap().unwrap();
+        assert!(response.canceled && response.events.is_empty());
+        response.compact_revision
+    }
+
     pub(super) async fn nothing_for(&mut self, time: Duration) {
         assert!(timeout(time, self.responses.next()).await.is_err());
     }
@@ -566,6 +574,44 @@ async fn a_physical_compaction_ends_on_every_server() {
             timeout(FOREVER, server.compact(revision)).await.unwrap();
             let left = (revision..=2501).collect::<Vec<_>>();
             assert_eq!(history(&memory).await, left);
+        }
+    }
+}
+
+/// Watchers that have everything are told of what a compaction takes, as by etcd, also where the
+/// store cannot be read for a while; for longer they are ended.
+#[tokio::test(start_paused = true)]
+async fn a_compaction_ends_no_watcher_of_a_server_that_lags_a_little() {
+    let memory = Memory::shared();
+    let leader = Server::open(&memory, "a", LEADS).await;
+    let lagging = Server::open(&memory, "b", FOLLOWS).await;
+    let mut watch = lagging.watch().await;
+    let out_of_reach = Rates {
+        unavailable: 1.0,
+        ..Rates::default()
+    };
+    let little = compact::DELETION_DELAY / 2;
+    for (lag, is_told) in [(little, true), (2 * compact::DELETION_DELAY, false)] {
+        lagging.store.set_rates(out_of_reach);
+        leader.put("k", "1", 0).await;
+        leader.delete("k").await;
+        let newest = leader.put("k", "2", 0).await.header.unwrap().revision;
+        let request = CompactionRequest {
+            revision: newest,
+            physical: false,
+        };
+        leader.instance.compact(request).await.unwrap();
+        sleep(lag).await;
+        lagging.store.set_rates(Rates::default());
+        match is_told {
+            true => {
+                let told = watch.until(newest).await;
+                assert_eq!(
+                    told.iter().map(at).collect::<Vec<_>>(),
+                    [newest - 2, newest - 1, newest]
+                );
+            }
+            false => assert_eq!(watch.compacted().await, newest),
         }
     }
 }

@@ -244,6 +244,11 @@ impl Faulty {
         }
     }
 
+    /// Whether the store below has no threads of its own.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(*self.inner, Store::Memory(_))
+    }
+
     pub(super) fn is_shared(&self) -> bool {
         self.inner.is_shared()
     }

@@ -22,6 +22,9 @@ pub(super) struct Laggard {
     /// The first revision that was not handed to the stream.
     pub cursor: i64,
     pub outbox: Arc<Outbox>,
+    /// It had everything until events did not come by the hub: a compaction does not end it
+    /// while what it misses is still there.
+    pub is_owed: bool,
     /// Falls when the watcher is canceled.
     pub open: Arc<AtomicBool>,
     pub history: Arc<History>,
@@ -114,7 +117,7 @@ impl Cohort {
 
     /// Hands each watcher the next stretch of what it missed. The revision is what the store says
     /// is the oldest readable one, when that stopped some of them.
-    pub async fn advance(self, source: Source) -> (Vec<(Laggard, Outcome)>, Option<i64>) {
+    pub async fn advance(mut self, source: Source) -> (Vec<(Laggard, Outcome)>, Option<i64>) {
         let commits = match source {
             Source::Memory(commits) => {
                 let commits: Vec<_> = commits.iter().map(AsRef::as_ref).collect();
@@ -130,7 +133,12 @@ impl Cohort {
                 let commits: Vec<_> = commits.iter().collect();
                 (self.distribute(&commits, next), None)
             }
-            Ok(Page::Compacted(oldest)) => (self.all(Outcome::Ready), Some(oldest)),
+            Ok(Page::Compacted(oldest)) => {
+                for laggard in &mut self.laggards {
+                    laggard.is_owed = false;
+                }
+                (self.all(Outcome::Ready), Some(oldest))
+            }
             Err(error) => (self.all(Outcome::Failed(error)), None),
         }
     }

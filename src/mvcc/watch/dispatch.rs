@@ -185,7 +185,7 @@ impl Dispatcher {
         self.live = Groups::default();
         self.future = self.future.split_off(&(revision + 1));
         for (stream, watch_id, from) in left {
-            self.fall_behind(stream, watch_id, from);
+            self.fall_behind(stream, watch_id, from, true);
         }
     }
 
@@ -210,7 +210,7 @@ impl Dispatcher {
         self.remember(commit);
         for (selector, stream) in refused {
             for watch_id in self.detach_all(&selector, stream).iter() {
-                self.fall_behind(stream, *watch_id, revision);
+                self.fall_behind(stream, *watch_id, revision, false);
             }
         }
     }
@@ -335,7 +335,7 @@ impl Dispatcher {
             let waiting = self.future.entry(start_revision).or_default();
             waiting.push((stream, watch_id));
         } else {
-            self.fall_behind(stream, watch_id, start_revision);
+            self.fall_behind(stream, watch_id, start_revision, false);
         }
     }
 
@@ -427,7 +427,7 @@ impl Dispatcher {
     }
 
     /// Makes a laggard of a watcher that is not among the live ones.
-    fn fall_behind(&mut self, stream: StreamId, watch_id: i64, cursor: i64) {
+    fn fall_behind(&mut self, stream: StreamId, watch_id: i64, cursor: i64, is_owed: bool) {
         let Some(entry) = self.streams.get_mut(&stream) else {
             return;
         };
@@ -442,6 +442,7 @@ impl Dispatcher {
             selector: watcher.selector.clone(),
             cursor,
             outbox: entry.outbox.clone(),
+            is_owed,
             open,
             history: entry.history.clone(),
         };
@@ -484,7 +485,7 @@ impl Dispatcher {
         if !laggard.open.load(Ordering::Acquire) {
             return;
         }
-        if laggard.cursor < self.state.compacted {
+        if laggard.cursor < self.state.compacted && !laggard.is_owed {
             return self.outlived(&laggard);
         }
         let Some(events) = self.little_missed(&laggard) else {

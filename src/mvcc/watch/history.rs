@@ -4,7 +4,7 @@ use super::Commit;
 use super::selector::{Groups, Wanted};
 use crate::error::{Error, Result};
 use crate::mvcc::keyspace::{Change, Layout, Revision, State, Value, successor};
-use crate::mvcc::read;
+use crate::mvcc::{compact, read};
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::{Consistency, Direction, PageLimit, Store, StoreError, View};
@@ -57,7 +57,7 @@ pub(super) enum Page {
         /// The first revision that is not on the page.
         next: i64,
     },
-    /// The first revision asked for is gone; this is the oldest one left.
+    /// The first revision asked for is compacted, and may be gone; this is the oldest one left.
     Compacted(i64),
 }
 
@@ -107,7 +107,9 @@ impl History {
     ) -> Result<Page> {
         let view = &self.store.view(consistency).await?;
         let state = read::state(view, &self.layout).await?;
-        if span.from < state.compacted {
+        if span.from < state.compacted
+            && !compact::is_whole_from(view, &self.layout, span.from).await?
+        {
             return Ok(Page::Compacted(state.compacted));
         }
         let readable = Span {

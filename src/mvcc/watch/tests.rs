@@ -9,6 +9,7 @@
 use super::hub::Limits;
 use super::*;
 use crate::error::Error;
+use crate::mvcc::compact;
 use crate::mvcc::keyspace::{Change, Current, KeyRange, Revision, State, Value};
 use crate::pb::etcdserverpb::watch_create_request::FilterType;
 use crate::pb::etcdserverpb::watch_request::RequestUnion;
@@ -174,6 +175,7 @@ impl World {
             ops.extend(gone.map(|(at, _)| Op::Clear(self.layout.history(at))));
         }
         self.state.compacted = revision;
+        ops.push(compact::finished(&self.layout, revision));
         self.apply(ops);
         self.context.hub.publish(self.state, Vec::new());
     }
