@@ -197,7 +197,7 @@ impl Raft {
         };
         let write_times = log.write_times.clone();
         let is_alone = point.members.voters == [id];
-        let flushed = point.index;
+        let flushed = [point.index].into();
         let mut core = Core::new(&settings, log, hard_state, point);
         if is_alone {
             core.campaign();

@@ -29,10 +29,13 @@ const TURN_ASKS_MAX: usize = 1024;
 const HELD_MAX: usize = 256;
 /// How long a proposal is held back while nobody leads.
 const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Entries, and their bytes, between two times that the state is made durable and the log is cut.
-/// Who lags behind both gets a whole state. Tests come to it sooner.
+/// Entries, or bytes of them, between two times that the state is made durable: all wait for that,
+/// heartbeats too, so it must not have much to write.
 pub(super) const FLUSH_ENTRIES: u64 = if cfg!(test) { 1_000 } else { 10_000 };
-const FLUSH_BYTES: usize = 64 << 20;
+const FLUSH_BYTES: usize = 8 << 20;
+/// The log is cut where the state was durable so many times ago. Who lags behind gets a whole
+/// state; tests come to it sooner.
+const LOG_FLUSHES: usize = if cfg!(test) { 1 } else { 8 };
 
 /// How many tenures a removed member stays: the others may need its vote to learn that it was.
 const GOODBYE_TENURES: u32 = 4;
@@ -75,8 +78,8 @@ pub(super) struct Driver {
     pub(super) waiting: HashMap<Token, Waiting>,
     pub(super) next_token: Token,
     pub(super) held: VecDeque<Held>,
-    /// How far the state was durable when it was last made so, and what has come since.
-    pub(super) flushed: u64,
+    /// How far the state was durable the last times it was made so, and what has come since.
+    pub(super) flushed: VecDeque<u64>,
     pub(super) unflushed_bytes: usize,
     /// Given to those who take states to other members.
     pub(super) reporting: mpsc::UnboundedSender<Report>,
@@ -391,7 +394,7 @@ impl Driver {
             return Err(StoreError::Fatal(sentence.into()));
         };
         self.shared.replace(state.into_staged())?;
-        self.flushed = point.index;
+        self.flushed = [point.index].into();
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
         let record = engine.record(MEMBERS_KEY);
         let record = record.map_err(|error| engine.fault("reading its members", &error))?;
@@ -453,9 +456,10 @@ impl Driver {
         }
     }
 
-    /// Now and then makes the state durable, and cuts the log where it was the time before.
+    /// Now and then makes the state durable, and cuts the log where it was some times before.
     fn flush(&mut self, index: u64) -> Result<(), StoreError> {
-        if index < self.flushed + FLUSH_ENTRIES && self.unflushed_bytes < FLUSH_BYTES {
+        let last = self.flushed.back().copied().unwrap_or_default();
+        if index < last + FLUSH_ENTRIES && self.unflushed_bytes < FLUSH_BYTES {
             return Ok(());
         }
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
@@ -463,7 +467,11 @@ impl Driver {
             .sync()
             .map_err(|error| engine.fault("flushing", &error))?;
         self.unflushed_bytes = 0;
-        let before = std::mem::replace(&mut self.flushed, index);
+        self.flushed.push_back(index);
+        if self.flushed.len() <= LOG_FLUSHES {
+            return Ok(());
+        }
+        let before = self.flushed.pop_front().unwrap_or_default();
         self.core.log_mut().cut_behind(before)
     }
 
