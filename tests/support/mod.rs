@@ -17,6 +17,7 @@ pub mod network;
 pub mod random;
 pub mod recorder;
 pub mod server;
+pub mod trio;
 
 use std::io::Write;
 

@@ -1,6 +1,7 @@
 //! Servers as child processes: kvtool, or a real etcd beside it.
 
 use super::cluster::Cluster;
+use super::trio::Trio;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -115,24 +116,31 @@ impl Program {
     }
 }
 
-/// The home of a kvtool's data: `KVTOOL_TEST_STORE` is `raft` (as if it were not set), `local`, or
-/// `fdb`, where each directory stands for an instance of its name.
+/// Where kvtool keeps its data: `raft` (as if it were not set), `raft3`, `local` or `fdb`.
+fn test_store() -> String {
+    std::env::var("KVTOOL_TEST_STORE").unwrap_or_else(|_| "raft".to_owned())
+}
+
+/// The home of a kvtool's data. On FoundationDB each directory stands for an instance of its name.
 fn home(command: &mut Command, data_dir: &Path) {
-    match std::env::var("KVTOOL_TEST_STORE").as_deref() {
-        Ok("fdb") => {
+    match test_store().as_str() {
+        "fdb" => {
             let cluster = Cluster::get("KVTOOL_TEST_STORE=fdb").expect("FoundationDB is installed");
             command.args(["--store", "fdb", "--fdb-cluster-file"]);
             command.arg(cluster.file()).arg("--instance").arg(data_dir);
         }
-        Ok("local") => {
+        "local" => {
             command
                 .args(["--store", "local", "--data-dir"])
                 .arg(data_dir);
         }
-        Ok("raft") | Err(_) => {
+        "raft" => {
             command.arg("--data-dir").arg(data_dir);
         }
-        Ok(other) => panic!("KVTOOL_TEST_STORE={other}: raft, local or fdb"),
+        "raft3" => {
+            command.args(Trio::at(data_dir).flags(0));
+        }
+        other => panic!("KVTOOL_TEST_STORE={other}: raft, raft3, local or fdb"),
     }
 }
 
@@ -141,6 +149,8 @@ pub struct Server {
     child: Child,
     log: Arc<Log>,
     address: SocketAddr,
+    /// Members of the same group, that live and die with this one.
+    others: Vec<Server>,
 }
 
 impl Server {
@@ -160,7 +170,11 @@ impl Server {
     pub fn spawn(program: &Program, data_dir: &Path, port: u16, arguments: &[&str]) -> Self {
         let mut command = program.command(data_dir, port);
         command.args(arguments);
-        Self::run(command, SocketAddr::from(([127, 0, 0, 1], port)))
+        let mut server = Self::run(command, SocketAddr::from(([127, 0, 0, 1], port)));
+        if matches!(program, Program::Kvtool) && test_store() == "raft3" {
+            server.others = Trio::at(data_dir).start_others(arguments);
+        }
+        server
     }
 
     /// Starts a kvtool on a FoundationDB cluster; it may still have to become ready.
@@ -181,7 +195,8 @@ impl Server {
         server
     }
 
-    fn run(mut command: Command, address: SocketAddr) -> Self {
+    /// Runs a command that serves at an address.
+    pub fn run(mut command: Command, address: SocketAddr) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -196,6 +211,7 @@ impl Server {
             child,
             log,
             address,
+            others: Vec::new(),
         }
     }
 
@@ -267,6 +283,7 @@ impl Server {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.others.clear();
     }
 
     /// Asks it to stop, as a service manager does, and waits for its end.
@@ -284,6 +301,7 @@ impl Server {
             }
             self.log.wait_change(CONNECT_AGAIN);
         }
+        self.others.clear();
         self.child.wait().expect("the child was not waited for")
     }
 
