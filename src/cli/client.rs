@@ -1,13 +1,13 @@
 //! A connection to an etcd server, ours or another, with the clients of its services.
 
-use super::endpoint::{ClientArgs, Endpoint, chain};
+use super::endpoint::{ClientArgs, Endpoint};
 use crate::pb::etcdserverpb::{
     AuthenticateRequest, auth_client::AuthClient, cluster_client::ClusterClient,
     kv_client::KvClient, lease_client::LeaseClient, maintenance_client::MaintenanceClient,
     watch_client::WatchClient,
 };
 use anyhow::{Context, Result};
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -16,7 +16,7 @@ use tonic::{
 };
 
 /// The longest message gRPC's frame can hold: how large an answer may be is for the server to say.
-const MESSAGE_LIMIT_BYTES: usize = i32::MAX as usize;
+pub const MESSAGE_LIMIT_BYTES: usize = i32::MAX as usize;
 
 /// A channel that puts the login token on every request.
 pub type Transport = InterceptedService<Channel, Token>;
@@ -121,7 +121,7 @@ impl Dialer {
 
     /// Connects to one endpoint, with a connection of its own, and logs in.
     pub async fn connect_to(&self, endpoint: &Endpoint) -> Result<Client> {
-        let channel = self.open(endpoint).await?;
+        let channel = self.in_time(endpoint, endpoint.connect()).await?;
         let token = self.log_in(channel.clone(), endpoint).await?;
         Ok(self.client(channel, token, endpoint))
     }
@@ -131,7 +131,7 @@ impl Dialer {
         let mut clients = Vec::with_capacity(count);
         let mut token = None;
         for endpoint in endpoints.iter().cycle().take(count) {
-            let channel = self.open(endpoint).await?;
+            let channel = self.in_time(endpoint, endpoint.connect()).await?;
             if token.is_none() {
                 token = Some(self.log_in(channel.clone(), endpoint).await?);
             }
@@ -140,15 +140,28 @@ impl Dialer {
         Ok(clients)
     }
 
-    async fn open(&self, endpoint: &Endpoint) -> Result<Channel> {
-        let url = endpoint.url();
-        match tokio::time::timeout(self.dial_timeout, endpoint.connect()).await {
-            Ok(Ok(channel)) => Ok(channel),
-            Ok(Err(error)) => {
-                // The outermost error only says that the transport failed.
-                let cause = error.source().map_or_else(|| error.to_string(), chain);
-                Err(ConnectError(refusal(url, &cause)).into())
+    /// Logs in, if `--user` is given, for connections that are opened by other means.
+    pub async fn token(&self, endpoint: &Endpoint) -> Result<Token> {
+        match self.credentials {
+            Some(_) => {
+                let channel = self.in_time(endpoint, endpoint.connect()).await?;
+                self.log_in(channel, endpoint).await
             }
+            None => Ok(Token::default()),
+        }
+    }
+
+    /// Waits until a connection to `endpoint` is `opened`, as long as `--dial-timeout` allows. The error of
+    /// opening is a cause in words.
+    pub async fn in_time<C>(
+        &self,
+        endpoint: &Endpoint,
+        opened: impl Future<Output = Result<C, String>>,
+    ) -> Result<C> {
+        let url = endpoint.url();
+        match tokio::time::timeout(self.dial_timeout, opened).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(cause)) => Err(ConnectError(refusal(url, &cause)).into()),
             Err(_) => Err(ConnectError(format!(
                 "{url} does not answer within {}: check the address and the network",
                 humantime::format_duration(self.dial_timeout)

@@ -1,19 +1,26 @@
 //! Where to connect and as whom: the connection flags, and the transport they stand for.
 
-use super::{duration, exit::UsageError, unverified::Unverified};
+use super::{
+    duration,
+    encryption::{Encryption, Trust},
+    exit::UsageError,
+};
 use anyhow::{Context, Result};
 use clap::Args;
+use hyper_util::rt::TokioIo;
 use std::{
+    error::Error,
     fmt, fs,
-    io::IsTerminal,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     time::Duration,
 };
-use tonic::codegen::http::uri::Scheme;
-use tonic::transport::{
-    Certificate, Channel, ClientTlsConfig, Endpoint as Transport, Error as TransportError,
-    Identity, Uri,
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
 };
+use tonic::codegen::http::uri::Scheme;
+use tonic::transport::{Channel, Endpoint as Transport, Uri};
 
 /// Where systems keep the certificates they trust; the first that exists is used.
 const SYSTEM_BUNDLES: &[&str] = &[
@@ -23,8 +30,9 @@ const SYSTEM_BUNDLES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 /// A page of large values must not stall on HTTP/2's default window of 64 KiB.
-const STREAM_WINDOW_BYTES: u32 = 4 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+/// The same of all streams of a connection.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 
 /// The connection flags every client verb takes, named as etcdctl names them.
 ///
@@ -181,40 +189,37 @@ impl ClientArgs {
                     "{text} is no endpoint: write http://HOST:PORT, https://HOST:PORT or HOST:PORT"
                 ))
             })?;
-        let tls = uri.scheme_str() == Some("https");
-        let unverified = match tls && self.insecure_skip_tls_verify {
-            true => Some(self.unverified()?),
-            false => None,
+        let encryption = match uri.scheme_str() {
+            Some("https") => Some(self.encryption()?),
+            _ => None,
         };
-        let dialed = match unverified {
-            // The transport would verify; to it, the encrypted connection is a plain one.
-            Some(_) => plain(uri)?,
-            None => uri,
-        };
-        let mut transport = Transport::from(dialed)
-            .connect_timeout(self.dial_timeout)
+        // The transport gets streams that are encrypted already: to it they are plain ones.
+        let transport = Transport::from(plain(uri.clone())?)
+            .origin(uri.clone())
             .http2_keep_alive_interval(self.keepalive_time)
             .keep_alive_timeout(self.keepalive_timeout)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-        if tls && unverified.is_none() {
-            transport = transport
-                .tls_config(self.tls()?)
-                .map_err(|error| UsageError::new(format!("TLS for {url}: {}", chain(&error))))?;
-        }
         Ok(Endpoint {
             url,
+            uri,
             transport,
-            unverified,
+            encryption,
         })
     }
 
-    fn unverified(&self) -> Result<Unverified> {
+    fn encryption(&self) -> Result<Encryption> {
+        let roots = match &self.cacert {
+            _ if self.insecure_skip_tls_verify => None,
+            Some(file) => Some(read("--cacert", file)?),
+            None => Some(system_bundle()?),
+        };
+        let trust = roots.map_or(Trust::Anyone, Trust::Authorities);
         let identity = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => Some((read("--cert", cert)?, read("--key", key)?)),
             _ => None,
         };
-        Ok(Unverified::new(identity).map_err(UsageError::new)?)
+        Ok(Encryption::new(trust, identity).map_err(UsageError::new)?)
     }
 
     fn url(&self, text: &str) -> Result<String> {
@@ -229,21 +234,6 @@ impl ClientArgs {
                 Ok(format!("{}://{text}", if tls { "https" } else { "http" }))
             }
         }
-    }
-
-    fn tls(&self) -> Result<ClientTlsConfig> {
-        let roots = match &self.cacert {
-            Some(file) => read("--cacert", file)?,
-            None => system_bundle()?,
-        };
-        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
-        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
-            tls = tls.identity(Identity::from_pem(
-                read("--cert", cert)?,
-                read("--key", key)?,
-            ));
-        }
-        Ok(tls)
     }
 }
 
@@ -274,7 +264,7 @@ fn read(what: &str, file: &Path) -> Result<Vec<u8>> {
 }
 
 /// An error with its causes in one line, without the repetitions that wrapping produces.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -291,24 +281,51 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 #[derive(Clone)]
 pub struct Endpoint {
     url: String,
+    uri: Uri,
     transport: Transport,
-    /// How to encrypt, when the server is not verified.
-    unverified: Option<Unverified>,
+    /// How to encrypt, where the address says so.
+    encryption: Option<Encryption>,
 }
 
+/// A connection's bytes, encrypted or not.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 impl Endpoint {
-    /// Connects.
-    pub(super) async fn connect(&self) -> Result<Channel, TransportError> {
-        let Some(unverified) = self.unverified.clone() else {
-            return self.transport.connect().await;
-        };
-        let connector = tower::service_fn(move |uri| unverified.clone().connect(uri));
-        self.transport.connect_with_connector(connector).await
+    /// Connects. The error is the cause in words.
+    pub(super) async fn connect(&self) -> Result<Channel, String> {
+        let endpoint = self.clone();
+        let connector = tower::service_fn(move |_| {
+            let endpoint = endpoint.clone();
+            async move { endpoint.stream().await.map(TokioIo::new) }
+        });
+        let opened = self.transport.connect_with_connector(connector).await;
+        // The outermost error only says that the transport failed.
+        opened.map_err(|error| error.source().map_or_else(|| chain(&error), chain))
+    }
+
+    /// Opens a connection for something else than tonic's transport to speak HTTP/2 on.
+    pub(super) async fn stream(&self) -> io::Result<Box<dyn Stream>> {
+        let host = self.uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = self.uri.port_u16().unwrap_or_default();
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(match &self.encryption {
+            Some(encryption) => Box::new(encryption.wrap(host, stream).await?),
+            None => Box::new(stream),
+        })
     }
 
     /// The address with its scheme.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same, taken apart.
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
     }
 }
 

@@ -6,6 +6,7 @@ mod compact;
 mod dump;
 pub mod duration;
 pub mod encoding;
+mod encryption;
 pub mod endpoint;
 pub mod exit;
 mod follow;
@@ -22,7 +23,6 @@ pub mod scan;
 mod serve;
 pub mod settings;
 mod status;
-mod unverified;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};

@@ -14,6 +14,7 @@ use super::{
     },
     stop::Stop,
     watch,
+    wire::Connection,
 };
 use crate::cli::{client::Dialer, exit::status_sentence};
 use anyhow::{Result, bail};
@@ -132,7 +133,7 @@ impl Lane {
         if let Workload::Watch { apart: true, .. } = self.plan.workload {
             return self.watch_apart(dialer, count).await;
         }
-        let clients = dialer.connect_many(dialer.endpoints(), count).await?;
+        let clients = Connection::open_many(dialer, dialer.endpoints(), count).await?;
         match self.plan.workload {
             Workload::Put => self.drive(&clients, PutSession::new).await,
             Workload::TxnPut { create_percent } => {
@@ -176,9 +177,10 @@ impl Lane {
         let Some((first, others)) = dialer.endpoints().split_first() else {
             return Ok(None);
         };
-        let writer = dialer.connect_to(first).await?;
-        let watchers = dialer.connect_many(others, count).await?;
-        watch::run(self, Some(writer), watchers).await
+        let first = std::slice::from_ref(first);
+        let mut writer = Connection::open_many(dialer, first, 1).await?;
+        let watchers = Connection::open_many(dialer, others, count).await?;
+        watch::run(self, writer.pop(), watchers).await
     }
 
     async fn drive<C: Clone, S: Session + 'static>(

@@ -31,6 +31,7 @@ mod stats;
 mod stop;
 mod suite;
 mod watch;
+mod wire;
 
 use super::exit::{Interrupted, UsageError};
 use crate::store::fdb;

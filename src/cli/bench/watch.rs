@@ -10,13 +10,11 @@ use super::{
     record::Record,
     session::{Picker, Seat},
     stop::Stop,
+    wire::{Connection, Transport},
 };
-use crate::{
-    cli::client::{Client, Transport},
-    pb::etcdserverpb::{
-        PutRequest, WatchCreateRequest, WatchRequest, WatchResponse, kv_client::KvClient,
-        watch_request::RequestUnion,
-    },
+use crate::pb::etcdserverpb::{
+    PutRequest, WatchCreateRequest, WatchRequest, WatchResponse, kv_client::KvClient,
+    watch_client::WatchClient, watch_request::RequestUnion,
 };
 use anyhow::{Context, Result, ensure};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -30,7 +28,12 @@ use std::{
 };
 use tokio::{sync::Semaphore, task::spawn_local, time::timeout};
 use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tonic::{
+    Status, Streaming,
+    body::Body,
+    client::GrpcService,
+    codegen::{Body as HttpBody, StdError},
+};
 
 /// Number and due time of a put, at the start of its value.
 pub const STAMP_BYTES: usize = 16;
@@ -168,15 +171,15 @@ impl Fanout {
 /// watch.
 pub async fn run(
     lane: Lane,
-    writer: Option<Client>,
-    connections: Vec<Client>,
+    writer: Option<Connection>,
+    connections: Vec<Connection>,
 ) -> Result<Option<Record>> {
     let plan = lane.plan.clone();
     let fanout = lane.fanout.clone();
     let mut streams = Vec::new();
     if let Workload::Watch { streams: total, .. } = plan.workload {
         for (number, client) in lane.share(total).zip(connections.iter().cycle()) {
-            streams.push(open(client, create_requests(&plan, number)).await?);
+            streams.push(open(&client.watch, create_requests(&plan, number)).await?);
         }
     }
     let writer = match (lane.number, writer) {
@@ -240,12 +243,20 @@ pub fn create_request(key: Bytes, range_end: Bytes, prev_kv: bool) -> WatchReque
 }
 
 /// Opens a stream with these watches and waits until the server has them all.
-pub async fn open(client: &Client, creates: Vec<WatchRequest>) -> Result<Streaming<WatchResponse>> {
+pub async fn open<T>(
+    client: &WatchClient<T>,
+    creates: Vec<WatchRequest>,
+) -> Result<Streaming<WatchResponse>>
+where
+    T: GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send>
+        + Clone,
+    T::ResponseBody: 'static,
+{
     let expected = creates.len();
     // The stream stays open for as long as we read it, though no more requests come.
     let requests = tokio_stream::iter(creates).chain(tokio_stream::pending());
     let created = async {
-        let mut stream = client.watch.clone().watch(requests).await?.into_inner();
+        let mut stream = client.clone().watch(requests).await?.into_inner();
         let mut created = 0;
         while created < expected {
             let answer = stream
@@ -308,7 +319,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(lane: &Lane, client: &Client) -> Self {
+    fn new(lane: &Lane, client: &Connection) -> Self {
         let mut seat = Seat::new(lane, 0, client);
         let keys = match lane.plan.workload {
             Workload::Watch {

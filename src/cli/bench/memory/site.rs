@@ -194,7 +194,8 @@ impl<'a> Site<'a> {
     async fn watch(&mut self, streams: Vec<Vec<WatchRequest>>) -> Result<()> {
         let streams = streams.into_iter().zip(self.clients.iter().cycle());
         for (creates, client) in streams {
-            self.watches.push(watch::open(client, creates).await?);
+            self.watches
+                .push(watch::open(&client.watch, creates).await?);
         }
         Ok(())
     }

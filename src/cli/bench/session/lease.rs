@@ -2,7 +2,7 @@
 
 use super::{Seat, Session};
 use crate::{
-    cli::client::Transport,
+    cli::bench::wire::Transport,
     pb::etcdserverpb::{
         LeaseGrantRequest, LeaseKeepAliveRequest, LeaseKeepAliveResponse, LeaseRevokeRequest,
         lease_client::LeaseClient,

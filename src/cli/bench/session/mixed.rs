@@ -1,7 +1,7 @@
 //! Gets and puts.
 
 use super::{GetSession, PutSession, Seat, Session};
-use crate::cli::client::Client;
+use crate::cli::bench::wire::Connection;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tonic::Status;
 
@@ -11,7 +11,7 @@ const PUT: usize = 1;
 /// Reads or writes some key.
 pub struct MixedSession {
     get: GetSession,
-    put: PutSession<Client>,
+    put: PutSession<Connection>,
     read_share: f64,
     dice: SmallRng,
 }

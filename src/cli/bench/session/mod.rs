@@ -12,8 +12,7 @@ pub use read::{GetSession, PageSession, RangeSession};
 pub use txn_put::{TxnPutSession, Versions};
 pub use write::PutSession;
 
-use super::{keys::Keys, keys::Values, lane::Lane};
-use crate::cli::client::Client;
+use super::{keys::Keys, keys::Values, lane::Lane, wire::Connection};
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
@@ -44,7 +43,7 @@ pub struct PutIf {
 }
 
 /// The place of one client: its number, its connection and its data.
-pub struct Seat<C = Client> {
+pub struct Seat<C = Connection> {
     /// Its number among all clients.
     pub number: u64,
     /// How many clients there are.

@@ -2,7 +2,7 @@
 
 use super::{Picker, Seat, Session};
 use crate::{
-    cli::{bench::plan::Workload, client::Transport},
+    cli::bench::{plan::Workload, wire::Transport},
     pb::etcdserverpb::{RangeRequest, RangeResponse, kv_client::KvClient},
 };
 use tonic::Status;

@@ -2,7 +2,7 @@
 
 use super::{Picker, PutIf, Seat, Session, Writer, txn_put};
 use crate::{
-    cli::{bench::keys::Values, client::Client},
+    cli::bench::{keys::Values, wire::Connection},
     pb::etcdserverpb::PutRequest,
 };
 use bytes::Bytes;
@@ -36,7 +36,7 @@ impl<W: Writer> Session for PutSession<W> {
     }
 }
 
-impl Writer for Client {
+impl Writer for Connection {
     async fn put(&mut self, key: Bytes, value: Bytes) -> Result<(), Status> {
         let request = PutRequest {
             key,
