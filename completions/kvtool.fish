@@ -45,6 +45,7 @@ fdb\t''
 memory\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instance -d 'Keyspace to serve: one store holds many that cannot see each other [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-http-urls -d 'URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-metrics-urls -d 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l advertise-client-urls -d 'URLs clients are told to connect to [default: those listened on]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l forward-writes -d 'Send writes to the server that leads, where several serve one keyspace [default: true]' -r -f -a "true\t''
@@ -93,8 +94,9 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-level -d 'Le
 info\t''
 warn\t''
 error\t''"
-complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-format -d 'Shape of the log on stderr [default: console]' -r -f -a "console\t''
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-format -d 'Shape of the log [default: console]' -r -f -a "console\t''
 json\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-outputs -d 'Where the log goes: stderr, stdout or files, with commas between [default: stderr]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l etcd-version -d 'etcd version reported to clients, who choose by it what they use [default: 3.7.1]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l config-file -d 'YAML file with settings; its keys are the flags' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l print-config -d 'Print the settings in effect, and where each comes from, as YAML; do not serve'

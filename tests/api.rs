@@ -67,7 +67,7 @@ impl Server {
             let listener = Listener::bind("127.0.0.1", 0, acceptor.clone()).await;
             listeners.push(listener.unwrap());
         }
-        let addresses = listeners.iter().map(Listener::address).collect();
+        let addresses = listeners.iter().filter_map(Listener::address).collect();
         let version = "3.7.1".parse().unwrap();
         let limits = Limits {
             max_request_bytes: MAX_REQUEST_BYTES,

@@ -77,7 +77,7 @@ impl Server {
         for line in self.log.by_ref().lines() {
             let line = line.unwrap();
             let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            let found = entry["message"].as_str().unwrap_or_default();
+            let found = entry["msg"].as_str().unwrap_or_default();
             if found.contains(message) {
                 return entry;
             }

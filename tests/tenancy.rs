@@ -23,7 +23,8 @@ struct ByPort(HashMap<SocketAddr, Instance>);
 
 impl Tenancy for ByPort {
     fn instance(&self, origin: &Origin) -> Result<Instance, Error> {
-        self.0.get(&origin.listener).cloned().ok_or(Error::Stopped)
+        let port = origin.listener.ok_or(Error::Stopped)?;
+        self.0.get(&port).cloned().ok_or(Error::Stopped)
     }
 }
 
@@ -59,12 +60,12 @@ async fn a_connection_sees_its_own_instance_and_no_other() {
     for name in ["one", "two"] {
         let listener = Listener::bind("127.0.0.1", 0, None).await.unwrap();
         let opened = Instance::open(store.clone(), name, Options::default());
-        instances.insert(listener.address(), opened.await.unwrap());
+        instances.insert(listener.address().unwrap(), opened.await.unwrap());
         listeners.push(listener);
     }
     let foreign = Listener::bind("127.0.0.1", 0, None).await.unwrap();
     listeners.push(foreign);
-    let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+    let addresses: Vec<_> = listeners.iter().filter_map(Listener::address).collect();
     let limits = Limits {
         max_request_bytes: 1 << 20,
         max_concurrent_streams: u32::MAX,

@@ -1,4 +1,4 @@
-//! Client ports: TCP, TLS, and the bound on open connections.
+//! Client ports: TCP or sockets of the file system, TLS, and the bound on open connections.
 
 use super::opening::Opening;
 use super::tenancy::Origin;
@@ -6,12 +6,14 @@ use futures_util::Stream;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::Connected;
@@ -27,34 +29,109 @@ const READY_CONNECTIONS_MAX: usize = 64;
 /// How much of the opening of a connection is read at a time.
 const OPENING_CHUNK_BYTES: usize = 4096;
 
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A port of this machine.
+    Tcp {
+        /// A name, or an address without brackets.
+        host: String,
+        /// The port; 0 asks the system for a free one.
+        port: u16,
+    },
+    /// A socket of the file system.
+    Unix(PathBuf),
+}
+
+impl Place {
+    /// The URL a client reaches it under.
+    pub fn url(&self, tls: bool) -> String {
+        let secure = if tls { "s" } else { "" };
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => {
+                format!("http{secure}://[{host}]:{port}")
+            }
+            Self::Tcp { host, port } => format!("http{secure}://{host}:{port}"),
+            Self::Unix(path) => format!("unix{secure}://{}", path.display()),
+        }
+    }
+}
+
 /// One bound port.
 pub struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+    socket: Socket,
     tls: Option<TlsAcceptor>,
+}
+
+enum Socket {
+    Tcp(TcpListener, SocketAddr),
+    Unix(UnixListener, PathBuf),
 }
 
 impl Listener {
     /// Binds `host:port`; with `tls`, only TLS is spoken there.
     pub async fn bind(host: &str, port: u16, tls: Option<TlsAcceptor>) -> io::Result<Self> {
-        let socket = TcpListener::bind((host, port)).await?;
-        let address = socket.local_addr()?;
-        Ok(Self {
-            socket,
-            address,
-            tls,
-        })
+        let listener = TcpListener::bind((host, port)).await?;
+        let address = listener.local_addr()?;
+        let socket = Socket::Tcp(listener, address);
+        Ok(Self { socket, tls })
     }
 
-    /// The address that was bound, with the port the system chose for port 0.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Binds a place.
+    pub async fn bind_place(place: &Place, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        match place {
+            Place::Tcp { host, port } => Self::bind(host, *port, tls).await,
+            Place::Unix(path) => {
+                // What a server that was killed has left; as etcd does it.
+                if path
+                    .symlink_metadata()
+                    .is_ok_and(|found| found.file_type().is_socket())
+                {
+                    std::fs::remove_file(path)?;
+                }
+                let socket = Socket::Unix(UnixListener::bind(path)?, path.clone());
+                Ok(Self { socket, tls })
+            }
+        }
+    }
+
+    /// The address that was bound, with the port the system chose for port 0; `None` for a socket
+    /// of the file system.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.socket {
+            Socket::Tcp(_, address) => Some(address),
+            Socket::Unix(..) => None,
+        }
     }
 
     /// The URL a client reaches this listener under.
     pub fn url(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        let place = match &self.socket {
+            Socket::Tcp(_, address) => Place::Tcp {
+                host: address.ip().to_string(),
+                port: address.port(),
+            },
+            Socket::Unix(_, path) => Place::Unix(path.clone()),
+        };
+        place.url(self.tls.is_some())
+    }
+
+    async fn accept(&self) -> io::Result<(Box<dyn Io>, Origin)> {
+        match &self.socket {
+            Socket::Tcp(listener, address) => {
+                let (stream, peer) = listener.accept().await?;
+                tune(&stream);
+                let origin = Origin {
+                    listener: Some(*address),
+                    peer: Some(peer),
+                };
+                Ok((Box::new(stream), origin))
+            }
+            Socket::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Box::new(stream), Origin::default()))
+            }
+        }
     }
 
     /// Hands connections on until nobody takes them any more, which closes the port.
@@ -64,15 +141,11 @@ impl Listener {
                 return;
             };
             let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
+                accepted = self.accept() => accepted,
                 () = ready.closed() => return,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    let origin = Origin {
-                        listener: self.address,
-                        peer,
-                    };
+                Ok((stream, origin)) => {
                     tokio::spawn(open(stream, origin, self.tls.clone(), place, ready.clone()));
                 }
                 Err(error) => {
@@ -84,25 +157,37 @@ impl Listener {
     }
 }
 
-async fn open(
-    stream: TcpStream,
-    origin: Origin,
-    tls: Option<TlsAcceptor>,
-    place: OwnedSemaphorePermit,
-    ready: mpsc::Sender<Connection>,
-) {
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Socket::Unix(_, path) = &self.socket {
+            // Left behind, it would be in the way of nobody.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn tune(stream: &TcpStream) {
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE)
         .with_interval(KEEPALIVE);
     let tuned = stream
         .set_nodelay(true)
-        .and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&keepalive));
+        .and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
     if let Err(error) = tuned {
         // Happens when the peer is gone already.
         tracing::debug!(%error, "cannot set socket options");
     }
+}
+
+async fn open(
+    stream: Box<dyn Io>,
+    origin: Origin,
+    tls: Option<TlsAcceptor>,
+    place: OwnedSemaphorePermit,
+    ready: mpsc::Sender<Connection>,
+) {
     let io: Box<dyn Io> = match tls {
-        None => Box::new(stream),
+        None => stream,
         Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
             Ok(Ok(stream)) => Box::new(stream),
             Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),

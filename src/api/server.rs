@@ -31,6 +31,8 @@ const WATCHED_CONNECTIONS_MAX: usize = 64;
 pub struct Ports {
     /// For clients.
     pub clients: Vec<Listener>,
+    /// For clients that speak plain HTTP; those above then speak gRPC alone.
+    pub http: Vec<Listener>,
     /// For those who watch over the server: health and metrics alone.
     pub watched: Vec<Listener>,
 }
@@ -75,11 +77,25 @@ pub async fn run(
     let watched =
         Box::new(move |instance: &Instance| ops::watched(instance.clone(), told.clone()).into());
     let watched = serve(ports.watched, WATCHED_CONNECTIONS_MAX, watched);
+    let told = metrics.clone();
+    let http = Box::new(move |instance: &Instance| {
+        ops::router(instance.clone(), version, told.clone()).into()
+    });
+    let is_http_apart = !ports.http.is_empty();
+    let http = serve(ports.http, limits.max_connections, http);
     let (told, stopped) = (metrics.clone(), stopping.clone());
-    let clients =
-        Box::new(move |instance: &Instance| routes(instance, version, &limits, &stopped, &told));
+    let clients = Box::new(move |instance: &Instance| {
+        let grpc = grpc(instance, version, &limits, &stopped);
+        if is_http_apart {
+            return grpc;
+        }
+        let http = ops::router(instance.clone(), version, told.clone());
+        // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
+        let grpc = grpc.into_axum_router().reset_fallback();
+        grpc.merge(http).into()
+    });
     let clients = serve(ports.clients, limits.max_connections, clients);
-    let serving = async { tokio::try_join!(clients, watched).map(drop) };
+    let serving = async { tokio::try_join!(clients, http, watched).map(drop) };
     tokio::pin!(serving);
     tokio::select! {
         outcome = &mut serving => return outcome,
@@ -108,24 +124,14 @@ pub fn transport(limits: &Limits) -> Server {
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
 }
 
-fn routes(
-    instance: &Instance,
-    version: EtcdVersion,
-    limits: &Limits,
-    stopping: &Stopping,
-    metrics: &Arc<Metrics>,
-) -> Routes {
+fn grpc(instance: &Instance, version: EtcdVersion, limits: &Limits, stopping: &Stopping) -> Routes {
     // Answers SERVING for the service "" from the start, as etcd does.
     let (_, health) = tonic_health::server::health_reporter();
-    let http = ops::router(instance.clone(), version, metrics.clone());
     let taking = peer::Taking::default();
     taking.begin(instance);
-    let grpc = etcd::routes(instance, version, limits.max_request_bytes, stopping)
+    etcd::routes(instance, version, limits.max_request_bytes, stopping)
         .add_service(peer::service(&taking, stopping))
         .add_service(health)
-        .into_axum_router();
-    // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
-    grpc.reset_fallback().merge(http).into()
 }
 
 /// Tells streams without an end of their own that the server stops.

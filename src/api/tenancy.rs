@@ -5,12 +5,12 @@ use crate::mvcc::Instance;
 use std::net::SocketAddr;
 
 /// What is known of a connection before its first request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Origin {
-    /// The address of this server that was called.
-    pub listener: SocketAddr,
-    /// Who called.
-    pub peer: SocketAddr,
+    /// The address of this server that was called; `None` for a socket of the file system.
+    pub listener: Option<SocketAddr>,
+    /// Who called; `None` as above.
+    pub peer: Option<SocketAddr>,
 }
 
 /// Chooses an instance for each connection. What a connection does then, it does in that instance

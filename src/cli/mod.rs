@@ -8,12 +8,14 @@ pub mod duration;
 pub mod encoding;
 mod encryption;
 pub mod endpoint;
+mod etcd;
 pub mod exit;
 mod follow;
 mod force;
 pub mod generate;
 mod groups;
 mod inspect;
+mod log;
 mod member;
 pub mod output;
 pub mod progress;
@@ -27,7 +29,8 @@ mod status;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Interrupted;
-use std::{ffi::OsString, future::Future, process::ExitCode};
+use std::ffi::{OsStr, OsString};
+use std::{future::Future, path::Path, process::ExitCode};
 
 /// Of every program: with the system's, writes of many clients cost a quarter more of the
 /// processor's time, see docs/BENCHMARKS.md.
@@ -56,8 +59,13 @@ enum Verb {
     Completions(generate::CompletionsArgs),
 }
 
-/// Runs the command line and answers with its exit code.
+/// Runs the command line and answers with its exit code. Under the name `etcd` it is etcd's.
 pub fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    if Path::new(&program).file_name() == Some(OsStr::new(etcd::NAME)) {
+        return etcd::main(args.map(|arg| arg.to_string_lossy().into_owned()));
+    }
     exit::report(run(Cli::parse()))
 }
 

@@ -3,7 +3,8 @@
 mod member;
 
 use super::exit::UsageError;
-use super::settings::{Home, HostUrl, Layers, Log, RawSettings, Settings, TlsFiles};
+use super::log;
+use super::settings::{Home, HostUrl, Layers, RawSettings, Settings, TlsFiles};
 use crate::api::listener::Listener;
 use crate::api::peer::Links;
 use crate::api::raft::PeerPort;
@@ -15,14 +16,16 @@ use crate::store::{Store, StoreError, fdb, fdb::Fdb, local::Local, memory::Memor
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::io::IsTerminal;
+use std::ffi::OsStr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
-use tracing_subscriber::EnvFilter;
 
 /// Pause before a keyspace that could not be opened is tried again.
 const OPEN_PAUSE: Duration = Duration::from_millis(500);
@@ -58,7 +61,7 @@ pub struct ServeArgs {
     print_config: bool,
 }
 
-/// Serves until SIGTERM or SIGINT, or until the store fails.
+/// Reads the settings, and serves with them.
 pub async fn run(args: ServeArgs) -> Result<()> {
     let environment = |name: &str| std::env::var(name).ok();
     let layers = Layers::merge(&args.settings, environment, args.config_file.as_deref())?;
@@ -67,12 +70,17 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         print!("{}", layers.to_yaml());
         return Ok(());
     }
-    log_to_stderr(settings.log);
+    log::start(&settings.log)?;
+    serve(&settings).await
+}
+
+/// Serves until SIGTERM or SIGINT, or until the store fails.
+pub(super) async fn serve(settings: &Settings) -> Result<()> {
     abort_on_panic();
     let signals = Signals::listen()?;
     // Everything that can be refused comes before the data is touched.
-    let ports = bind(&settings).await?;
-    let outcome = open_and_serve(&settings, ports, signals).await;
+    let ports = bind(settings).await?;
+    let outcome = open_and_serve(settings, ports, signals).await;
     fdb::shut_down();
     outcome
 }
@@ -135,12 +143,15 @@ impl Serving<'_> {
             urls = urls(&ports.clients),
             "ready to serve client requests"
         );
-        if !ports.watched.is_empty() {
-            tracing::info!(
-                urls = urls(&ports.watched),
-                "metrics and health have URLs of their own"
-            );
+        for (listeners, what) in [
+            (&ports.http, "plain HTTP has URLs of its own"),
+            (&ports.watched, "metrics and health have URLs of their own"),
+        ] {
+            if !listeners.is_empty() {
+                tracing::info!(urls = urls(listeners), "{what}");
+            }
         }
+        notify_init();
         let mut failure = None;
         let shutdown = async {
             tokio::select! {
@@ -181,6 +192,23 @@ impl Serving<'_> {
     }
 }
 
+/// Tells systemd, where it started this server as a service of the type `notify`.
+fn notify_init() {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    let path = path.as_encoded_bytes();
+    let address = match path.strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(OsStr::from_bytes(path)),
+    };
+    let told =
+        address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(b"READY=1", &address));
+    if let Err(error) = told {
+        tracing::warn!(%error, "cannot tell the init system that the server is ready");
+    }
+}
+
 /// Whether an error may be over soon.
 fn is_passing(error: &Error) -> bool {
     matches!(
@@ -203,7 +231,8 @@ fn advertised(settings: &Settings, listeners: &[Listener]) -> Advertised {
     if client_urls.is_empty() {
         if listeners
             .iter()
-            .any(|port| port.address().ip().is_unspecified())
+            .filter_map(Listener::address)
+            .any(|address| address.ip().is_unspecified())
         {
             tracing::warn!(
                 "clients elsewhere cannot reach the URL they are told: give --advertise-client-urls"
@@ -233,6 +262,7 @@ async fn bind(settings: &Settings) -> Result<Bound> {
     Ok(Bound {
         served: Ports {
             clients: bind_all(&settings.listen, tls).await?,
+            http: bind_all(&settings.listen_http, tls).await?,
             watched: bind_all(&settings.listen_metrics, tls).await?,
         },
         peers: match group {
@@ -247,7 +277,7 @@ async fn bind_all(urls: &[HostUrl], tls: Option<&TlsFiles>) -> Result<Vec<Listen
     let mut listeners = Vec::with_capacity(urls.len());
     for url in urls {
         let tls = tls.clone().filter(|_| url.tls);
-        let bound = Listener::bind(&url.host, url.port, tls).await;
+        let bound = Listener::bind_place(&url.place, tls).await;
         listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
     }
     Ok(listeners)
@@ -315,20 +345,6 @@ impl Signals {
             self.next().await;
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         });
-    }
-}
-
-fn log_to_stderr(log: Log) {
-    // What libraries have to say below a warning is about themselves.
-    let filter = EnvFilter::new(format!("warn,kvtool={}", log.level));
-    let lines = tracing_subscriber::fmt()
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if log.json {
-        lines.json().flatten_event(true).init();
-    } else {
-        lines.init();
     }
 }
 

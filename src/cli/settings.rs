@@ -1,27 +1,28 @@
 //! The settings of a server: given by flags, environment and config file, then validated.
 
 mod fdb;
-mod file;
+pub(super) mod file;
 mod group;
-mod layers;
-mod raw;
+pub(super) mod layers;
+pub(super) mod raw;
 mod values;
 
 pub use fdb::FdbArgs;
 pub use group::Group;
-pub use layers::Layers;
+pub use layers::{Layers, Source};
 pub use raw::RawSettings;
 pub use values::HostUrl;
 
 use super::duration;
 use super::exit::UsageError;
 use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
+use crate::api::listener::Place;
 use crate::api::server::Limits;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
 use crate::store::fdb as store;
-use layers::{Setting, Source};
-use std::collections::HashSet;
+use layers::Setting;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -71,13 +72,41 @@ pub struct TlsFiles {
     pub authorities: Option<PathBuf>,
 }
 
-/// The least important messages that are logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is logged, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// The level.
+    /// The level of the least important messages.
     pub level: tracing::Level,
     /// As JSON, one object per line.
     pub json: bool,
+    /// Where every line goes.
+    pub outputs: BTreeSet<Output>,
+}
+
+/// Where lines of the log go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Output {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// The end of a file.
+    File(PathBuf),
+}
+
+impl Log {
+    /// Validates what was given.
+    pub fn validate(layers: &Layers) -> Result<Self, UsageError> {
+        Ok(Self {
+            level: parse(layers.get("log-level"), log_level)?,
+            json: parse(layers.get("log-format"), |format| match format {
+                "json" => Ok(true),
+                "console" => Ok(false),
+                _ => Err("the log format is console or json"),
+            })?,
+            outputs: parse(layers.get("log-outputs"), log_outputs)?,
+        })
+    }
 }
 
 /// What a server is started with; everything in it fits together.
@@ -93,6 +122,8 @@ pub struct Settings {
     pub options: Options,
     /// Where to listen for clients; never empty.
     pub listen: Vec<HostUrl>,
+    /// Where to listen for plain HTTP, which those for clients then do not speak.
+    pub listen_http: Vec<HostUrl>,
     /// Where to listen for those who watch over the server.
     pub listen_metrics: Vec<HostUrl>,
     /// Where clients are told to connect; empty: where the server listens.
@@ -124,14 +155,19 @@ impl Settings {
         if listen.is_empty() {
             return Err(clients.refuse("a server needs at least one URL to listen on"));
         }
+        let https = layers.get("listen-client-http-urls");
+        let listen_http = listen_urls(https, &mut seen)?;
         let watched = layers.get("listen-metrics-urls");
         let listen_metrics = listen_urls(watched, &mut seen)?;
-        let has_https = |urls: &[HostUrl]| urls.iter().any(|url| url.tls);
-        let encrypted = if has_https(&listen) {
-            Some(clients)
-        } else {
-            Some(watched).filter(|_| has_https(&listen_metrics))
-        };
+        let listening = [
+            (clients, &listen),
+            (https, &listen_http),
+            (watched, &listen_metrics),
+        ];
+        let encrypted = listening
+            .into_iter()
+            .find(|(_, urls)| urls.iter().any(|url| url.tls))
+            .map(|(setting, _)| setting);
         let keepalive_interval = parse(layers.get("grpc-keepalive-interval"), duration::parse)?;
         let mode = layers.get("auto-compaction-mode");
         let home = home(layers)?;
@@ -163,6 +199,7 @@ impl Settings {
             },
             tls: tls_files(layers, "", encrypted)?,
             listen,
+            listen_http,
             listen_metrics,
             client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
             peer_urls: parse(layers.get("initial-advertise-peer-urls"), values::urls)?,
@@ -173,14 +210,7 @@ impl Settings {
                 duration::parse(text).and_then(positive)
             })?,
             version: parse(layers.get("etcd-version"), str::parse::<EtcdVersion>)?,
-            log: Log {
-                level: parse(layers.get("log-level"), log_level)?,
-                json: parse(layers.get("log-format"), |format| match format {
-                    "json" => Ok(true),
-                    "console" => Ok(false),
-                    _ => Err("the log format is console or json"),
-                })?,
-            },
+            log: Log::validate(layers)?,
         })
     }
 
@@ -243,12 +273,24 @@ fn watch_progress_interval(text: &str) -> Result<Duration, String> {
 fn log_level(text: &str) -> Result<tracing::Level, &'static str> {
     match text {
         "debug" | "info" | "warn" | "error" => text.parse().map_err(|_| "not a log level"),
+        // etcd's levels above that are of messages that end it.
+        "dpanic" | "panic" | "fatal" => Ok(tracing::Level::ERROR),
         _ => Err("the log level is debug, info, warn or error"),
     }
 }
 
+fn log_outputs(text: &str) -> Result<BTreeSet<Output>, &'static str> {
+    let output = |name: &str| match name {
+        "default" | "stderr" => Ok(Output::Stderr),
+        "stdout" => Ok(Output::Stdout),
+        "" => Err("name stderr, stdout or files, with commas between"),
+        path => Ok(Output::File(path.into())),
+    };
+    text.split(',').map(|name| output(name.trim())).collect()
+}
+
 /// How settings begin that concern a group alone.
-const GROUP_FLAGS: [&str; 5] = [
+pub(super) const GROUP_FLAGS: [&str; 5] = [
     "listen-peer-urls",
     "initial-cluster",
     "heartbeat-interval",
@@ -317,10 +359,7 @@ fn foundationdb(layers: &Layers) -> Result<store::Options, UsageError> {
 }
 
 /// URLs to listen on, none of them `seen` before.
-fn listen_urls(
-    setting: &Setting,
-    seen: &mut HashSet<(String, u16)>,
-) -> Result<Vec<HostUrl>, UsageError> {
+fn listen_urls(setting: &Setting, seen: &mut HashSet<Place>) -> Result<Vec<HostUrl>, UsageError> {
     let urls = parse(setting, values::urls)?;
     for url in &urls {
         if !url.is_local() {
@@ -329,7 +368,8 @@ fn listen_urls(
             )));
         }
         // Port 0 asks for any free port, so several do not collide.
-        if url.port != 0 && !seen.insert((url.host.clone(), url.port)) {
+        let is_any = matches!(url.place, Place::Tcp { port: 0, .. });
+        if !is_any && !seen.insert(url.place.clone()) {
             return Err(setting.refuse(format!("{url} is given twice")));
         }
     }

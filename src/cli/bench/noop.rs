@@ -73,7 +73,7 @@ pub async fn serve(args: NoopArgs) -> Result<()> {
     let listener = Listener::bind("127.0.0.1", 0, None)
         .await
         .context("cannot listen")?;
-    let port = listener.address().port();
+    let port = listener.address().map_or(0, |address| address.port());
     let noop = Noop::new(&args);
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{port}").and_then(|()| stdout.flush())?;

@@ -16,11 +16,21 @@ const TLS_SECTIONS: [(&str, &str); 2] = [
     ("client-transport-security", ""),
     ("peer-transport-security", "peer-"),
 ];
-const TLS_KEYS: [&str; 4] = [
-    "cert-file",
-    "key-file",
-    "trusted-ca-file",
-    "client-cert-auth",
+/// What these sections may hold, and what our keys for that end with.
+const TLS_KEYS: [(&str, &str); 10] = [
+    ("cert-file", "cert-file"),
+    ("key-file", "key-file"),
+    ("trusted-ca-file", "trusted-ca-file"),
+    ("client-cert-auth", "client-cert-auth"),
+    ("client-cert-file", "client-cert-file"),
+    ("client-key-file", "client-key-file"),
+    ("auto-tls", "auto-tls"),
+    ("allowed-cn", "cert-allowed-cn"),
+    ("allowed-hostname", "cert-allowed-hostname"),
+    (
+        "skip-client-san-verification",
+        "skip-client-san-verification",
+    ),
 ];
 /// Settings that etcd's config file gives as a number of nanoseconds.
 const DURATION_KEYS: [&str; 3] = [
@@ -31,6 +41,33 @@ const DURATION_KEYS: [&str; 3] = [
 
 /// The settings a config file gives, by key.
 pub(super) fn read(path: &Path) -> Result<BTreeMap<&'static str, String>, UsageError> {
+    let refused = |problem| UsageError::new(format!("{}: {problem}", path.display()));
+    parse(&text(path)?).map_err(refused)
+}
+
+/// What a config file of etcd gives: all that is not empty, by the names of etcd's flags.
+pub(in crate::cli) fn read_etcd(path: &Path) -> Result<Vec<(String, String)>, UsageError> {
+    let refused = |problem| UsageError::new(format!("{}: {problem}", path.display()));
+    let mut given = Vec::new();
+    for (key, value) in flat(&text(path)?).map_err(refused)? {
+        let value = match value {
+            Value::Null => continue,
+            Value::Sequence(values) => {
+                let texts = values.iter().map(|value| one(&key, value));
+                texts
+                    .collect::<Result<Vec<_>, _>>()
+                    .map(|texts| texts.join(","))
+            }
+            // etcd has none below the first level but those that are flat by now.
+            Value::Mapping(_) => Ok("{...}".to_owned()),
+            value => one(&key, &value),
+        };
+        given.push((key, value.map_err(refused)?));
+    }
+    Ok(given)
+}
+
+fn text(path: &Path) -> Result<String, UsageError> {
     let usage = |problem: String| UsageError::new(format!("{}: {problem}", path.display()));
     let mut text = String::new();
     File::open(path)
@@ -44,22 +81,34 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<&'static str, String>, UsageE
             "the config file is larger than {CONFIG_FILE_BYTES_MAX} bytes: is it the right file?"
         )));
     }
-    parse(&text).map_err(usage)
+    Ok(text)
 }
 
 fn parse(text: &str) -> Result<BTreeMap<&'static str, String>, String> {
+    let mut settings = BTreeMap::new();
+    for (key, value) in flat(text)? {
+        let key = known(&key)?;
+        if settings.insert(key, one(key, &value)?).is_some() {
+            return Err(format!("{key} is given twice"));
+        }
+    }
+    Ok(settings)
+}
+
+/// All keys with their values, those of etcd's sections under the names of their flags.
+fn flat(text: &str) -> Result<Vec<(String, Value)>, String> {
     let top = match serde_yaml::from_str(text) {
         Ok(Value::Null) => Mapping::new(),
         Ok(Value::Mapping(mapping)) => mapping,
         Ok(_) => return Err("not a list of settings: write lines such as 'name: a'".to_owned()),
         Err(error) => return Err(format!("not valid YAML: {error}")),
     };
-    let mut settings = BTreeMap::new();
+    let mut flat = Vec::new();
     for (key, value) in top {
         let key = key.as_str().unwrap_or_default();
         let Some((section, prefix)) = TLS_SECTIONS.iter().find(|(section, _)| *section == key)
         else {
-            add(&mut settings, known(key)?, &value)?;
+            flat.push((key.to_owned(), value));
             continue;
         };
         let Value::Mapping(held) = value else {
@@ -67,13 +116,17 @@ fn parse(text: &str) -> Result<BTreeMap<&'static str, String>, String> {
         };
         for (key, value) in held {
             let key = key.as_str().unwrap_or_default();
-            if !TLS_KEYS.contains(&key) {
-                return Err(format!("{key} does not belong into {section}"));
-            }
-            add(&mut settings, known(&format!("{prefix}{key}"))?, &value)?;
+            let found = TLS_KEYS.iter().find(|(name, _)| *name == key);
+            let (_, end) = found.ok_or_else(|| format!("{key} does not belong into {section}"))?;
+            // Flags for these are called after the side they are about, on both ports.
+            let prefix = match prefix.is_empty() && *end != key {
+                true => "client-",
+                false => *prefix,
+            };
+            flat.push((format!("{prefix}{end}"), value));
         }
     }
-    Ok(settings)
+    Ok(flat)
 }
 
 fn known(key: &str) -> Result<&'static str, String> {
@@ -85,12 +138,9 @@ fn known(key: &str) -> Result<&'static str, String> {
     })
 }
 
-fn add(
-    settings: &mut BTreeMap<&'static str, String>,
-    key: &'static str,
-    value: &Value,
-) -> Result<(), String> {
-    let text = match value {
+/// A value as the text of a flag.
+fn one(key: &str, value: &Value) -> Result<String, String> {
+    Ok(match value {
         Value::String(text) => text.clone(),
         Value::Bool(value) => value.to_string(),
         Value::Number(count) if DURATION_KEYS.contains(&key) && count.is_u64() => {
@@ -102,11 +152,7 @@ fn add(
                 "{key} must be one value; URLs go into one, with commas"
             ));
         }
-    };
-    match settings.insert(key, text) {
-        None => Ok(()),
-        Some(_) => Err(format!("{key} is given twice")),
-    }
+    })
 }
 
 /// A text as a YAML value, quoted where it must be.

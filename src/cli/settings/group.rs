@@ -2,6 +2,7 @@
 
 use super::layers::{Layers, Setting};
 use super::{HostUrl, TlsFiles, filled, listen_urls, parse, tls_files, values};
+use crate::api::listener::Place;
 use crate::cli::exit::UsageError;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -39,10 +40,13 @@ impl Group {
     pub(super) fn validate(
         layers: &Layers,
         name: &str,
-        seen: &mut HashSet<(String, u16)>,
+        seen: &mut HashSet<Place>,
     ) -> Result<Self, UsageError> {
         let listening = layers.get("listen-peer-urls");
         let listen = listen_urls(listening, seen)?;
+        if listen.iter().any(|url| matches!(url.place, Place::Unix(_))) {
+            return Err(listening.refuse("members call each other over TCP"));
+        }
         let advertising = layers.get("initial-advertise-peer-urls");
         let mut advertised = parse(advertising, values::urls)?;
         if advertised.is_empty() {

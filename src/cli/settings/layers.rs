@@ -14,8 +14,8 @@ pub enum Source {
     Default,
     /// The config file.
     File(PathBuf),
-    /// An environment variable.
-    Environment,
+    /// The environment variable of this name.
+    Environment(String),
     /// A flag.
     Flag,
 }
@@ -36,7 +36,7 @@ impl Setting {
         let Self { key, text, source } = self;
         UsageError::new(match source {
             Source::File(path) => format!("{}: {key}: {text}: {problem}", path.display()),
-            Source::Environment => format!("{}={text}: {problem}", variable(key)),
+            Source::Environment(variable) => format!("{variable}={text}: {problem}"),
             Source::Flag | Source::Default => format!("--{key} {text}: {problem}"),
         })
     }
@@ -58,27 +58,26 @@ impl Layers {
             Some(path) => Some((path, file::read(path)?)),
             None => None,
         };
+        Ok(Self::of(|key| {
+            let flag = flags[key].as_str();
+            flag.map(|text| (text.to_owned(), Source::Flag))
+                .or_else(|| from_environment(&environment, variable(key)))
+                .or_else(|| {
+                    let (path, settings) = config_file.as_ref()?;
+                    let text = settings.get(key)?.clone();
+                    Some((text, Source::File(path.to_path_buf())))
+                })
+        }))
+    }
+
+    /// Each setting as it is `given`, else its default.
+    pub fn of(given: impl Fn(&str) -> Option<(String, Source)>) -> Self {
         let setting = |&(key, default): &(&'static str, &str)| {
-            let given = |text: &str, source| Setting {
-                key,
-                text: text.to_owned(),
-                source,
-            };
-            if let Some(text) = flags[key].as_str() {
-                return given(text, Source::Flag);
-            }
-            // As with etcd, an empty variable is none.
-            if let Some(text) = environment(&variable(key)).filter(|text| !text.is_empty()) {
-                return given(&text, Source::Environment);
-            }
-            if let Some((path, settings)) = &config_file
-                && let Some(text) = settings.get(key)
-            {
-                return given(text, Source::File(path.to_path_buf()));
-            }
-            given(default, Source::Default)
+            let default = || (default.to_owned(), Source::Default);
+            let (text, source) = given(key).unwrap_or_else(default);
+            Setting { key, text, source }
         };
-        Ok(Self(DEFAULTS.iter().map(setting).collect()))
+        Self(DEFAULTS.iter().map(setting).collect())
     }
 
     /// The setting `key`, which must be one of [`DEFAULTS`].
@@ -102,7 +101,7 @@ impl Layers {
             let source = match source {
                 Source::Default => "default".to_owned(),
                 Source::File(path) => path.display().to_string(),
-                Source::Environment => variable(key),
+                Source::Environment(variable) => variable.clone(),
                 Source::Flag => format!("--{key}"),
             };
             // Writing to a string cannot fail.
@@ -112,8 +111,17 @@ impl Layers {
     }
 }
 
+/// What a variable gives. As with etcd, an empty one is none.
+pub fn from_environment(
+    environment: impl Fn(&str) -> Option<String>,
+    variable: String,
+) -> Option<(String, Source)> {
+    let text = environment(&variable).filter(|text| !text.is_empty())?;
+    Some((text, Source::Environment(variable)))
+}
+
 /// The environment variable that gives a setting.
-fn variable(key: &str) -> String {
+pub fn variable(key: &str) -> String {
     format!("KVTOOL_{}", key.replace('-', "_").to_uppercase())
 }
 
@@ -171,7 +179,8 @@ mod tests {
             (setting.text.as_str(), setting.source.clone())
         };
         assert_eq!(found("name"), ("flag", Source::Flag));
-        assert_eq!(found("instance"), ("environment", Source::Environment));
+        let variable = Source::Environment("KVTOOL_INSTANCE".to_owned());
+        assert_eq!(found("instance"), ("environment", variable));
         assert_eq!(found("max-txn-ops"), ("7", Source::File(path)));
         assert_eq!(found("store"), ("raft", Source::Default));
     }

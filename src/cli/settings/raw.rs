@@ -27,6 +27,9 @@ pub struct RawSettings {
     /// URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     listen_client_urls: Option<String>,
+    /// URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]
+    #[arg(long, value_name = "URLS", help_heading = "Network")]
+    listen_client_http_urls: Option<String>,
     /// URLs that serve /metrics and /health alone, with commas between [default: none; the client
     /// URLs serve both]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
@@ -152,9 +155,12 @@ pub struct RawSettings {
     /// Least important messages to log [default: info]
     #[arg(long, value_parser = ["debug", "info", "warn", "error"], help_heading = "Logging")]
     log_level: Option<String>,
-    /// Shape of the log on stderr [default: console]
+    /// Shape of the log [default: console]
     #[arg(long, value_parser = ["console", "json"], help_heading = "Logging")]
     log_format: Option<String>,
+    /// Where the log goes: stderr, stdout or files, with commas between [default: stderr]
+    #[arg(long, value_name = "OUTPUTS", help_heading = "Logging")]
+    log_outputs: Option<String>,
 
     /// etcd version reported to clients, who choose by it what they use [default: 3.7.1]
     #[arg(long, value_name = "VERSION")]
@@ -174,12 +180,13 @@ impl RawSettings {
 }
 
 /// What each setting is when nobody gives it; empty is unset. The order is that of `--print-config`.
-pub(super) const DEFAULTS: &[(&str, &str)] = &[
+pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("name", "default"),
     ("store", "raft"),
     ("data-dir", "./kvtool.data"),
     ("instance", "default"),
     ("listen-client-urls", "http://127.0.0.1:2379"),
+    ("listen-client-http-urls", ""),
     ("listen-metrics-urls", ""),
     ("advertise-client-urls", ""),
     ("forward-writes", "true"),
@@ -220,11 +227,12 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("watch-progress-notify-interval", "10m"),
     ("log-level", "info"),
     ("log-format", "console"),
+    ("log-outputs", "stderr"),
     ("etcd-version", "3.7.1"),
 ];
 
 /// Older names that etcd still takes, and what they mean.
-pub(super) const ALIASES: &[(&str, &str)] = &[(
+pub(in crate::cli) const ALIASES: &[(&str, &str)] = &[(
     "experimental-watch-progress-notify-interval",
     "watch-progress-notify-interval",
 )];

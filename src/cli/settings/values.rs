@@ -1,5 +1,6 @@
 //! Values with a syntax of their own.
 
+use crate::api::listener::Place;
 use crate::cli::duration;
 use crate::mvcc::AutoCompaction;
 use axum::http::Uri;
@@ -8,32 +9,29 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// `http://host:port` or `https://host:port`.
+/// `http://host:port`, or `unix://path`; with TLS `https://` or `unixs://`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostUrl {
     /// TLS is spoken there.
     pub tls: bool,
-    /// A name, or an address without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
+    /// Where that is.
+    pub place: Place,
 }
 
 impl HostUrl {
-    /// Whether the host can be bound without asking a name server: an address or `localhost`.
+    /// Whether it can be bound without asking a name server: an address, `localhost`, or a socket
+    /// of the file system.
     pub fn is_local(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok()
+        match &self.place {
+            Place::Tcp { host, .. } => host == "localhost" || host.parse::<IpAddr>().is_ok(),
+            Place::Unix(_) => true,
+        }
     }
 }
 
 impl fmt::Display for HostUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
-        }
+        self.place.url(self.tls).fmt(f)
     }
 }
 
@@ -42,11 +40,23 @@ impl FromStr for HostUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str = "not a URL: write it as http://127.0.0.1:2379";
+        for (scheme, tls) in [("unix://", false), ("unixs://", true)] {
+            match text.strip_prefix(scheme) {
+                Some("") => return Err("the URL must name a socket, as in unix:///run/a.sock"),
+                Some(path) => {
+                    let place = Place::Unix(path.into());
+                    return Ok(Self { tls, place });
+                }
+                None => {}
+            }
+        }
         let uri: Uri = text.parse().map_err(|_| FORM)?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            Some(_) => return Err("the URL must start with http:// or https://"),
+            Some(_) => {
+                return Err("the URL must start with http://, https://, unix:// or unixs://");
+            }
             None => return Err(FORM),
         };
         let authority = uri.authority().ok_or(FORM)?;
@@ -61,7 +71,8 @@ impl FromStr for HostUrl {
             return Err("the URL must end with its port");
         }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
-        Ok(Self { tls, host, port })
+        let place = Place::Tcp { host, port };
+        Ok(Self { tls, place })
     }
 }
 
@@ -112,8 +123,19 @@ mod tests {
         ] {
             let url: HostUrl = text.parse().unwrap();
             let host = host.to_owned();
-            assert_eq!(url, HostUrl { tls, host, port });
+            let place = Place::Tcp { host, port };
+            assert_eq!(url, HostUrl { tls, place });
             assert_eq!(url.to_string(), text.trim_end_matches('/'));
+        }
+        for (text, tls, path) in [
+            ("unix:///run/a.sock", false, "/run/a.sock"),
+            // As etcd reads it, this is a path too.
+            ("unixs://localhost:2379", true, "localhost:2379"),
+        ] {
+            let url: HostUrl = text.parse().unwrap();
+            let place = Place::Unix(path.into());
+            assert_eq!(url, HostUrl { tls, place });
+            assert_eq!(url.to_string(), text);
         }
         assert_eq!(urls("").unwrap(), []);
         assert_eq!(urls("http://a:1, https://b:2").unwrap().len(), 2);
@@ -131,7 +153,8 @@ mod tests {
             "http://a:1?q",
             "http://user@a:1",
             "ftp://a:1",
-            "unix://socket:1",
+            "unix://",
+            "unix:/run/a.sock",
             "http://a b:1",
         ] {
             assert!(text.parse::<HostUrl>().is_err(), "{text}");
@@ -145,6 +168,7 @@ mod tests {
         assert!(local("http://0.0.0.0:1"));
         assert!(local("http://[::]:1"));
         assert!(local("http://localhost:1"));
+        assert!(local("unix://etcd.example:1"));
         assert!(!local("http://etcd.example:1"));
     }
 

@@ -1,0 +1,287 @@
+//! This program under the name `etcd`: a server that is started, set and heard as etcd is.
+//!
+//! Flags win over `ETCD_` variables, and a config file over all of them. What etcd has no flag
+//! for, such as the store, is given by `KVTOOL_` variables.
+
+mod flags;
+
+use super::settings::layers::{from_environment, variable};
+use super::settings::{GROUP_FLAGS, Home, Layers, Log, Settings, Source, file};
+use super::{log, serve};
+use crate::error::{EXIT_FAILURE, EXIT_USAGE, Error};
+use crate::store::raft::force_new_cluster;
+use anyhow::{Context, Result, anyhow};
+use flags::{Invalid, Meaning};
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The name that asks for all this.
+pub(super) const NAME: &str = "etcd";
+
+/// What etcd does without being told, where it is something else.
+const DEFAULTS: [(&str, &str); 5] = [
+    ("listen-peer-urls", "http://localhost:2380"),
+    ("initial-advertise-peer-urls", "http://localhost:2380"),
+    ("listen-client-urls", "http://localhost:2379"),
+    ("advertise-client-urls", "http://localhost:2379"),
+    ("log-format", "json"),
+];
+
+const USAGE: &str = "\
+Usage:
+
+  etcd [flags]
+    Start a server that speaks etcd's API.
+
+  etcd --version
+    Show the version of etcd whose API that is.
+
+  etcd -h | --help
+    Show the flags.
+
+  etcd --config-file
+    Path to a configuration file; other flags and ETCD_ variables are then ignored.
+";
+
+/// Programs that etcd has inside of itself.
+const PROXIES: [&str; 2] = ["gateway", "grpc-proxy"];
+
+/// Runs as etcd does, and answers with its exit codes.
+pub(super) fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
+    let args: Vec<_> = args.into_iter().collect();
+    if let Some(proxy) = args.first().filter(|name| PROXIES.contains(&name.as_str())) {
+        eprintln!("kvtool is a server and has no {proxy}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let given = match flags::parse(args) {
+        Ok(given) => given,
+        Err(error) => {
+            eprintln!("{error}\n{USAGE}");
+            let is_a_word = matches!(error, Invalid::NoFlag(_));
+            return ExitCode::from(if is_a_word { EXIT_FAILURE } else { EXIT_USAGE });
+        }
+    };
+    let is_given = |name| {
+        given
+            .iter()
+            .any(|(flag, value)| flag == name && value == "true")
+    };
+    if is_given("help") || is_given("h") {
+        print!("{USAGE}{}", help());
+        return ExitCode::SUCCESS;
+    }
+    if is_given("version") {
+        print!("{}", version());
+        return ExitCode::SUCCESS;
+    }
+    let prepared = Given::gather(given, env::vars()).and_then(|mut given| {
+        let layers = given.layers(|name| env::var(name).ok());
+        log::start(&Log::validate(&layers)?)?;
+        Ok((given, layers))
+    });
+    let (given, layers) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            eprintln!("etcd: {error:#}");
+            return ExitCode::from(EXIT_FAILURE);
+        }
+    };
+    match given.run(&layers) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the server has failed");
+            ExitCode::from(EXIT_FAILURE)
+        }
+    }
+}
+
+/// The lines of `etcd --version`.
+fn version() -> String {
+    let layers = Layers::of(|_| None);
+    format!(
+        "etcd Version: {}\nGit SHA: kvtool {}\nGo Version: none\nGo OS/Arch: {}/{}\n",
+        layers.get("etcd-version").text,
+        env!("CARGO_PKG_VERSION"),
+        env::consts::OS,
+        match env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            arch => arch,
+        },
+    )
+}
+
+/// A line for each flag.
+fn help() -> String {
+    let mut lines = String::from("\nFlags:\n");
+    for name in flags::all() {
+        let says = match flags::meaning(name) {
+            Some(Meaning::Setting(key)) => format!("'{}'", Given::default().default_of(key)),
+            Some(Meaning::Moot(reason)) => format!("changes nothing: {reason}"),
+            Some(Meaning::Refused(reason)) => format!("is refused: {reason}"),
+            Some(Meaning::Heeded(_)) | None => String::new(),
+        };
+        lines += &format!("  --{name} {says}\n");
+    }
+    lines + "\nWhat has no flag of etcd's is given by the variables of `kvtool serve --help`.\n"
+}
+
+/// What was given, by whom ever.
+#[derive(Debug, Default, PartialEq)]
+struct Given {
+    settings: BTreeMap<&'static str, (String, Source)>,
+    forces_new_cluster: bool,
+    /// What changes nothing: name, value and reason.
+    moot: Vec<(String, String, &'static str)>,
+    /// Variables and keys that no etcd has.
+    unknown: Vec<String>,
+}
+
+impl Given {
+    /// Puts together what flags, or the environment, or a config file alone, give.
+    fn gather(
+        flags: Vec<(String, String)>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self> {
+        const CONFIG_FILE: &str = "config-file";
+        let prefix = flags::variable("");
+        let environment: BTreeMap<_, _> = environment
+            .filter(|(variable, text)| variable.starts_with(&prefix) && !text.is_empty())
+            .collect();
+        let mut given = Self::default();
+        let mut flags: BTreeMap<_, _> = flags.into_iter().collect();
+        let path = flags.remove(CONFIG_FILE);
+        if let Some(path) = path
+            .as_ref()
+            .or(environment.get(&flags::variable(CONFIG_FILE)))
+        {
+            let path = PathBuf::from(path);
+            for (name, text) in file::read_etcd(&path)? {
+                given.take(&name, text, Source::File(path.clone()), &name)?;
+            }
+            return Ok(given);
+        }
+        for (variable, text) in environment {
+            let name = variable[prefix.len()..].replace('_', "-").to_lowercase();
+            if flags.contains_key(&name) {
+                return Err(anyhow!(
+                    "{variable} and --{name} are both given: leave one of them out, as etcd wants it"
+                ));
+            }
+            let source = Source::Environment(variable.clone());
+            given.take(&name, text, source, &variable)?;
+        }
+        for (name, text) in flags {
+            given.take(&name, text, Source::Flag, &name)?;
+        }
+        if given.settings.contains_key("listen-client-urls")
+            && !given.settings.contains_key("advertise-client-urls")
+        {
+            return Err(anyhow!(
+                "--advertise-client-urls is required when --listen-client-urls is set explicitly"
+            ));
+        }
+        Ok(given)
+    }
+
+    /// Takes one that was given in `place`.
+    fn take(&mut self, name: &str, text: String, source: Source, place: &str) -> Result<()> {
+        let text = flags::as_flag(name, text);
+        match flags::meaning(name) {
+            Some(Meaning::Setting(key)) => {
+                self.settings.insert(key, (text, source));
+            }
+            Some(Meaning::Heeded(flags::FORCE_NEW_CLUSTER)) => {
+                self.forces_new_cluster = text == "true";
+            }
+            // There is one logger: etcd's, too.
+            Some(Meaning::Heeded(_)) if text == "zap" => {}
+            Some(Meaning::Heeded(_)) => {
+                return Err(anyhow!("{place}: {text}: the logger is zap"));
+            }
+            Some(Meaning::Moot(reason)) => self.moot.push((place.to_owned(), text, reason)),
+            Some(Meaning::Refused(_)) if flags::is_harmless(name, &text) => {}
+            Some(Meaning::Refused(reason)) => {
+                return Err(anyhow!("{place} must not be ignored: {reason}"));
+            }
+            None => self.unknown.push(place.to_owned()),
+        }
+        Ok(())
+    }
+
+    /// All settings; those that etcd has not are the environment's.
+    fn layers(&mut self, environment: impl Fn(&str) -> Option<String>) -> Layers {
+        let own = |key: &str| from_environment(&environment, variable(key));
+        let store = own("store").map(|(store, _)| store);
+        self.fit(store.as_deref().unwrap_or("raft"));
+        let is_etcds = |key: &str| flags::taken().any(|(taken, _)| *taken == key);
+        Layers::of(|key| {
+            if !is_etcds(key) {
+                return own(key);
+            }
+            let default = || (self.default_of(key), Source::Default);
+            Some(self.settings.get(key).cloned().unwrap_or_else(default))
+        })
+    }
+
+    /// What a store has no use for changes nothing: who puts it below an etcd leaves its flags as
+    /// they are.
+    fn fit(&mut self, store: &str) {
+        let is_moot = |key: &str| match store {
+            "raft" => false,
+            "local" => GROUP_FLAGS.iter().any(|prefix| key.starts_with(prefix)),
+            _ => key == "data-dir" || GROUP_FLAGS.iter().any(|prefix| key.starts_with(prefix)),
+        };
+        let Self { settings, moot, .. } = self;
+        settings.retain(|key, (text, _)| {
+            if is_moot(key) {
+                let reason = "this store has no use for it";
+                moot.push(((*key).to_owned(), text.clone(), reason));
+            }
+            !is_moot(key)
+        });
+    }
+
+    /// etcd's default of a setting.
+    fn default_of(&self, key: &str) -> String {
+        let name = || {
+            self.settings
+                .get("name")
+                .map_or("default", |(name, _)| name)
+        };
+        let etcds = DEFAULTS.iter().find(|(name, _)| *name == key);
+        match etcds.or_else(|| flags::taken().find(|(taken, _)| *taken == key)) {
+            _ if key == "data-dir" => format!("{}.etcd", name()),
+            Some((_, default)) => (*default).to_owned(),
+            None => String::new(),
+        }
+    }
+
+    fn run(&self, layers: &Layers) -> Result<()> {
+        for (place, value, reason) in &self.moot {
+            tracing::warn!(
+                flag = place,
+                value,
+                reason,
+                "this setting of etcd's changes nothing here"
+            );
+        }
+        for place in &self.unknown {
+            tracing::warn!(setting = place, "no etcd has this setting");
+        }
+        let settings = Settings::validate(layers)?;
+        if let Home::Raft(path) = &settings.home
+            && self.forces_new_cluster
+        {
+            let survivor = force_new_cluster(path).map_err(Error::from)?;
+            tracing::warn!(
+                removed = survivor.removed.len(),
+                "made a cluster of one, as --force-new-cluster says; never start the others again"
+            );
+        }
+        let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+        runtime.block_on(serve::serve(&settings))
+    }
+}

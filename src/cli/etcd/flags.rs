@@ -1,0 +1,504 @@
+//! etcd's flags: which are settings here, which change nothing here, and which must not be
+//! ignored; and how etcd reads them.
+
+use crate::cli::settings::raw::{ALIASES, DEFAULTS};
+
+/// Settings that etcd does not know; the environment gives them, as to `kvtool serve`.
+const OWN: [&str; 6] = [
+    "store",
+    "instance",
+    "forward-writes",
+    "fdb-",
+    "cache-bytes",
+    "etcd-version",
+];
+
+/// What this program does with a flag of etcd's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// It is this setting.
+    Setting(&'static str),
+    /// It is not a setting, but the start itself heeds it.
+    Heeded(&'static str),
+    /// It changes nothing, for this reason.
+    Moot(&'static str),
+    /// Ignoring it would do harm: given, it is refused for this reason.
+    Refused(&'static str),
+}
+
+/// What a name means that stands on the command line, in the environment or in a config file;
+/// `None`: it is no flag of any etcd.
+pub(super) fn meaning(name: &str) -> Option<Meaning> {
+    let alias = ALIASES.iter().find(|(old, _)| *old == name);
+    let name = alias.map_or(name, |(_, name)| name);
+    // etcd 3.6 and older have flags of this name that later got one without it.
+    let name = name.strip_prefix("experimental-").unwrap_or(name);
+    if let Some((key, _)) = taken().find(|(key, _)| *key == name) {
+        return Some(Meaning::Setting(key));
+    }
+    if let Some(name) = HEEDED.iter().find(|heeded| **heeded == name) {
+        return Some(Meaning::Heeded(name));
+    }
+    let reason = |table: &[(&str, &'static str)]| {
+        let found = table.iter().find(|(moot, _)| *moot == name);
+        found.map(|(_, reason)| *reason)
+    };
+    if OLD.contains(&name) {
+        return Some(Meaning::Moot("no etcd heeds it any more"));
+    }
+    reason(MOOT)
+        .map(Meaning::Moot)
+        .or_else(|| reason(REFUSED).map(Meaning::Refused))
+}
+
+/// The settings that are flags of etcd's, and their defaults.
+pub(super) fn taken() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    DEFAULTS
+        .iter()
+        .filter(|(key, _)| !OWN.iter().any(|own| key.starts_with(own)))
+}
+
+/// Every flag of etcd's but the old ones.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    let tables = MOOT.iter().chain(REFUSED).map(|(name, _)| *name);
+    let taken = taken().map(|(key, _)| *key);
+    taken.chain(HEEDED).chain(tables)
+}
+
+/// What the start itself heeds.
+pub(super) const FORCE_NEW_CLUSTER: &str = "force-new-cluster";
+pub(super) const LOGGER: &str = "logger";
+const HEEDED: [&str; 2] = [FORCE_NEW_CLUSTER, LOGGER];
+
+const DISK: &str = "the data is not kept in etcd's files";
+const EVERY_WRITE: &str = "every acknowledged write is on disk";
+const DISCOVERY: &str = "there is no discovery to time or to encrypt";
+const TRACING: &str = "no traces are made";
+const SLOW: &str = "/metrics tells how long requests take";
+
+/// Flags that change nothing here, and why.
+const MOOT: &[(&str, &str)] = &[
+    ("wal-dir", "the log is kept in the data directory"),
+    (
+        "snapshot-count",
+        "when the log is cut is not counted in entries",
+    ),
+    (
+        "snapshot-catchup-entries",
+        "how much of the log is kept is decided by its size",
+    ),
+    (
+        "initial-election-tick-advance",
+        "a member that is alone does not wait for an election",
+    ),
+    ("max-snapshots", DISK),
+    ("max-wals", DISK),
+    ("memory-mlock", DISK),
+    ("backend-bbolt-freelist-type", DISK),
+    ("backend-batch-interval", DISK),
+    ("backend-batch-limit", DISK),
+    ("bootstrap-defrag-threshold-megabytes", DISK),
+    ("unsafe-no-fsync", EVERY_WRITE),
+    ("quota-backend-bytes", "the size of the data is not limited"),
+    ("max-learners", "a cluster has one learner at most"),
+    (
+        "strict-reconfig-check",
+        "changes of members are always checked",
+    ),
+    ("pre-vote", "members always ask before they vote"),
+    (
+        "raft-read-timeout",
+        "members ping each other on silent connections",
+    ),
+    (
+        "raft-write-timeout",
+        "members ping each other on silent connections",
+    ),
+    (
+        "grpc-keepalive-min-time",
+        "clients may ping as often as they like",
+    ),
+    ("socket-reuse-port", "a port has one owner"),
+    (
+        "socket-reuse-address",
+        "ports can be bound again at once in any case",
+    ),
+    ("enable-grpc-gateway", "there is no JSON gateway"),
+    (
+        "feature-gates",
+        "the features behind these gates are not etcd's here",
+    ),
+    (
+        "compact-hash-check-enabled",
+        "members are not compared while they run",
+    ),
+    (
+        "compact-hash-check-time",
+        "members are not compared while they run",
+    ),
+    (
+        "corrupt-check-time",
+        "members are not compared while they run",
+    ),
+    (
+        "initial-corrupt-check",
+        "members are not compared when they start",
+    ),
+    (
+        "compaction-batch-limit",
+        "deleting after a compaction makes room for requests by itself",
+    ),
+    (
+        "compaction-sleep-interval",
+        "deleting after a compaction makes room for requests by itself",
+    ),
+    (
+        "downgrade-check-time",
+        "there is nothing to check for a downgrade",
+    ),
+    ("v2-deprecation", "there is no v2 API"),
+    ("enable-v2", "there is no v2 API"),
+    ("enable-v2v3", "there is no v2 API"),
+    ("cors", "there is no JSON gateway"),
+    (
+        "host-whitelist",
+        "the host that a request names is not looked at",
+    ),
+    ("self-signed-cert-validity", "no certificates are made"),
+    ("bcrypt-cost", "there are no users"),
+    ("auth-token-ttl", "there are no users"),
+    ("enable-pprof", "this is no Go program: see /metrics"),
+    ("metrics", "/metrics has all there is"),
+    (
+        "enable-log-rotation",
+        "files of the log are never closed: rotate them by copy",
+    ),
+    (
+        "log-rotation-config-json",
+        "files of the log are never closed: rotate them by copy",
+    ),
+    ("warning-apply-duration", SLOW),
+    ("warning-unary-request-duration", SLOW),
+    ("enable-distributed-tracing", TRACING),
+    ("distributed-tracing-address", TRACING),
+    ("distributed-tracing-service-name", TRACING),
+    ("distributed-tracing-instance-id", TRACING),
+    ("distributed-tracing-sampling-rate", TRACING),
+    (
+        "enable-lease-checkpoint",
+        "the time that leases have left is kept in any case",
+    ),
+    (
+        "enable-lease-checkpoint-persist",
+        "the time that leases have left is kept in any case",
+    ),
+    (
+        "set-member-localaddr",
+        "members call from whatever address leads to the other",
+    ),
+    (
+        "stop-grpc-service-on-defrag",
+        "nothing is stopped by defragmentation",
+    ),
+    ("txn-mode-write-with-shared-buffer", DISK),
+    (
+        "wait-cluster-ready-timeout",
+        "a server listens for clients once it is ready",
+    ),
+    ("discovery-fallback", DISCOVERY),
+    ("discovery-dial-timeout", DISCOVERY),
+    ("discovery-request-timeout", DISCOVERY),
+    ("discovery-keepalive-time", DISCOVERY),
+    ("discovery-keepalive-timeout", DISCOVERY),
+    ("discovery-insecure-transport", DISCOVERY),
+    ("discovery-insecure-skip-tls-verify", DISCOVERY),
+];
+
+const NO_DISCOVERY: &str = "name the members with --initial-cluster";
+const NOT_YET: &str = "it is not supported";
+
+/// Flags that would make something else of the server than was meant, were they ignored.
+const REFUSED: &[(&str, &str)] = &[
+    ("discovery", NO_DISCOVERY),
+    ("discovery-config", NO_DISCOVERY),
+    ("discovery-token", NO_DISCOVERY),
+    ("discovery-endpoints", NO_DISCOVERY),
+    ("discovery-cert", NO_DISCOVERY),
+    ("discovery-key", NO_DISCOVERY),
+    ("discovery-cacert", NO_DISCOVERY),
+    ("discovery-user", NO_DISCOVERY),
+    ("discovery-password", NO_DISCOVERY),
+    ("discovery-proxy", NO_DISCOVERY),
+    ("discovery-srv", NO_DISCOVERY),
+    ("discovery-srv-name", NO_DISCOVERY),
+    ("client-cert-file", NOT_YET),
+    ("client-key-file", NOT_YET),
+    ("client-crl-file", NOT_YET),
+    ("client-cert-allowed-hostname", NOT_YET),
+    ("client-cert-allowed-cn", "etcd has it for members alone"),
+    (
+        "client-skip-client-san-verification",
+        "etcd has it for members alone",
+    ),
+    ("auto-tls", NOT_YET),
+    ("peer-client-cert-file", NOT_YET),
+    ("peer-client-key-file", NOT_YET),
+    ("peer-cert-allowed-cn", NOT_YET),
+    ("peer-cert-allowed-hostname", NOT_YET),
+    ("peer-auto-tls", NOT_YET),
+    ("peer-crl-file", NOT_YET),
+    ("peer-skip-client-san-verification", NOT_YET),
+    ("cipher-suites", NOT_YET),
+    ("tls-min-version", NOT_YET),
+    ("tls-max-version", NOT_YET),
+    ("auth-token", NOT_YET),
+];
+
+/// What must be refused only when it is not this, which is what happens anyway.
+const REFUSED_DEFAULTS: [(&str, &str); 2] =
+    [("tls-min-version", "TLS1.2"), ("auth-token", "simple")];
+
+/// Whether a value asks for no more than happens without.
+pub(super) fn is_harmless(name: &str, value: &str) -> bool {
+    value.is_empty() || value == "false" || REFUSED_DEFAULTS.contains(&(name, value))
+}
+
+/// Flags that etcd itself takes without heeding them.
+const OLD: [&str; 13] = [
+    "cluster-active-size",
+    "cluster-remove-delay",
+    "cluster-sync-interval",
+    "config",
+    "force",
+    "max-result-buffer",
+    "max-retry-attempts",
+    "peer-heartbeat-interval",
+    "peer-election-timeout",
+    "retry-interval",
+    "snapshot",
+    "v",
+    "vv",
+];
+
+/// Flags that stand alone or have `=` and a truth value behind them.
+const SWITCHES: [&str; 35] = [
+    "version",
+    "help",
+    "h",
+    "auto-tls",
+    "client-cert-auth",
+    "peer-auto-tls",
+    "peer-client-cert-auth",
+    "peer-skip-client-san-verification",
+    "compact-hash-check-enabled",
+    "initial-corrupt-check",
+    "discovery-insecure-skip-tls-verify",
+    "discovery-insecure-transport",
+    "enable-distributed-tracing",
+    "enable-grpc-gateway",
+    "enable-lease-checkpoint",
+    "enable-lease-checkpoint-persist",
+    "enable-log-rotation",
+    "enable-pprof",
+    "enable-v2",
+    "force-new-cluster",
+    "initial-election-tick-advance",
+    "memory-mlock",
+    "pre-vote",
+    "set-member-localaddr",
+    "socket-reuse-address",
+    "socket-reuse-port",
+    "stop-grpc-service-on-defrag",
+    "strict-reconfig-check",
+    "txn-mode-write-with-shared-buffer",
+    "unsafe-no-fsync",
+    "cluster-active-size",
+    "force",
+    "snapshot",
+    "v",
+    "vv",
+];
+
+/// Why a command line is not one of etcd's; the words are Go's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Invalid {
+    #[error("flag provided but not defined: -{0}")]
+    Undefined(String),
+    #[error("flag needs an argument: -{0}")]
+    NoValue(String),
+    #[error("bad flag syntax: {0}")]
+    Syntax(String),
+    #[error("invalid boolean value \"{1}\" for -{0}: parse error")]
+    Boolean(String, String),
+    #[error("\"{0}\" is not a valid flag")]
+    NoFlag(String),
+}
+
+/// The flags of a command line with their values, in order; of a flag that is given twice the
+/// last counts.
+pub(super) fn parse(
+    args: impl IntoIterator<Item = String>,
+) -> Result<Vec<(String, String)>, Invalid> {
+    let mut args = args.into_iter();
+    let mut given = Vec::new();
+    while let Some(arg) = args.next() {
+        let Some(flag) = arg.strip_prefix('-').filter(|flag| !flag.is_empty()) else {
+            return Err(Invalid::NoFlag(arg));
+        };
+        let flag = flag.strip_prefix('-').unwrap_or(flag);
+        if flag.is_empty() {
+            // `--` ends the flags, and etcd takes nothing else.
+            return args
+                .next()
+                .map_or(Ok(given), |arg| Err(Invalid::NoFlag(arg)));
+        }
+        if flag.starts_with(['-', '=']) {
+            return Err(Invalid::Syntax(arg));
+        }
+        let (name, value) = match flag.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (flag.to_owned(), None),
+        };
+        let is_ours = ["version", "help", "h", "config-file"].contains(&name.as_str());
+        if !is_ours && meaning(&name).is_none() {
+            return Err(Invalid::Undefined(name));
+        }
+        let short = name.strip_prefix("experimental-").unwrap_or(&name);
+        let value = match (value, SWITCHES.contains(&short)) {
+            (None, true) => "true".to_owned(),
+            (Some(value), true) => truth(&value)
+                .ok_or_else(|| Invalid::Boolean(name.clone(), value))?
+                .to_string(),
+            (Some(value), false) => value,
+            (None, false) => args.next().ok_or_else(|| Invalid::NoValue(name.clone()))?,
+        };
+        given.push((name, value));
+    }
+    Ok(given)
+}
+
+/// A truth value in one of the forms that Go reads.
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// The environment variable of a flag.
+pub(super) fn variable(name: &str) -> String {
+    format!("ETCD_{}", name.replace('-', "_").to_uppercase())
+}
+
+/// The text of a variable or a file as that of a flag: only flags are read as they stand there.
+pub(super) fn as_flag(name: &str, text: String) -> String {
+    match truth(&text) {
+        Some(value) if SWITCHES.contains(&name) => value.to_string(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Of etcd 3.7.1, `etcd --help`.
+    const ETCD: &str = "\
+        name data-dir wal-dir snapshot-count heartbeat-interval election-timeout \
+        initial-election-tick-advance listen-peer-urls listen-client-urls listen-client-http-urls \
+        max-snapshots max-wals memory-mlock quota-backend-bytes backend-bbolt-freelist-type \
+        backend-batch-interval backend-batch-limit max-txn-ops max-request-bytes \
+        max-concurrent-streams grpc-keepalive-min-time grpc-keepalive-interval \
+        grpc-keepalive-timeout socket-reuse-port socket-reuse-address enable-grpc-gateway \
+        raft-read-timeout raft-write-timeout feature-gates initial-advertise-peer-urls \
+        initial-cluster initial-cluster-state initial-cluster-token advertise-client-urls discovery \
+        discovery-token discovery-endpoints discovery-dial-timeout discovery-request-timeout \
+        discovery-keepalive-time discovery-keepalive-timeout discovery-insecure-transport \
+        discovery-insecure-skip-tls-verify discovery-cert discovery-key discovery-cacert \
+        discovery-user discovery-password discovery-fallback discovery-proxy discovery-srv \
+        discovery-srv-name strict-reconfig-check pre-vote auto-compaction-retention \
+        auto-compaction-mode v2-deprecation cert-file key-file client-cert-auth client-cert-file \
+        client-key-file client-crl-file client-cert-allowed-hostname trusted-ca-file auto-tls \
+        peer-cert-file peer-key-file peer-client-cert-auth peer-client-cert-file \
+        peer-client-key-file peer-trusted-ca-file peer-cert-allowed-cn peer-cert-allowed-hostname \
+        peer-auto-tls self-signed-cert-validity peer-crl-file cipher-suites cors host-whitelist \
+        tls-min-version tls-max-version auth-token bcrypt-cost auth-token-ttl enable-pprof metrics \
+        listen-metrics-urls logger log-outputs log-level log-format enable-log-rotation \
+        log-rotation-config-json warning-unary-request-duration enable-distributed-tracing \
+        distributed-tracing-address distributed-tracing-service-name \
+        distributed-tracing-instance-id distributed-tracing-sampling-rate corrupt-check-time \
+        compact-hash-check-time compaction-batch-limit peer-skip-client-san-verification \
+        watch-progress-notify-interval warning-apply-duration bootstrap-defrag-threshold-megabytes \
+        max-learners compaction-sleep-interval downgrade-check-time snapshot-catchup-entries \
+        force-new-cluster unsafe-no-fsync";
+
+    #[test]
+    fn every_flag_of_etcds_has_one_meaning_and_no_setting_is_forgotten() {
+        let etcd: BTreeSet<_> = ETCD.split_whitespace().collect();
+        for name in &etcd {
+            assert!(meaning(name).is_some(), "{name}");
+        }
+        let listed: Vec<_> = all().collect();
+        let distinct: BTreeSet<_> = listed.iter().collect();
+        assert_eq!(listed.len(), distinct.len(), "a flag has two meanings");
+        for (key, _) in taken() {
+            assert!(etcd.contains(key), "{key} is no flag of etcd's");
+        }
+        for name in SWITCHES.iter().skip(3) {
+            assert!(meaning(name).is_some(), "{name}");
+        }
+    }
+
+    fn parsed(args: &[&str]) -> Result<Vec<(String, String)>, Invalid> {
+        parse(args.iter().map(|arg| (*arg).to_owned()))
+    }
+
+    #[test]
+    fn a_command_line_is_read_as_go_reads_it() {
+        let given = parsed(&[
+            "-name",
+            "a",
+            "--data-dir=/d=e",
+            "--client-cert-auth",
+            "-force-new-cluster=F",
+            "--experimental-initial-corrupt-check=true",
+            "--listen-metrics-urls=",
+            "--",
+        ]);
+        let expected = [
+            ("name", "a"),
+            ("data-dir", "/d=e"),
+            ("client-cert-auth", "true"),
+            ("force-new-cluster", "false"),
+            ("experimental-initial-corrupt-check", "true"),
+            ("listen-metrics-urls", ""),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(given, Ok(expected.to_vec()));
+    }
+
+    #[test]
+    fn what_etcd_does_not_take_is_refused_in_its_words() {
+        for (args, words) in [
+            (
+                &["--store=fdb"][..],
+                "flag provided but not defined: -store",
+            ),
+            (&["--names=a"], "flag provided but not defined: -names"),
+            (&["--name"], "flag needs an argument: -name"),
+            (&["---name"], "bad flag syntax: ---name"),
+            (
+                &["--pre-vote=2"],
+                "invalid boolean value \"2\" for -pre-vote: parse error",
+            ),
+            (&["--pre-vote", "true"], "\"true\" is not a valid flag"),
+            (&["--", "x"], "\"x\" is not a valid flag"),
+            (&["-"], "\"-\" is not a valid flag"),
+        ] {
+            assert_eq!(parsed(args).unwrap_err().to_string(), words);
+        }
+    }
+}
