@@ -17,6 +17,7 @@ use crate::cli::client::{Client, Dialer};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -171,24 +172,31 @@ impl Prepared {
         }
         drop(events);
         let bar = Bar::new(plan, label, progress);
-        self.conduct(lanes, inbox, go, bar).await
+        self.conduct(plan, inbox, go, bar).await
     }
 
     async fn conduct(
         &self,
-        lanes: usize,
+        plan: &Plan,
         mut inbox: mpsc::Receiver<Event>,
         go: watch::Sender<Option<Instant>>,
         bar: Bar,
     ) -> Result<Measured> {
+        let lanes = plan.load.threads;
         let mut ready = 0;
         let mut finished = 0;
-        let (mut before, mut others_before) = (None, Vec::new());
+        let mut before = None;
         let mut sum: Option<Record> = None;
         let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
+        // Warm-up is not counted: not its operations, nor what they take of the processes.
+        let mut warm = pin!(tokio::time::sleep(Duration::MAX));
         while finished < lanes {
             let event = tokio::select! {
                 event = inbox.recv() => event.context("a generator thread failed")?,
+                () = &mut warm, if before.is_none() => {
+                    before = Some(self.usages()?);
+                    continue;
+                }
                 _ = tick.tick() => {
                     bar.show();
                     continue;
@@ -198,9 +206,9 @@ impl Prepared {
                 Event::Ready => {
                     ready += 1;
                     if ready == lanes {
-                        before = self.usage()?;
-                        others_before = self.usage_of_others()?;
-                        go.send_replace(Some(Instant::now() + START_DELAY));
+                        let start = Instant::now() + START_DELAY;
+                        warm.as_mut().reset((start + plan.load.warmup).into());
+                        go.send_replace(Some(start));
                     }
                 }
                 Event::Finished(record) => {
@@ -213,24 +221,25 @@ impl Prepared {
                 Event::Failed(error) => return Err(error),
             }
         }
-        let others = self.others.iter().map(|(name, _)| name.clone());
-        let usages = others_before.into_iter().zip(self.usage_of_others()?);
+        let (server, others) = self.usages()?;
+        // A run that ends while it warms up has measured nothing.
+        let (server_before, others_before) = before.unwrap_or_default();
+        let names = self.others.iter().map(|(name, _)| name.clone());
+        let others = names.zip(others_before).zip(others);
         Ok(Measured {
             record: sum.context("no generator thread ran")?,
-            usage: before.zip(self.usage()?),
+            usage: server_before.zip(server),
             others: others
-                .zip(usages)
-                .map(|(name, (before, after))| (name, before, after))
+                .map(|((name, before), after)| (name, before, after))
                 .collect(),
         })
     }
 
-    fn usage(&self) -> Result<Option<Usage>> {
-        self.pid.map(Usage::of).transpose()
-    }
-
-    fn usage_of_others(&self) -> Result<Vec<Usage>> {
-        self.others.iter().map(|(_, pid)| Usage::of(*pid)).collect()
+    /// What the server uses by now, if its process is known, and what the others do.
+    fn usages(&self) -> Result<(Option<Usage>, Vec<Usage>)> {
+        let server = self.pid.map(Usage::of).transpose()?;
+        let others = self.others.iter().map(|(_, pid)| Usage::of(*pid));
+        Ok((server, others.collect::<Result<_>>()?))
     }
 }
 
