@@ -50,6 +50,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --key-file 'Private key of the certificate, PEM'
             cand --trusted-ca-file 'Authorities whose client certificates are accepted, PEM; clients must then show one'
             cand --client-cert-auth 'Accept only clients with a certificate [default: true with --trusted-ca-file]'
+            cand --auth-token-ttl 'Seconds a login lives after its last use [default: 300]'
+            cand --bcrypt-cost 'Doublings of the work that a hash of a password takes, 4 to 31 [default: 10]'
             cand --listen-peer-urls 'URLs to listen on for other members, with commas between; who is alone needs none'
             cand --initial-advertise-peer-urls 'URLs other members are told to connect to [default: those listened on, else http://localhost:2380]'
             cand --initial-cluster 'Members of the group when it begins or is joined, this one too: NAME=URL,... [default: this one alone]'

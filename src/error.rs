@@ -123,6 +123,66 @@ pub enum Error {
     /// The other member did not take leadership over in time.
     #[error("etcdserver: request timed out, leader transfer took too long")]
     LeaderTransferTimeout,
+    /// Authentication is off.
+    #[error("etcdserver: authentication is not enabled")]
+    AuthNotEnabled,
+    /// Authentication cannot be turned on without a root user.
+    #[error("etcdserver: root user does not exist")]
+    RootUserNotExist,
+    /// Authentication cannot be turned on before the root user has the root role.
+    #[error("etcdserver: root user does not have root role")]
+    RootRoleNotExist,
+    /// The request comes from nobody, or names no user.
+    #[error("etcdserver: user name is empty")]
+    UserEmpty,
+    /// The user name is taken.
+    #[error("etcdserver: user name already exists")]
+    UserExists,
+    /// No such user.
+    #[error("etcdserver: user name not found")]
+    UserNotFound,
+    /// A role without a name.
+    #[error("etcdserver: role name is empty")]
+    RoleEmpty,
+    /// The role name is taken.
+    #[error("etcdserver: role name already exists")]
+    RoleExists,
+    /// No such role.
+    #[error("etcdserver: role name not found")]
+    RoleNotFound,
+    /// The user does not have the role that was to be taken away.
+    #[error("etcdserver: role is not granted to the user")]
+    RoleNotGranted,
+    /// The role does not have the permission that was to be taken away.
+    #[error("etcdserver: permission is not granted to the role")]
+    PermissionNotGranted,
+    /// A grant that says not what is granted.
+    #[error("etcdserver: permission not given")]
+    PermissionNotGiven,
+    /// The caller may not do that.
+    #[error("etcdserver: permission denied")]
+    PermissionDenied,
+    /// Wrong user name or password.
+    #[error("etcdserver: authentication failed, invalid user ID or password")]
+    AuthFailed,
+    /// The user is one that logs in by a certificate alone.
+    #[error("auth: authentication failed, password was given for no password user")]
+    NoPasswordUser,
+    /// The password is longer than its hash can tell.
+    #[error("bcrypt: password length exceeds 72 bytes")]
+    PasswordTooLong,
+    /// The token is forged, expired, or of another time.
+    #[error("etcdserver: invalid auth token")]
+    InvalidAuthToken,
+    /// The change would leave nobody in charge, or the range is none.
+    #[error("etcdserver: invalid auth management")]
+    InvalidAuthMgmt,
+    /// Users or roles have changed since the caller was recognised.
+    #[error("etcdserver: revision of auth store is old")]
+    AuthOldRevision,
+    /// The server has no key to sign tokens with.
+    #[error("auth: token signing attempted with verify-only key")]
+    VerifyOnly,
     /// The server is shutting down.
     #[error("etcdserver: server stopped")]
     Stopped,
@@ -186,6 +246,26 @@ const NAMED: &[Error] = &[
     Error::LeaderLost,
     Error::NoLeader,
     Error::LeaderChanged,
+    Error::AuthNotEnabled,
+    Error::RootUserNotExist,
+    Error::RootRoleNotExist,
+    Error::UserEmpty,
+    Error::UserExists,
+    Error::UserNotFound,
+    Error::RoleEmpty,
+    Error::RoleExists,
+    Error::RoleNotFound,
+    Error::RoleNotGranted,
+    Error::PermissionNotGranted,
+    Error::PermissionNotGiven,
+    Error::PermissionDenied,
+    Error::AuthFailed,
+    Error::NoPasswordUser,
+    Error::PasswordTooLong,
+    Error::InvalidAuthToken,
+    Error::InvalidAuthMgmt,
+    Error::AuthOldRevision,
+    Error::VerifyOnly,
 ];
 
 impl From<ApplyError> for Error {
@@ -243,7 +323,13 @@ impl Error {
             | Self::InvalidSortOption
             | Self::InvalidClientApiVersion
             | Self::RequestTooLarge
-            | Self::MemberBadUrls => Code::InvalidArgument,
+            | Self::MemberBadUrls
+            | Self::UserEmpty
+            | Self::RoleEmpty
+            | Self::PermissionNotGiven
+            | Self::AuthFailed
+            | Self::InvalidAuthMgmt
+            | Self::AuthOldRevision => Code::InvalidArgument,
             Self::Compacted | Self::FutureRevision | Self::LeaseTtlTooLarge => Code::OutOfRange,
             Self::LeaseNotFound | Self::MemberNotFound => Code::NotFound,
             Self::LeaseExists
@@ -256,10 +342,25 @@ impl Error {
             | Self::LearnerNotReady
             | Self::NotSupportedForLearner
             | Self::NotLeader
-            | Self::BadLeaderTransferee => Code::FailedPrecondition,
+            | Self::BadLeaderTransferee
+            | Self::AuthNotEnabled
+            | Self::RootUserNotExist
+            | Self::RootRoleNotExist
+            | Self::UserExists
+            | Self::UserNotFound
+            | Self::RoleExists
+            | Self::RoleNotFound
+            | Self::RoleNotGranted
+            | Self::PermissionNotGranted => Code::FailedPrecondition,
+            Self::PermissionDenied => Code::PermissionDenied,
+            Self::InvalidAuthToken => Code::Unauthenticated,
             Self::NoSpace => Code::ResourceExhausted,
-            // etcd sends this one as Unknown, although its clients name it ResourceExhausted.
-            Self::TooManyRequests => Code::Unknown,
+            // etcd sends the first as Unknown, although its clients name it ResourceExhausted, and
+            // has no code for the others.
+            Self::TooManyRequests
+            | Self::NoPasswordUser
+            | Self::PasswordTooLong
+            | Self::VerifyOnly => Code::Unknown,
             Self::Corrupt | Self::CorruptRecord { .. } | Self::NewerFormat { .. } => Code::DataLoss,
             Self::Timeout
             | Self::LeaderLost
@@ -284,6 +385,8 @@ impl Error {
     pub fn http_status(&self) -> u16 {
         match self.code() {
             Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+            Code::Unauthenticated => 401,
+            Code::PermissionDenied => 403,
             Code::NotFound => 404,
             Code::Cancelled => 499,
             Code::ResourceExhausted => 429,

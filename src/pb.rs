@@ -9,6 +9,11 @@ pub mod mvccpb {
     tonic::include_proto!("mvccpb");
 }
 
+/// Users and roles.
+pub mod authpb {
+    tonic::include_proto!("authpb");
+}
+
 /// The etcd v3 services.
 pub mod etcdserverpb {
     tonic::include_proto!("etcdserverpb");
@@ -31,4 +36,24 @@ pub mod kvtool {
             tonic::include_proto!("kvtool.raft.v1");
         }
     }
+}
+
+/// Shows who it is about, and no secret.
+macro_rules! debug_without_secret {
+    ($($message:path, $name:ident;)*) => {$(
+        impl std::fmt::Debug for $message {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut shown = f.debug_struct(stringify!($message));
+                shown.field(stringify!($name), &self.$name).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+debug_without_secret! {
+    authpb::User, name;
+    etcdserverpb::AuthenticateRequest, name;
+    etcdserverpb::AuthenticateResponse, header;
+    etcdserverpb::AuthUserAddRequest, name;
+    etcdserverpb::AuthUserChangePasswordRequest, name;
 }

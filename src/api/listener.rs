@@ -124,6 +124,7 @@ impl Listener {
                 let origin = Origin {
                     listener: Some(*address),
                     peer: Some(peer),
+                    certified: None,
                 };
                 Ok((Box::new(stream), origin))
             }
@@ -233,7 +234,7 @@ impl Connected for Connection {
     type ConnectInfo = Origin;
 
     fn connect_info(&self) -> Origin {
-        self.origin
+        self.origin.clone()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::api::listener::Place;
 use crate::api::server::Limits;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
+use crate::mvcc::auth::{self, TokenOptions};
 use crate::store::fdb as store;
 use layers::Setting;
 use std::collections::{BTreeSet, HashSet};
@@ -195,6 +196,13 @@ impl Settings {
                 cache_bytes: parse(layers.get("cache-bytes"), |text| {
                     text.parse::<usize>().map_err(|_| "not a number of bytes")
                 })?,
+                auth: auth::Options {
+                    tokens: parse(layers.get("auth-token-ttl"), |text| {
+                        let seconds = at_least_one(text)?;
+                        Ok::<_, &str>(TokenOptions::Simple(Duration::from_secs(seconds)))
+                    })?,
+                    bcrypt_cost: parse(layers.get("bcrypt-cost"), bcrypt_cost)?,
+                },
                 ..Options::default()
             },
             tls: tls_files(layers, "", encrypted)?,
@@ -245,6 +253,17 @@ fn at_least_one<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, &'s
     number
         .filter(|number| *number >= T::from(1))
         .ok_or("not a number of 1 or more that fits")
+}
+
+fn bcrypt_cost(text: &str) -> Result<u32, String> {
+    let cost = text.parse().ok().filter(|cost| auth::COSTS.contains(cost));
+    cost.ok_or_else(|| {
+        format!(
+            "not a number from {} to {}",
+            auth::COSTS.start(),
+            auth::COSTS.end()
+        )
+    })
 }
 
 fn positive(time: Duration) -> Result<Duration, String> {
@@ -545,6 +564,8 @@ mod tests {
             ),
             (&["--trusted-ca-file", "a"], "nothing would be encrypted"),
             (&["--client-cert-auth"], "--trusted-ca-file"),
+            (&["--auth-token-ttl", "0"], "1 or more"),
+            (&["--bcrypt-cost", "3"], "from 4 to 31"),
             (&["--initial-cluster", "a=http://a:1"], "add default=URL"),
             (
                 &["--initial-cluster", "default=http://a:1,b=http://a:1"],

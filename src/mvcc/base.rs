@@ -1,7 +1,9 @@
 //! What a scratch is laid over: the keyspace at one state, from the cache or from a view.
 
 use crate::error::Result;
-use crate::mvcc::cache::{Cache, Snapshot};
+use crate::mvcc::auth::Rules;
+use crate::mvcc::cache::Snapshot;
+use crate::mvcc::feed::Feed;
 use crate::mvcc::keyspace::{Current, KeyRange, Layout, State};
 use crate::mvcc::read;
 use crate::store::{Consistency, Store, StoreError, View};
@@ -15,27 +17,31 @@ pub struct Base {
     /// The layout of its records.
     pub layout: Layout,
     state: State,
-    cached: Option<(Store, Arc<Cache>)>,
+    feed: Arc<Feed>,
+    /// Where to read what the cache does not know; `None` when it is not to be asked.
+    cached: Option<Store>,
     view: OnceCell<View>,
 }
 
 impl Base {
     /// As a view holds it.
-    pub fn of_view(view: View, layout: Layout, state: State) -> Self {
+    pub fn of_view(view: View, feed: Arc<Feed>, layout: Layout, state: State) -> Self {
         Self {
             layout,
             state,
+            feed,
             cached: None,
             view: OnceCell::new_with(Some(view)),
         }
     }
 
     /// As the cache knows it, and the store where it does not; `state` is where the cache is.
-    pub fn cached(store: Store, cache: Arc<Cache>, layout: Layout, state: State) -> Self {
+    pub fn cached(store: Store, feed: Arc<Feed>, layout: Layout, state: State) -> Self {
         Self {
             layout,
             state,
-            cached: Some((store, cache)),
+            feed,
+            cached: Some(store),
             view: OnceCell::new(),
         }
     }
@@ -43,7 +49,7 @@ impl Base {
     /// A view that holds this state.
     pub async fn view(&self) -> Result<&View> {
         let open = || async {
-            let Some((store, _)) = &self.cached else {
+            let Some(store) = &self.cached else {
                 return Err(StoreError::ViewExpired.into());
             };
             let view = store.view(Consistency::Linearizable).await?;
@@ -57,8 +63,8 @@ impl Base {
 
     /// The live version of a key.
     pub async fn current(&self, key: &[u8]) -> Result<Option<Current>> {
-        if let Some((_, cache)) = &self.cached
-            && let Some(known) = cache.get(key, self.state.revision)?
+        if self.cached.is_some()
+            && let Some(known) = self.feed.cache.get(key, self.state.revision)?
         {
             return Ok(known);
         }
@@ -68,7 +74,7 @@ impl Base {
     /// What is known without reading the store, of each of some keys.
     pub fn known(&self, keys: &[Bytes]) -> Result<Vec<Option<Option<Current>>>> {
         match &self.cached {
-            Some((_, cache)) => cache.get_many(keys, self.state.revision),
+            Some(_) => self.feed.cache.get_many(keys, self.state.revision),
             None => Ok(vec![None; keys.len()]),
         }
     }
@@ -76,8 +82,23 @@ impl Base {
     /// A range, if it is known without reading the store, with its first `limit` items.
     pub fn snapshot(&self, range: &KeyRange, limit: usize) -> Result<Option<Snapshot>> {
         match &self.cached {
-            Some((_, cache)) => cache.snapshot_at(range, limit, self.state.revision),
+            Some(_) => {
+                let cache = &self.feed.cache;
+                cache.snapshot_at(range, limit, self.state.revision)
+            }
             None => Ok(None),
+        }
+    }
+
+    /// Who may do what.
+    pub async fn rules(&self) -> Result<Arc<Rules>> {
+        let state = self.state.auth;
+        match self.feed.rules.get(state) {
+            Some(rules) => Ok(rules),
+            None => {
+                let view = self.view().await?;
+                self.feed.rules.load(state, view, &self.layout).await
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{Change, Layout, Revision, State, Value};
 use crate::mvcc::queue::Handle;
-use crate::mvcc::request::Request;
+use crate::mvcc::request::{Call, Request};
 use crate::mvcc::scratch::Scratch;
 use crate::mvcc::{blob, read};
 use crate::store::{
@@ -311,7 +311,10 @@ pub async fn compact_automatically(
         if !job.leads() || revision <= state.compacted.max(0) {
             continue;
         }
-        match sequencer.submit(Request::Compact(revision)).await {
+        match sequencer
+            .submit(Call::of_server(Request::Compact(revision)))
+            .await
+        {
             Ok(_) => tracing::info!(revision, "compacted automatically"),
             // Somebody else has compacted further.
             Err(Error::Compacted) => {}

@@ -192,7 +192,7 @@ impl Server {
             request_union: Some(RequestUnion::CreateRequest(create)),
         };
         let requests = futures_util::stream::iter([request]).chain(futures_util::stream::pending());
-        let mut answers = Box::pin(self.instance.watch(requests));
+        let mut answers = Box::pin(self.instance.watch(None, requests));
         while let Some(Ok(answer)) = answers.next().await {
             let response = WatchResponse::from(answer);
             seen.send_modify(|seen| *seen += response.events.len());

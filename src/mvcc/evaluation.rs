@@ -47,15 +47,15 @@ impl Evaluation {
         let next = || waiting.iter().take(room.requests).skip(self.answers.len());
         let (mut keys, mut leases) = (Vec::new(), Vec::new());
         for pending in next() {
-            pending.request.points(&mut keys, &mut leases);
+            pending.call.request.points(&mut keys, &mut leases);
         }
         self.scratch.prefetch(keys, leases).await?;
         for pending in next() {
-            if self.is_full_for(&pending.request, room) {
+            if self.is_full_for(&pending.call.request, room) {
                 break;
             }
             self.scratch.add_staged(pending.staged.iter().cloned());
-            match pending.request.evaluate(&mut self.scratch).await {
+            match pending.call.evaluate(&mut self.scratch).await {
                 Err(error) if is_failure(&error) => return Err(error),
                 answer => self.answers.push(answer),
             }
@@ -108,9 +108,9 @@ impl<'a> Ahead<'a> {
                 return;
             };
             keys.clear();
-            let needs_keys_alone = pending.request.points(&mut keys, &mut Vec::new());
+            let needs_keys_alone = pending.call.request.points(&mut keys, &mut Vec::new());
             if !needs_keys_alone
-                || self.evaluation.is_full_for(&pending.request, room)
+                || self.evaluation.is_full_for(&pending.call.request, room)
                 || !self.learn(&keys)
             {
                 self.is_held = true;
@@ -121,7 +121,7 @@ impl<'a> Ahead<'a> {
             } = &mut self.evaluation;
             scratch.add_staged(pending.staged.iter().cloned());
             // It has all it needs, so it does not wait for anything.
-            match pending.request.evaluate(scratch).now_or_never() {
+            match pending.call.evaluate(scratch).now_or_never() {
                 Some(Err(error)) if is_failure(&error) => self.is_spoilt = true,
                 None => self.is_spoilt = true,
                 Some(answer) => answers.push(answer),

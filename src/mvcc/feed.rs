@@ -1,5 +1,6 @@
 //! The one stream of committed batches, in order: what feeds the cache and the watchers.
 
+use crate::mvcc::auth::Shelf;
 use crate::mvcc::cache::Cache;
 use crate::mvcc::keyspace::{Current, State, Turn};
 use crate::mvcc::watch::{Commit, Hub};
@@ -27,6 +28,8 @@ pub struct Committed {
 pub struct Feed {
     /// Live versions of keys, as of the revision of [`Feed::state`] or, for a moment, a newer one.
     pub cache: Arc<Cache>,
+    /// Who may do what.
+    pub rules: Shelf,
     hub: Arc<Hub>,
     order: Mutex<()>,
 }
@@ -36,6 +39,7 @@ impl Feed {
     pub fn new(cache: Arc<Cache>, hub: Arc<Hub>) -> Self {
         Self {
             cache,
+            rules: Shelf::default(),
             hub,
             order: Mutex::new(()),
         }

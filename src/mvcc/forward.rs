@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{PeerRecord, State};
 use crate::mvcc::peer;
-pub use crate::mvcc::request::{Request, Response};
+pub use crate::mvcc::request::{Call, Request, Response};
 use crate::store::Consistency;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -34,7 +34,7 @@ pub enum Handover {
 /// A connection to the server that leads.
 pub trait Link: Send + Sync {
     /// Hands a request over.
-    fn call(&self, request: Request) -> BoxFuture<'_, Handover>;
+    fn call(&self, call: Call) -> BoxFuture<'_, Handover>;
 
     /// Completes when nothing new can be handed over any more.
     fn closed(&self) -> BoxFuture<'_, ()>;

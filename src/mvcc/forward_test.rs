@@ -2,7 +2,7 @@
 
 use super::servers_test::{FOLLOWS, FOREVER, LEADS, Server, at, layout, put};
 use crate::error::Error;
-use crate::mvcc::forward::{Handover, Link, Peers, Request};
+use crate::mvcc::forward::{Call, Handover, Link, Peers};
 use crate::mvcc::keyspace::PeerRecord;
 use crate::mvcc::{Advertised, Instance, Options, clock, peer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
@@ -111,7 +111,7 @@ impl Peers for Wire {
 }
 
 impl Link for WireLink {
-    fn call(&self, request: Request) -> BoxFuture<'_, Handover> {
+    fn call(&self, call: Call) -> BoxFuture<'_, Handover> {
         async move {
             self.wire.0.calls.fetch_add(1, Ordering::Relaxed);
             let mut way = *self.wire.0.way.lock();
@@ -125,7 +125,7 @@ impl Link for WireLink {
             if matches!(way, Way::LosesRequests | Way::Cut) {
                 return Handover::Lost;
             }
-            let outcome = self.to.take(request).await;
+            let outcome = self.to.take(call).await;
             if matches!(outcome, Handover::Refused) {
                 self.closed.send_replace(true);
             }

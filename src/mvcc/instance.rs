@@ -1,5 +1,6 @@
 //! One keyspace: the calls the API makes.
 
+mod access;
 mod keys;
 mod leases;
 mod members;
@@ -8,6 +9,7 @@ mod observe;
 pub use observe::Observation;
 
 use crate::error::{Error, Result};
+use crate::mvcc::auth::{self, Caller, Credentials, Passwords, Tokens};
 use crate::mvcc::cache::Cache;
 use crate::mvcc::census::Census;
 use crate::mvcc::compact::{self, AutoCompaction};
@@ -20,7 +22,7 @@ use crate::mvcc::peer::Announcement;
 use crate::mvcc::queue::{self, Handle};
 use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
-use crate::mvcc::request::{Request, Response};
+use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
@@ -63,6 +65,8 @@ pub struct Options {
     /// The way to other servers of the instance, for writes to go to the one that leads; `None`:
     /// this server makes its own batches always.
     pub peers: Option<Arc<dyn Peers>>,
+    /// How callers are recognised.
+    pub auth: auth::Options,
 }
 
 /// The URLs of a server.
@@ -87,6 +91,7 @@ impl Default for Options {
             cache_bytes: 256 << 20,
             advertised: Advertised::default(),
             peers: None,
+            auth: auth::Options::default(),
         }
     }
 }
@@ -107,10 +112,13 @@ pub struct InstanceStatus {
     pub alarms: Vec<AlarmMember>,
 }
 
-/// One etcd keyspace on a store. Cheap to clone; clones are the same instance.
+/// One etcd keyspace on a store, for one caller. Cheap to clone; clones are the same instance.
+///
+/// Who opens it may do everything; [`Instance::admit`] gives it to others.
 #[derive(Clone)]
 pub struct Instance {
     inner: Arc<Inner>,
+    caller: Caller,
 }
 
 struct Inner {
@@ -127,6 +135,8 @@ struct Inner {
     read_index: ReadIndex,
     stats: Arc<Stats>,
     census: Arc<Census>,
+    tokens: Tokens,
+    passwords: Passwords,
     compacted: state_watch::Receiver<i64>,
     failed: state_watch::Receiver<Option<Arc<str>>>,
     closing: state_watch::Sender<bool>,
@@ -231,6 +241,8 @@ impl Instance {
             leadership: job.leadership,
             store: job.store,
             layout: job.layout,
+            tokens: Tokens::new(&options.auth.tokens),
+            passwords: Passwords::new(options.auth.bcrypt_cost),
             options,
             cluster_id: identity.cluster_id,
             member_id: identity.member_id,
@@ -247,6 +259,7 @@ impl Instance {
         };
         Ok(Self {
             inner: Arc::new(inner),
+            caller: Caller::Server,
         })
     }
 
@@ -268,6 +281,16 @@ impl Instance {
     fn complete(&self, header: &mut Option<ResponseHeader>) {
         let revision = header.as_ref().map_or(0, |header| header.revision);
         *header = Some(self.header_at(revision));
+    }
+
+    /// Waits for the outcome of a request.
+    async fn submit(&self, request: Request) -> Result<Response> {
+        self.check_token()?;
+        let call = Call {
+            caller: self.caller.clone(),
+            request,
+        };
+        self.inner.sequencer.submit(call).await
     }
 
     /// Sees to it that this server knows what another has written for it.
@@ -292,8 +315,12 @@ impl Instance {
     }
 
     /// Serves one watch stream: many watchers, their events and progress in one order.
+    ///
+    /// With credentials, their owner is looked at for each watcher anew: a login may end before its
+    /// streams. Without, it is the server itself that watches.
     pub fn watch(
         &self,
+        credentials: Option<Credentials>,
         requests: impl Stream<Item = WatchRequest> + Send + 'static,
     ) -> impl Stream<Item = Result<WatchAnswer>> + Send + 'static {
         let inner = &self.inner;
@@ -309,15 +336,20 @@ impl Instance {
             max_response_bytes: inner.options.max_request_bytes + GRPC_OVERHEAD_BYTES,
         };
         let instance = self.clone();
+        let credentials = Arc::new(credentials);
         let requests = requests.then(move |request| {
-            let instance = instance.clone();
+            let (instance, credentials) = (instance.clone(), credentials.clone());
             async move {
                 // A watcher from now on begins after all that its client was told of. Should the
                 // store be out of reach, it begins a little earlier.
                 if let Err(error) = instance.catch_up().await {
                     tracing::debug!(%error, "a watcher may be told of what its client knows");
                 }
-                request
+                let permitted = match credentials.as_ref() {
+                    Some(credentials) => instance.may_watch(credentials, &request).await,
+                    None => Ok(()),
+                };
+                (request, permitted)
             }
         });
         watch::serve(context, requests)
@@ -326,6 +358,7 @@ impl Instance {
     /// Reads, raises and clears alarms.
     pub async fn alarm(&self, request: AlarmRequest) -> Result<AlarmResponse> {
         if request.action == AlarmAction::Get as i32 {
+            self.check_known().await?;
             let (view, state) = self.view(false).await?;
             let alarms = self.alarms(&view).await?;
             return Ok(AlarmResponse {
@@ -333,7 +366,7 @@ impl Instance {
                 alarms: alarm::matching(alarms, &request),
             });
         }
-        match self.inner.sequencer.submit(Request::Alarm(request)).await? {
+        match self.submit(Request::Alarm(request)).await? {
             Response::Alarm(mut response) => {
                 response.header = Some(self.header());
                 Ok(response)
@@ -348,6 +381,7 @@ impl Instance {
 
     /// A hash of everything stored.
     pub async fn hash(&self) -> Result<HashResponse> {
+        self.check_admin().await?;
         let (view, state) = self.view(true).await?;
         Ok(HashResponse {
             header: Some(self.header_at(state.revision)),
@@ -357,6 +391,7 @@ impl Instance {
 
     /// etcd's hash of the keyspace at a revision; 0 is the newest.
     pub async fn hash_kv(&self, request: HashKvRequest) -> Result<HashKvResponse> {
+        self.check_admin().await?;
         let (view, state) = self.view(true).await?;
         let revision = match request.revision {
             0 => state.revision,
@@ -388,12 +423,14 @@ impl Instance {
 
     /// Gives freed space back to the disk.
     pub async fn defragment(&self) -> Result<DefragmentResponse> {
+        self.check_admin().await?;
         self.inner.store.reclaim().await?;
         Ok(DefragmentResponse::default())
     }
 
     /// State for status and health.
     pub async fn status(&self) -> Result<InstanceStatus> {
+        self.check_known().await?;
         let (view, state) = self.view(true).await?;
         let leadership = *self.inner.leadership.borrow();
         // The view may lag behind what this server has said already.
@@ -419,11 +456,11 @@ impl Instance {
     }
 
     /// Does what another server hands over, while this one leads.
-    pub async fn take(&self, request: forward::Request) -> Handover {
+    pub async fn take(&self, call: forward::Call) -> Handover {
         if !self.inner.leadership.borrow().leads() {
             return Handover::Refused;
         }
-        self.inner.sequencer.take(request).await
+        self.inner.sequencer.take(call).await
     }
 
     /// Whether this server leads and `token` is that of its own record: what [`take`](Self::take)

@@ -14,6 +14,7 @@
 //! | `a` | lease id, user key | empty: the key hangs on the lease |
 //! | `w` | writer | [`WriterRecord`]: the writer's last applied batch |
 //! | `s` | blob id | a blob being written; what stays behind is an orphan |
+//! | `u` | `u` user, `r` role, or `s` | a user, a role (`authpb`), or the secret of tokens |
 //! | `n` | token, piece number | [`CountsPiece`]: numbers of keys, see `mvcc/checkpoint.rs` |
 //!
 //! Numbers in keys are big-endian and of fixed width, so that byte order is number order.
@@ -28,7 +29,8 @@ pub use counts::{CountsPiece, CountsRecord};
 pub use layout::Layout;
 pub use peer::PeerRecord;
 pub use records::{
-    BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Turn, Value, WriterRecord,
+    AuthState, BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Turn, Value,
+    WriterRecord,
 };
 
 use crate::error::Error;
@@ -44,7 +46,7 @@ pub const BLOB_THRESHOLD_BYTES: usize = 64 * 1024;
 pub const BLOB_CHUNK_BYTES: usize = 64 * 1024;
 
 /// The subspaces of an instance, each with what it holds.
-pub const SUBSPACES: [(u8, &str); 11] = [
+pub const SUBSPACES: [(u8, &str); 12] = [
     (b'm', "metadata"),
     (b'c', "current"),
     (b'h', "history"),
@@ -55,6 +57,7 @@ pub const SUBSPACES: [(u8, &str); 11] = [
     (b'a', "attachments"),
     (b'w', "writers"),
     (b's', "staged"),
+    (b'u', "users"),
     (b'n', "counts"),
 ];
 
@@ -247,12 +250,26 @@ mod tests {
             compacted: -1,
             no_space: true,
             corrupt: false,
+            auth: AuthState::default(),
             batch: BatchId {
                 writer: 3,
                 sequence: 4,
             },
         };
         assert_eq!(State::decode(state.encode()).unwrap(), state);
+        assert_eq!(
+            state.encode().len(),
+            33,
+            "as it was before there were users"
+        );
+        let mut with_users = state;
+        for enabled in [true, false] {
+            with_users.auth = AuthState {
+                enabled,
+                revision: 7,
+            };
+            assert_eq!(State::decode(with_users.encode()).unwrap(), with_users);
+        }
     }
 
     #[test]

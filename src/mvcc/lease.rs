@@ -11,7 +11,7 @@ use crate::mvcc::clock::now_ms;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{Due, Layout, LeaseRecord, successor};
 use crate::mvcc::queue::Handle;
-use crate::mvcc::request::{Request, Response};
+use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::scratch::Scratch;
 use crate::pb::etcdserverpb::{
     LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse,
@@ -220,7 +220,7 @@ async fn expire_due(job: &Job, sequencer: &Handle) -> Result<Option<Duration>> {
     }
     let expiries = due
         .iter()
-        .map(|entry| sequencer.submit(Request::LeaseExpire(*entry)));
+        .map(|entry| sequencer.submit(Call::of_server(Request::LeaseExpire(*entry))));
     let outcomes = futures_util::future::join_all(expiries).await;
     let mut pause = Duration::ZERO;
     for (entry, outcome) in due.iter().zip(outcomes) {

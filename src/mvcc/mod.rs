@@ -8,6 +8,7 @@
 //! of what the others have written, and [`forward`] spares them to be in each other's way.
 
 mod alarm;
+pub mod auth;
 mod base;
 mod blob;
 mod cache;

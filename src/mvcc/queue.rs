@@ -5,7 +5,7 @@ use crate::mvcc::feed::Feed;
 use crate::mvcc::forward::{self, Handover, Heard};
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::State;
-use crate::mvcc::request::{Request, Response};
+use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::scratch::Staged;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::{blob, clock};
@@ -24,8 +24,8 @@ pub type Receiver = mpsc::Receiver<Pending>;
 
 /// A waiting request.
 pub struct Pending {
-    /// What is asked.
-    pub request: Request,
+    /// What is asked, and by whom.
+    pub call: Call,
     /// Its values that are in the store already.
     pub staged: Vec<Staged>,
     reply: oneshot::Sender<Outcome>,
@@ -37,7 +37,7 @@ enum Outcome {
     /// It is done, or cannot be.
     Answer(Result<Response>),
     /// Nothing was done, and the server that leads can be reached meanwhile.
-    Elsewhere(Request, OwnedSemaphorePermit),
+    Elsewhere(Call, OwnedSemaphorePermit),
 }
 
 /// Hands requests to the sequencer. Cheap to clone.
@@ -81,8 +81,8 @@ pub fn open(
 
 impl Handle {
     /// Waits for the outcome of a request. `Timeout` leaves it open.
-    pub async fn submit(&self, request: Request) -> Result<Response> {
-        let submitted = self.submit_without_timeout(request);
+    pub async fn submit(&self, call: Call) -> Result<Response> {
+        let submitted = self.submit_without_timeout(call);
         let outcome = match tokio::time::timeout(self.timeout, submitted).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Timeout),
@@ -103,45 +103,44 @@ impl Handle {
         MAX_QUEUED_BYTES - self.bytes.available_permits()
     }
 
-    async fn submit_without_timeout(&self, request: Request) -> Result<Response> {
-        let mut permit = self.permit(&request).await?;
-        let mut request = request;
+    async fn submit_without_timeout(&self, mut call: Call) -> Result<Response> {
+        let mut permit = self.permit(&call.request).await?;
         loop {
-            if let Some(answer) = self.hand_over(&request).await {
+            if let Some(answer) = self.hand_over(&call).await {
                 return answer;
             }
-            match self.enqueue(request, permit).await?.await {
+            match self.enqueue(call, permit).await?.await {
                 Ok(Outcome::Answer(answer)) => return answer,
-                Ok(Outcome::Elsewhere(back, bytes)) => (request, permit) = (back, bytes),
+                Ok(Outcome::Elsewhere(back, bytes)) => (call, permit) = (back, bytes),
                 Err(_) => return Err(Error::Stopped),
             }
         }
     }
 
     /// Lets the server that leads do a request; `None` when this server has to.
-    async fn hand_over(&self, request: &Request) -> Option<Result<Response>> {
+    async fn hand_over(&self, call: &Call) -> Option<Result<Response>> {
         let link = self.link.borrow().clone();
-        let link = link.filter(|_| request.concerns_any_server())?;
+        let link = link.filter(|_| call.request.concerns_any_server())?;
         let Ok(_place) = self.forwards.try_acquire() else {
             return Some(Err(Error::TooManyRequests));
         };
-        let handover = link.call(request.clone()).await;
+        let handover = link.call(call.clone()).await;
         self.stats.count_handover(&handover);
         match handover {
             Handover::Answered(answer, state) => {
                 self.heard.note(state);
                 Some(answer)
             }
-            Handover::Lost if !request.can_be_repeated() => Some(Err(Error::LeaderLost)),
+            Handover::Lost if !call.request.can_be_repeated() => Some(Err(Error::LeaderLost)),
             Handover::Lost | Handover::Refused => None,
         }
     }
 
     /// Does what another server hands over.
-    pub async fn take(&self, request: Request) -> Handover {
+    pub async fn take(&self, call: Call) -> Handover {
         let queued = async {
-            let permit = self.permit(&request).await?;
-            let queued = self.enqueue(request, permit).await?;
+            let permit = self.permit(&call.request).await?;
+            let queued = self.enqueue(call, permit).await?;
             self.stats.taken.add(1);
             Ok(queued)
         };
@@ -174,14 +173,14 @@ impl Handle {
     /// Queues a request; after an error it is not queued, and never will be.
     async fn enqueue(
         &self,
-        request: Request,
+        call: Call,
         permit: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Outcome>> {
         let mut staged = Vec::new();
         let stage_above = self.job.store.limits().batch_bytes / 4;
         if permit.num_permits() > stage_above {
             let mut values = Vec::new();
-            request.values(&mut values);
+            call.request.values(&mut values);
             for value in values.into_iter().filter(|value| value.len() > stage_above) {
                 let Job { store, layout, .. } = &self.job;
                 let id = self.job.batch_id();
@@ -194,7 +193,7 @@ impl Handle {
         }
         let (reply, outcome) = oneshot::channel();
         let pending = Pending {
-            request,
+            call,
             staged,
             reply,
             bytes: permit,
@@ -216,9 +215,7 @@ impl Pending {
 
     /// Gives it back undone, for the server that leads.
     pub fn hand_back(self) {
-        let _ = self
-            .reply
-            .send(Outcome::Elsewhere(self.request, self.bytes));
+        let _ = self.reply.send(Outcome::Elsewhere(self.call, self.bytes));
     }
 
     /// Whether nobody waits for the answer any more.

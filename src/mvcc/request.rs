@@ -1,11 +1,21 @@
 //! What can be asked of an instance's sequencer, and what it answers.
 
 use crate::error::{Error, Result};
+use crate::mvcc::auth::{self, Caller, Change, check};
 use crate::mvcc::keyspace::{Due, State};
 use crate::mvcc::scratch::Scratch;
 use crate::mvcc::{alarm, compact, lease, txn};
 use crate::pb::etcdserverpb::*;
 use bytes::Bytes;
+
+/// A request, and who makes it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who.
+    pub caller: Caller,
+    /// What.
+    pub request: Request,
+}
 
 /// What the sequencer can be asked to do.
 #[derive(Debug, Clone)]
@@ -28,6 +38,8 @@ pub enum Request {
     LeaseExpire(Due),
     /// Raise or clear an alarm.
     Alarm(AlarmRequest),
+    /// Change users, roles, or whether they matter.
+    Auth(Change),
 }
 
 /// The answer to the request of the same name.
@@ -51,6 +63,25 @@ pub enum Response {
     LeaseExpire(bool),
     /// To `Alarm`.
     Alarm(AlarmResponse),
+    /// To `Auth`: the newest revision.
+    Auth(i64),
+}
+
+impl Call {
+    /// What a server asks for of its own accord.
+    pub fn of_server(request: Request) -> Self {
+        Self {
+            caller: Caller::Server,
+            request,
+        }
+    }
+
+    /// Does it over all that the batch did before, if the caller may have it.
+    pub async fn evaluate(&self, scratch: &mut Scratch) -> Result<Response> {
+        self.request.check_alarms(&scratch.state)?;
+        check::check(scratch, &self.caller, &self.request).await?;
+        self.request.evaluate(scratch).await
+    }
 }
 
 impl Request {
@@ -61,6 +92,7 @@ impl Request {
             Request::Put(put) => put.encoded_len(),
             Request::Delete(delete) => delete.encoded_len(),
             Request::Txn(txn) => txn.encoded_len(),
+            Request::Auth(change) => change.encoded_len(),
             _ => 64,
         }
     }
@@ -88,7 +120,7 @@ impl Request {
                 leases.push(*id);
                 false
             }
-            Request::Compact(_) | Request::Alarm(_) => false,
+            Request::Compact(_) | Request::Alarm(_) | Request::Auth(_) => false,
         }
     }
 
@@ -106,7 +138,10 @@ impl Request {
     fn check_alarms(&self, state: &State) -> Result<()> {
         let is_alarm_or_lease_upkeep = matches!(
             self,
-            Request::Alarm(_) | Request::LeaseKeepAlive(_) | Request::LeaseExpire(_)
+            Request::Alarm(_)
+                | Request::LeaseKeepAlive(_)
+                | Request::LeaseExpire(_)
+                | Request::Auth(_)
         );
         if state.corrupt && !is_alarm_or_lease_upkeep {
             return Err(Error::Corrupt);
@@ -131,9 +166,7 @@ impl Request {
         }
     }
 
-    /// Evaluates it over all that the batch did before.
-    pub async fn evaluate(&self, scratch: &mut Scratch) -> Result<Response> {
-        self.check_alarms(&scratch.state)?;
+    async fn evaluate(&self, scratch: &mut Scratch) -> Result<Response> {
         Ok(match self {
             Request::Put(put) => Response::Put(txn::put(scratch, put).await?),
             Request::Delete(delete) => Response::Delete(txn::delete(scratch, delete).await?),
@@ -149,6 +182,10 @@ impl Request {
             }
             Request::LeaseExpire(due) => Response::LeaseExpire(lease::expire(scratch, *due).await?),
             Request::Alarm(alarm) => Response::Alarm(alarm::change(scratch, alarm).await?),
+            Request::Auth(change) => {
+                auth::change(scratch, change).await?;
+                Response::Auth(scratch.state.revision)
+            }
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The keyspace as it will be once the batch being built is committed.
 
 use crate::error::Result;
+use crate::mvcc::auth::Rules;
 use crate::mvcc::base::Base;
 use crate::mvcc::blob;
 use crate::mvcc::cache::Snapshot;
@@ -16,6 +17,7 @@ use crate::pb::mvccpb::{Event, KeyValue, event::EventType};
 use crate::store::{Direction, Op, PageLimit, View};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Attachments read at a time.
 const PAGE: PageLimit = PageLimit {
@@ -45,6 +47,8 @@ pub struct Scratch {
     turns: Vec<Turn>,
     fetched: HashMap<Bytes, Option<Current>>,
     leases: HashMap<i64, Option<LeaseRecord>>,
+    /// Who may do what, if the batch has changed it.
+    rules: Option<Arc<Rules>>,
     attachments: BTreeMap<(i64, Bytes), bool>,
     staged: Vec<(Staged, bool)>,
     ops: Vec<Op>,
@@ -80,6 +84,7 @@ impl Scratch {
             turns: Vec::new(),
             fetched: HashMap::new(),
             leases: HashMap::new(),
+            rules: None,
             attachments: BTreeMap::new(),
             staged: Vec::new(),
             ops: Vec::new(),
@@ -364,6 +369,23 @@ impl Scratch {
             }
         }
         Ok(keys)
+    }
+
+    /// Who may do what.
+    pub async fn rules(&self) -> Result<Arc<Rules>> {
+        match &self.rules {
+            Some(rules) => Ok(rules.clone()),
+            None => self.base.rules().await,
+        }
+    }
+
+    /// Changes who may do what.
+    pub fn set_rules(&mut self, former: &Rules, rules: Rules) {
+        for op in rules.ops(former, &self.layout.clone()) {
+            self.push(op);
+        }
+        self.state.auth = rules.state;
+        self.rules = Some(Arc::new(rules));
     }
 
     /// A metadata record.

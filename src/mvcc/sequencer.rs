@@ -242,8 +242,7 @@ impl Sequencer {
                 follower.look().await?;
             }
             let state = feed.state();
-            let cache = feed.cache.clone();
-            let base = Base::cached(store.clone(), cache, layout.clone(), state);
+            let base = Base::cached(store.clone(), feed.clone(), layout.clone(), state);
             return Ok(Evaluation::new(base, state));
         }
         let consistency = if may_lag {
@@ -263,7 +262,7 @@ impl Sequencer {
         if let Some(follower) = &self.context.follower {
             follower.bring(&view, &state).await?;
         }
-        let base = Base::of_view(view, layout.clone(), state);
+        let base = Base::of_view(view, self.context.feed.clone(), layout.clone(), state);
         Ok(Evaluation::new(base, state))
     }
 
@@ -433,7 +432,8 @@ impl Sequencer {
         receiver: &mut Receiver,
     ) -> (Result<(), ApplyError>, Option<Evaluation>) {
         let Job { store, layout, .. } = &self.context.job;
-        let cache = &self.context.feed.cache;
+        let feed = &self.context.feed;
+        let cache = &feed.cache;
         tokio::pin!(commit);
         // It goes off before anything else is done.
         if let Poll::Ready(outcome) = futures_util::poll!(&mut commit) {
@@ -442,7 +442,7 @@ impl Sequencer {
         let committing = attempt.answers.len();
         let after = attempt.committed.state;
         let mut ahead = cache.is_enabled().then(|| {
-            let base = Base::cached(store.clone(), cache.clone(), layout.clone(), after);
+            let base = Base::cached(store.clone(), feed.clone(), layout.clone(), after);
             Ahead::new(base, cache, &attempt.committed)
         });
         let room = self.room();
@@ -490,7 +490,7 @@ impl Sequencer {
         if self.context.link.borrow().is_none() {
             return;
         }
-        let here = |pending: &Pending| !pending.request.concerns_any_server();
+        let here = |pending: &Pending| !pending.call.request.concerns_any_server();
         let (here, elsewhere): (VecDeque<_>, VecDeque<_>) =
             std::mem::take(waiting).into_iter().partition(here);
         *waiting = here;

@@ -140,7 +140,7 @@ impl Server {
             })),
         };
         let requests = futures_util::stream::iter([request]).chain(futures_util::stream::pending());
-        let responses = self.instance.watch(requests);
+        let responses = self.instance.watch(None, requests);
         let mut responses = responses
             .map(|answer| answer.map(WatchResponse::from))
             .boxed();

@@ -1,5 +1,6 @@
 //! Clients of one server, over one connection.
 
+use kvtool::pb::etcdserverpb::auth_client::AuthClient;
 use kvtool::pb::etcdserverpb::cluster_client::ClusterClient;
 use kvtool::pb::etcdserverpb::kv_client::KvClient;
 use kvtool::pb::etcdserverpb::lease_client::LeaseClient;
@@ -34,6 +35,7 @@ pub struct Client {
     pub lease: LeaseClient<Channel>,
     pub maintenance: MaintenanceClient<Channel>,
     pub cluster: ClusterClient<Channel>,
+    pub auth: AuthClient<Channel>,
 }
 
 impl Client {
@@ -52,7 +54,8 @@ impl Client {
             watch: WatchClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             lease: LeaseClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES),
             maintenance: MaintenanceClient::new(channel.clone()),
-            cluster: ClusterClient::new(channel),
+            cluster: ClusterClient::new(channel.clone()),
+            auth: AuthClient::new(channel),
         }
     }
 }

@@ -1,32 +1,28 @@
 //! `etcdserverpb.Cluster`: the members of the group, or the servers that have the instance open.
 
+use super::door::Door;
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::*;
 use tonic::{Request, Response, Status, async_trait};
 
 /// The member list, and changes of it.
 pub struct Cluster {
-    instance: Instance,
+    door: Door,
 }
 
 impl Cluster {
-    /// The service over `instance`.
-    pub fn new(instance: Instance) -> Self {
-        Self { instance }
+    /// The service behind `door`.
+    pub fn new(door: Door) -> Self {
+        Self { door }
     }
+}
 
-    /// etcd's cluster answers carry no revision.
-    fn header(&self) -> Option<ResponseHeader> {
-        Some(ResponseHeader {
-            revision: 0,
-            ..self.instance.header()
-        })
-    }
-
-    /// As this member knows them after a change that was asked for here.
-    async fn members(&self) -> Result<Vec<Member>, Status> {
-        Ok(self.instance.members(false).await?)
-    }
+/// etcd's cluster answers carry no revision.
+fn header(instance: &Instance) -> Option<ResponseHeader> {
+    Some(ResponseHeader {
+        revision: 0,
+        ..instance.header()
+    })
 }
 
 #[async_trait]
@@ -35,15 +31,16 @@ impl cluster_server::Cluster for Cluster {
         &self,
         request: Request<MemberAddRequest>,
     ) -> Result<Response<MemberAddResponse>, Status> {
+        let instance = self.door.open(&request).await?;
         let MemberAddRequest {
             peer_ur_ls,
             is_learner,
         } = request.into_inner();
-        let added = self.instance.add_member(peer_ur_ls, is_learner).await?;
+        let added = instance.add_member(peer_ur_ls, is_learner).await?;
         Ok(Response::new(MemberAddResponse {
-            header: self.header(),
+            header: header(&instance),
             member: Some(added),
-            members: self.members().await?,
+            members: instance.members(false).await?,
         }))
     }
 
@@ -51,10 +48,11 @@ impl cluster_server::Cluster for Cluster {
         &self,
         request: Request<MemberRemoveRequest>,
     ) -> Result<Response<MemberRemoveResponse>, Status> {
-        self.instance.remove_member(request.into_inner().id).await?;
+        let instance = self.door.open(&request).await?;
+        instance.remove_member(request.into_inner().id).await?;
         Ok(Response::new(MemberRemoveResponse {
-            header: self.header(),
-            members: self.members().await?,
+            header: header(&instance),
+            members: instance.members(false).await?,
         }))
     }
 
@@ -62,11 +60,12 @@ impl cluster_server::Cluster for Cluster {
         &self,
         request: Request<MemberUpdateRequest>,
     ) -> Result<Response<MemberUpdateResponse>, Status> {
+        let instance = self.door.open(&request).await?;
         let MemberUpdateRequest { id, peer_ur_ls } = request.into_inner();
-        self.instance.update_member(id, peer_ur_ls).await?;
+        instance.update_member(id, peer_ur_ls).await?;
         Ok(Response::new(MemberUpdateResponse {
-            header: self.header(),
-            members: self.members().await?,
+            header: header(&instance),
+            members: instance.members(false).await?,
         }))
     }
 
@@ -74,10 +73,11 @@ impl cluster_server::Cluster for Cluster {
         &self,
         request: Request<MemberListRequest>,
     ) -> Result<Response<MemberListResponse>, Status> {
+        let instance = self.door.open(&request).await?;
         let linearizable = request.into_inner().linearizable;
         Ok(Response::new(MemberListResponse {
-            members: self.instance.members(linearizable).await?,
-            header: self.header(),
+            members: instance.members(linearizable).await?,
+            header: header(&instance),
         }))
     }
 
@@ -85,12 +85,11 @@ impl cluster_server::Cluster for Cluster {
         &self,
         request: Request<MemberPromoteRequest>,
     ) -> Result<Response<MemberPromoteResponse>, Status> {
-        self.instance
-            .promote_member(request.into_inner().id)
-            .await?;
+        let instance = self.door.open(&request).await?;
+        instance.promote_member(request.into_inner().id).await?;
         Ok(Response::new(MemberPromoteResponse {
-            header: self.header(),
-            members: self.members().await?,
+            header: header(&instance),
+            members: instance.members(false).await?,
         }))
     }
 }

@@ -1,7 +1,7 @@
 //! `etcdserverpb.KV`.
 
+use super::door::Door;
 use crate::error::Error;
-use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::*;
 use futures_util::StreamExt;
 use tonic::codegen::BoxStream;
@@ -9,13 +9,13 @@ use tonic::{Request, Response, Status, async_trait};
 
 /// Keys and values.
 pub struct Kv {
-    instance: Instance,
+    door: Door,
 }
 
 impl Kv {
-    /// The service over `instance`.
-    pub fn new(instance: Instance) -> Self {
-        Self { instance }
+    /// The service behind `door`.
+    pub fn new(door: Door) -> Self {
+        Self { door }
     }
 }
 
@@ -25,11 +25,12 @@ impl kv_server::Kv for Kv {
         &self,
         request: Request<RangeRequest>,
     ) -> Result<Response<RangeResponse>, Status> {
+        let instance = self.door.open(&request).await?;
         let request = request.into_inner();
-        if !request.serializable && self.instance.is_learner() {
+        if !request.serializable && instance.is_learner() {
             return Err(Error::NotSupportedForLearner.into());
         }
-        let answer = self.instance.range(request).await?;
+        let answer = instance.range(request).await?;
         Ok(Response::new(answer))
     }
 
@@ -39,7 +40,8 @@ impl kv_server::Kv for Kv {
         &self,
         request: Request<RangeRequest>,
     ) -> Result<Response<Self::RangeStreamStream>, Status> {
-        let pieces = self.instance.range_stream(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let pieces = instance.range_stream(request.into_inner()).await?;
         Ok(Response::new(Box::pin(pieces.map(|piece| {
             Ok(RangeStreamResponse {
                 range_response: Some(piece?),
@@ -48,7 +50,8 @@ impl kv_server::Kv for Kv {
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
-        let answer = self.instance.put(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.put(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -56,12 +59,14 @@ impl kv_server::Kv for Kv {
         &self,
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
-        let answer = self.instance.delete_range(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.delete_range(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
     async fn txn(&self, request: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
-        let answer = self.instance.txn(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.txn(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -69,7 +74,8 @@ impl kv_server::Kv for Kv {
         &self,
         request: Request<CompactionRequest>,
     ) -> Result<Response<CompactionResponse>, Status> {
-        let answer = self.instance.compact(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.compact(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 }

@@ -1,25 +1,26 @@
 //! `etcdserverpb.Lease`.
 
+use super::door::{Door, credentials};
 use super::until;
 use crate::api::front::in_etcd_words;
 use crate::api::server::Stopping;
 use crate::error::Error;
-use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::*;
 use futures_util::StreamExt;
+use std::sync::Arc;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 /// Leases.
 pub struct Lease {
-    instance: Instance,
+    door: Door,
     stopping: Stopping,
 }
 
 impl Lease {
-    /// The service over `instance`; its streams end when the server stops.
-    pub fn new(instance: Instance, stopping: Stopping) -> Self {
-        Self { instance, stopping }
+    /// The service behind `door`; its streams end when the server stops.
+    pub fn new(door: Door, stopping: Stopping) -> Self {
+        Self { door, stopping }
     }
 }
 
@@ -29,7 +30,8 @@ impl lease_server::Lease for Lease {
         &self,
         request: Request<LeaseGrantRequest>,
     ) -> Result<Response<LeaseGrantResponse>, Status> {
-        let answer = self.instance.lease_grant(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.lease_grant(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -37,7 +39,8 @@ impl lease_server::Lease for Lease {
         &self,
         request: Request<LeaseRevokeRequest>,
     ) -> Result<Response<LeaseRevokeResponse>, Status> {
-        let answer = self.instance.lease_revoke(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.lease_revoke(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -47,12 +50,15 @@ impl lease_server::Lease for Lease {
         &self,
         request: Request<Streaming<LeaseKeepAliveRequest>>,
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
-        let instance = self.instance.clone();
+        let door = self.door.clone();
+        let credentials = Arc::new(credentials(request.metadata(), request.extensions()));
         // One at a time: answers come in the order of their requests.
         let answers = request.into_inner().then(move |request| {
-            let instance = instance.clone();
+            let (door, credentials) = (door.clone(), credentials.clone());
             async move {
                 let request = request.map_err(in_etcd_words)?;
+                // A login may end before its streams.
+                let instance = door.open_for(&credentials).await?;
                 Ok(instance.lease_keep_alive(request).await?)
             }
         });
@@ -68,10 +74,8 @@ impl lease_server::Lease for Lease {
         &self,
         request: Request<LeaseTimeToLiveRequest>,
     ) -> Result<Response<LeaseTimeToLiveResponse>, Status> {
-        let answer = self
-            .instance
-            .lease_time_to_live(request.into_inner())
-            .await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.lease_time_to_live(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -79,7 +83,8 @@ impl lease_server::Lease for Lease {
         &self,
         request: Request<LeaseLeasesRequest>,
     ) -> Result<Response<LeaseLeasesResponse>, Status> {
-        let answer = self.instance.lease_leases(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.lease_leases(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 }

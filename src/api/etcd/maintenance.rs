@@ -1,8 +1,8 @@
 //! `etcdserverpb.Maintenance`.
 
+use super::door::Door;
 use crate::api::version::EtcdVersion;
 use crate::error::Error;
-use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::*;
 use tonic::{Request, Response, Status, async_trait};
 
@@ -11,14 +11,14 @@ const QUOTA_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 
 /// Status, alarms, hashes and defragmentation.
 pub struct Maintenance {
-    instance: Instance,
+    door: Door,
     version: EtcdVersion,
 }
 
 impl Maintenance {
-    /// The service over `instance`.
-    pub fn new(instance: Instance, version: EtcdVersion) -> Self {
-        Self { instance, version }
+    /// The service behind `door`.
+    pub fn new(door: Door, version: EtcdVersion) -> Self {
+        Self { door, version }
     }
 }
 
@@ -41,12 +41,16 @@ impl maintenance_server::Maintenance for Maintenance {
         &self,
         request: Request<AlarmRequest>,
     ) -> Result<Response<AlarmResponse>, Status> {
-        let answer = self.instance.alarm(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.alarm(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
-    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        let status = self.instance.status().await?;
+    async fn status(
+        &self,
+        request: Request<StatusRequest>,
+    ) -> Result<Response<StatusResponse>, Status> {
+        let status = self.door.open(&request).await?.status().await?;
         let member_id = status.header.member_id;
         let others = |leader: &u64| *leader != member_id;
         let leader = if status.leadership.leads() {
@@ -78,20 +82,23 @@ impl maintenance_server::Maintenance for Maintenance {
 
     async fn defragment(
         &self,
-        _: Request<DefragmentRequest>,
+        request: Request<DefragmentRequest>,
     ) -> Result<Response<DefragmentResponse>, Status> {
-        Ok(Response::new(self.instance.defragment().await?))
+        let instance = self.door.open(&request).await?;
+        Ok(Response::new(instance.defragment().await?))
     }
 
-    async fn hash(&self, _: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
-        Ok(Response::new(self.instance.hash().await?))
+    async fn hash(&self, request: Request<HashRequest>) -> Result<Response<HashResponse>, Status> {
+        let instance = self.door.open(&request).await?;
+        Ok(Response::new(instance.hash().await?))
     }
 
     async fn hash_kv(
         &self,
         request: Request<HashKvRequest>,
     ) -> Result<Response<HashKvResponse>, Status> {
-        let answer = self.instance.hash_kv(request.into_inner()).await?;
+        let instance = self.door.open(&request).await?;
+        let answer = instance.hash_kv(request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -99,8 +106,9 @@ impl maintenance_server::Maintenance for Maintenance {
         &self,
         request: Request<MoveLeaderRequest>,
     ) -> Result<Response<MoveLeaderResponse>, Status> {
+        let instance = self.door.open(&request).await?;
         let target = request.into_inner().target_id;
-        self.instance.move_leader(target).await?;
+        instance.move_leader(target).await?;
         Ok(Response::new(MoveLeaderResponse::default()))
     }
 }

@@ -1,7 +1,9 @@
 //! The etcd v3 services over an [`Instance`]. They translate only: what a request means, and the
 //! header of its answer, come from `mvcc`.
 
+mod auth;
 mod cluster;
+mod door;
 mod kv;
 mod lease;
 mod maintenance;
@@ -11,9 +13,10 @@ use super::server::Stopping;
 use super::version::EtcdVersion;
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::{
-    cluster_server::ClusterServer, kv_server::KvServer, lease_server::LeaseServer,
-    maintenance_server::MaintenanceServer,
+    auth_server::AuthServer, cluster_server::ClusterServer, kv_server::KvServer,
+    lease_server::LeaseServer, maintenance_server::MaintenanceServer,
 };
+use door::Door;
 use futures_util::{Stream, StreamExt, future, stream};
 use tonic::Status;
 use tonic::codegen::BoxStream;
@@ -41,25 +44,24 @@ pub fn routes(
                 .max_encoding_message_size(ANSWER_BYTES_MAX)
         };
     }
-    Routes::new(limited!(KvServer, kv::Kv::new(instance.clone())))
+    let door = Door::new(instance.clone());
+    Routes::new(limited!(KvServer, kv::Kv::new(door.clone())))
         .add_service(watch::Watch::new(
-            instance.clone(),
+            door.clone(),
             stopping.clone(),
             decode_bytes_max,
             ANSWER_BYTES_MAX,
         ))
         .add_service(limited!(
             LeaseServer,
-            lease::Lease::new(instance.clone(), stopping.clone())
+            lease::Lease::new(door.clone(), stopping.clone())
         ))
-        .add_service(limited!(
-            ClusterServer,
-            cluster::Cluster::new(instance.clone())
-        ))
+        .add_service(limited!(ClusterServer, cluster::Cluster::new(door.clone())))
         .add_service(limited!(
             MaintenanceServer,
-            maintenance::Maintenance::new(instance.clone(), version)
+            maintenance::Maintenance::new(door.clone(), version)
         ))
+        .add_service(limited!(AuthServer, auth::Auth::new(door)))
 }
 
 /// Passes `answers` on until `reason` completes; the stream then ends with that status.

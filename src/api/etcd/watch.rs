@@ -3,11 +3,12 @@
 //! Written out where the others are generated: most of its answers are encoded before they come
 //! here.
 
+use super::door::{Door, credentials};
 use super::until;
 use crate::api::front::in_etcd_words;
 use crate::api::server::Stopping;
 use crate::error::Error;
-use crate::mvcc::{Instance, WatchAnswer};
+use crate::mvcc::WatchAnswer;
 use crate::pb::etcdserverpb::*;
 use futures_util::{FutureExt, Stream, StreamExt, future, stream};
 use http_body::Body as HttpBody;
@@ -26,23 +27,23 @@ const PATH: &str = "/etcdserverpb.Watch/Watch";
 /// Events of keys.
 #[derive(Clone)]
 pub struct Watch {
-    instance: Instance,
+    door: Door,
     stopping: Stopping,
     decode_bytes_max: usize,
     encode_bytes_max: usize,
 }
 
 impl Watch {
-    /// The service over `instance`; its streams end when the server stops. Messages are refused
+    /// The service behind `door`; its streams end when the server stops. Messages are refused
     /// above these sizes.
     pub fn new(
-        instance: Instance,
+        door: Door,
         stopping: Stopping,
         decode_bytes_max: usize,
         encode_bytes_max: usize,
     ) -> Self {
         Self {
-            instance,
+            door,
             stopping,
             decode_bytes_max,
             encode_bytes_max,
@@ -86,8 +87,10 @@ impl StreamingService<WatchRequest> for Watch {
     type Future = future::Ready<Result<Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, request: Request<Streaming<WatchRequest>>) -> Self::Future {
+        let credentials = credentials(request.metadata(), request.extensions());
         let (requests, broken) = until_broken(request.into_inner());
-        let answers = self.instance.watch(requests).map(|answer| Ok(answer?));
+        let answers = self.door.watch(credentials, requests);
+        let answers = answers.map(|answer| Ok(answer?));
         let stopped = self.stopping.clone();
         let end = async move {
             tokio::select! {

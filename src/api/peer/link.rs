@@ -2,7 +2,7 @@
 
 use super::{FRAME_BYTES_MAX, FRAMES_WAITING, TOKEN, fill, wire};
 use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
-use crate::mvcc::forward::{Handover, Link, Peers, Request};
+use crate::mvcc::forward::{Call, Handover, Link, Peers};
 use crate::mvcc::keyspace::{PeerRecord, State};
 use crate::pb::kvtool::peer::v1::{self, Answers, Requests, peer_client::PeerClient};
 use futures_util::FutureExt;
@@ -87,7 +87,7 @@ struct GrpcLink {
 
 /// A request and who waits for its outcome.
 struct Outgoing {
-    request: Request,
+    call: Call,
     reply: oneshot::Sender<Handover>,
 }
 
@@ -107,10 +107,10 @@ impl GrpcLink {
 }
 
 impl Link for GrpcLink {
-    fn call(&self, request: Request) -> BoxFuture<'_, Handover> {
+    fn call(&self, call: Call) -> BoxFuture<'_, Handover> {
         async move {
             let (reply, outcome) = oneshot::channel();
-            if self.outbox.send(Outgoing { request, reply }).await.is_err() {
+            if self.outbox.send(Outgoing { call, reply }).await.is_err() {
                 return Handover::Refused;
             }
             outcome.await.unwrap_or(Handover::Lost)
@@ -147,9 +147,9 @@ async fn send(
         if is_end {
             break;
         }
-        let mut numbered = taken.drain(..).filter_map(|Outgoing { request, reply }| {
+        let mut numbered = taken.drain(..).filter_map(|Outgoing { call, reply }| {
             number += 1;
-            enter(&waiting, number, request, reply)
+            enter(&waiting, number, call, reply)
         });
         let requests = fill(&mut numbered);
         place.send(Requests { requests });
@@ -172,10 +172,10 @@ async fn send(
 fn enter(
     waiting: &Waiting,
     number: u64,
-    request: Request,
+    call: Call,
     reply: oneshot::Sender<Handover>,
 ) -> Option<v1::Request> {
-    let message = wire::request(number, request);
+    let message = wire::request(number, call);
     match (waiting.lock().as_mut(), message) {
         (Some(waiting), Some(message)) => {
             waiting.insert(number, reply);

@@ -151,9 +151,10 @@ impl Serving {
 }
 
 async fn run(instance: Instance, request: v1::Request) -> Option<Answer> {
-    let outcome = match wire::requested(request.request) {
-        Some(request) => instance.take(request).await,
+    let number = request.number;
+    let outcome = match wire::requested(request) {
+        Some(call) => instance.take(call).await,
         None => Handover::Refused,
     };
-    wire::answer(request.number, outcome)
+    wire::answer(number, outcome)
 }

@@ -1,14 +1,16 @@
 //! Requests and their outcomes, to and from the messages of `kvtool.peer.v1`.
 
 use crate::error::{Error, Result};
-use crate::mvcc::forward::{Handover, Request, Response};
+use crate::mvcc::auth::{AuthChange, Caller};
+use crate::mvcc::forward::{Call, Handover, Request, Response};
 use crate::mvcc::keyspace::State;
-use crate::pb::kvtool::peer::v1::{self, Answer, Failure, Refusal, answer, request};
+use crate::pb::kvtool::peer::v1::caller::Who;
+use crate::pb::kvtool::peer::v1::{self, Answer, Failure, Refusal, User, answer, request};
 use tonic::{Code, Status};
 
 /// A request as it is sent; `None` for what no client asks for.
-pub fn request(number: u64, request: Request) -> Option<v1::Request> {
-    let request = match request {
+pub fn request(number: u64, call: Call) -> Option<v1::Request> {
+    let request = match call.request {
         Request::Put(put) => request::Request::Put(put),
         Request::Delete(delete) => request::Request::DeleteRange(delete),
         Request::Txn(txn) => request::Request::Txn(txn),
@@ -17,17 +19,39 @@ pub fn request(number: u64, request: Request) -> Option<v1::Request> {
         Request::LeaseKeepAlive(keep_alive) => request::Request::LeaseKeepAlive(keep_alive),
         Request::LeaseRevoke(id) => request::Request::LeaseRevoke(id),
         Request::Alarm(alarm) => request::Request::Alarm(alarm),
+        Request::Auth(change) => request::Request::Auth(AuthChange {
+            change: Some(change),
+        }),
         Request::LeaseExpire(_) => return None,
+    };
+    let who = match call.caller {
+        Caller::Server => Some(Who::Server(true)),
+        Caller::Nobody => None,
+        // Not let in anywhere.
+        Caller::Stranger => return None,
+        Caller::User { name, revision } => Some(Who::User(User {
+            name: name.to_string(),
+            auth_revision: revision,
+        })),
     };
     Some(v1::Request {
         number,
         request: Some(request),
+        caller: Some(v1::Caller { who }),
     })
 }
 
 /// A request as it is done; `None` for one of a newer server.
-pub fn requested(request: Option<request::Request>) -> Option<Request> {
-    Some(match request? {
+pub fn requested(message: v1::Request) -> Option<Call> {
+    let caller = match message.caller.and_then(|caller| caller.who) {
+        Some(Who::Server(true)) => Caller::Server,
+        Some(Who::User(user)) => Caller::User {
+            name: user.name.into(),
+            revision: user.auth_revision,
+        },
+        Some(Who::Server(false)) | None => Caller::Nobody,
+    };
+    let request = match message.request? {
         request::Request::Put(put) => Request::Put(put),
         request::Request::DeleteRange(delete) => Request::Delete(delete),
         request::Request::Txn(txn) => Request::Txn(txn),
@@ -36,7 +60,9 @@ pub fn requested(request: Option<request::Request>) -> Option<Request> {
         request::Request::LeaseKeepAlive(keep_alive) => Request::LeaseKeepAlive(keep_alive),
         request::Request::LeaseRevoke(id) => Request::LeaseRevoke(id),
         request::Request::Alarm(alarm) => Request::Alarm(alarm),
-    })
+        request::Request::Auth(auth) => Request::Auth(auth.change?),
+    };
+    Some(Call { caller, request })
 }
 
 /// An outcome as it is sent; `None` where there is none to send.
@@ -54,6 +80,7 @@ pub fn answer(number: u64, outcome: Handover) -> Option<Answer> {
             Response::LeaseKeepAlive(keep_alive) => answer::Answer::LeaseKeepAlive(keep_alive),
             Response::LeaseRevoke(revision) => answer::Answer::LeaseRevoke(revision),
             Response::Alarm(alarm) => answer::Answer::Alarm(alarm),
+            Response::Auth(revision) => answer::Answer::Auth(revision),
             Response::LeaseExpire(_) => return None,
         },
     };
@@ -89,6 +116,7 @@ pub fn outcome(answer: Option<answer::Answer>, state: State) -> Handover {
         }
         Some(answer::Answer::LeaseRevoke(revision)) => Ok(Response::LeaseRevoke(revision)),
         Some(answer::Answer::Alarm(alarm)) => Ok(Response::Alarm(alarm)),
+        Some(answer::Answer::Auth(revision)) => Ok(Response::Auth(revision)),
     };
     Handover::Answered(answered, state)
 }

@@ -76,6 +76,13 @@ pub struct RawSettings {
     )]
     client_cert_auth: Option<String>,
 
+    /// Seconds a login lives after its last use [default: 300]
+    #[arg(long, value_name = "SECONDS", help_heading = "Users")]
+    auth_token_ttl: Option<String>,
+    /// Doublings of the work that a hash of a password takes, 4 to 31 [default: 10]
+    #[arg(long, value_name = "COST", help_heading = "Users")]
+    bcrypt_cost: Option<String>,
+
     /// URLs to listen on for other members, with commas between; who is alone needs none
     #[arg(long, value_name = "URLS", help_heading = "Group")]
     listen_peer_urls: Option<String>,
@@ -196,6 +203,8 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("key-file", ""),
     ("trusted-ca-file", ""),
     ("client-cert-auth", "false"),
+    ("auth-token-ttl", "300"),
+    ("bcrypt-cost", "10"),
     ("listen-peer-urls", ""),
     ("initial-advertise-peer-urls", ""),
     ("initial-cluster", ""),

@@ -2,6 +2,7 @@
 
 use super::{Inner, Instance, mismatched};
 use crate::error::{Error, Result};
+use crate::mvcc::auth::{Need, check};
 use crate::mvcc::base::Base;
 use crate::mvcc::keyspace::KeyRange;
 use crate::mvcc::read::{self, Cursor};
@@ -35,6 +36,7 @@ impl Instance {
         self.inner.stats.ranges.add(1);
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
         let wanted = read::items_wanted(request);
+        self.check_token()?;
         let is_newest = request.revision <= 0 || request.revision == feed.state().revision;
         // What is counted is known without any items.
         if is_newest && (feed.cache.is_enabled() || wanted == 0) {
@@ -43,7 +45,10 @@ impl Instance {
             } else {
                 self.inner.read_index.newest().await?;
             }
+            let rules = feed.state().auth;
+            let is_permitted = self.may_read(rules, request)?;
             let snapshot = match request.revision {
+                _ if !is_permitted => None,
                 ..=0 => feed.cache.snapshot(&range, wanted),
                 // Unless the cache has moved on.
                 revision => {
@@ -51,7 +56,8 @@ impl Instance {
                     snapshot.ok().flatten()
                 }
             };
-            if let Some(snapshot) = snapshot {
+            // The rules are those of the keys, or neither is used.
+            if let Some(snapshot) = snapshot.filter(|_| feed.state().auth == rules) {
                 let revision = snapshot.revision;
                 return Ok((
                     Cursor::cached(layout.clone(), snapshot, None, range),
@@ -61,6 +67,9 @@ impl Instance {
         }
         let fill = is_newest.then(|| feed.cache.fill(&range));
         let (view, state) = self.view(request.serializable).await?;
+        if let Some(rules) = self.rules_at(&view, &state).await? {
+            rules.check(&self.caller, Need::Read, &request.key, &request.range_end)?;
+        }
         read::check_revision(request.revision, &state)?;
         let store = self.inner.store.clone();
         let cursor = Cursor::open(store, layout.clone(), view, &state, range, request.revision);
@@ -96,7 +105,7 @@ impl Instance {
     pub async fn put(&self, request: PutRequest) -> Result<PutResponse> {
         txn::check_put(&request)?;
         self.check_size(&request)?;
-        match self.inner.sequencer.submit(Request::Put(request)).await? {
+        match self.submit(Request::Put(request)).await? {
             Response::Put(mut response) => {
                 self.complete(&mut response.header);
                 Ok(response)
@@ -109,12 +118,7 @@ impl Instance {
     pub async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse> {
         txn::check_delete(&request)?;
         self.check_size(&request)?;
-        match self
-            .inner
-            .sequencer
-            .submit(Request::Delete(request))
-            .await?
-        {
+        match self.submit(Request::Delete(request)).await? {
             Response::Delete(mut response) => {
                 self.complete(&mut response.header);
                 Ok(response)
@@ -130,7 +134,7 @@ impl Instance {
             self.read_txn(&request).await?
         } else {
             self.check_size(&request)?;
-            match self.inner.sequencer.submit(Request::Txn(request)).await? {
+            match self.submit(Request::Txn(request)).await? {
                 Response::Txn(response) => response,
                 other => return mismatched(&other),
             }
@@ -147,6 +151,7 @@ impl Instance {
             read_index,
             ..
         } = &*self.inner;
+        self.check_token()?;
         let is_serializable = txn::is_serializable(request);
         if is_serializable {
             self.catch_up().await?;
@@ -158,9 +163,9 @@ impl Instance {
                 break;
             }
             let state = feed.state();
-            let base = Base::cached(store.clone(), feed.cache.clone(), layout.clone(), state);
+            let base = Base::cached(store.clone(), feed.clone(), layout.clone(), state);
             let mut scratch = Scratch::new(base, state);
-            match txn::txn(&mut scratch, request).await {
+            match self.judged_txn(&mut scratch, request).await {
                 // The cache has moved on meanwhile.
                 Err(Error::Store(StoreError::ViewExpired)) => {}
                 outcome => {
@@ -170,21 +175,21 @@ impl Instance {
             }
         }
         let (view, state) = self.view(is_serializable).await?;
-        let base = Base::of_view(view, layout.clone(), state);
+        let base = Base::of_view(view, feed.clone(), layout.clone(), state);
         let mut scratch = Scratch::new(base, state);
-        let outcome = txn::txn(&mut scratch, request).await;
+        let outcome = self.judged_txn(&mut scratch, request).await;
         self.inner.stats.count(&scratch.tally);
         outcome
     }
 
+    async fn judged_txn(&self, scratch: &mut Scratch, request: &TxnRequest) -> Result<TxnResponse> {
+        check::check_txn(scratch, &self.caller, request).await?;
+        txn::txn(scratch, request).await
+    }
+
     /// Forgets what happened before a revision; `physical` waits until it is deleted.
     pub async fn compact(&self, request: CompactionRequest) -> Result<CompactionResponse> {
-        let newest = match self
-            .inner
-            .sequencer
-            .submit(Request::Compact(request.revision))
-            .await?
-        {
+        let newest = match self.submit(Request::Compact(request.revision)).await? {
             Response::Compact(newest) => newest,
             other => return mismatched(&other),
         };

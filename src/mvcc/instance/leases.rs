@@ -2,6 +2,7 @@
 
 use super::{Instance, mismatched};
 use crate::error::Result;
+use crate::mvcc::auth::Need;
 use crate::mvcc::keyspace::LeaseRecord;
 use crate::mvcc::request::{Request, Response};
 use crate::mvcc::{clock, lease, scratch};
@@ -10,12 +11,7 @@ use crate::pb::etcdserverpb::*;
 impl Instance {
     /// Makes a lease.
     pub async fn lease_grant(&self, request: LeaseGrantRequest) -> Result<LeaseGrantResponse> {
-        match self
-            .inner
-            .sequencer
-            .submit(Request::LeaseGrant(request))
-            .await?
-        {
+        match self.submit(Request::LeaseGrant(request)).await? {
             Response::LeaseGrant(mut response) => {
                 response.header = Some(self.header());
                 Ok(response)
@@ -26,12 +22,7 @@ impl Instance {
 
     /// Ends a lease and deletes its keys.
     pub async fn lease_revoke(&self, request: LeaseRevokeRequest) -> Result<LeaseRevokeResponse> {
-        match self
-            .inner
-            .sequencer
-            .submit(Request::LeaseRevoke(request.id))
-            .await?
-        {
+        match self.submit(Request::LeaseRevoke(request.id)).await? {
             Response::LeaseRevoke(revision) => Ok(LeaseRevokeResponse {
                 header: Some(self.header_at(revision)),
             }),
@@ -46,12 +37,7 @@ impl Instance {
     ) -> Result<LeaseKeepAliveResponse> {
         // etcd takes the header before it renews.
         let header = self.header();
-        match self
-            .inner
-            .sequencer
-            .submit(Request::LeaseKeepAlive(request))
-            .await?
-        {
+        match self.submit(Request::LeaseKeepAlive(request)).await? {
             Response::LeaseKeepAlive(mut response) => {
                 response.header = Some(header);
                 Ok(response)
@@ -67,6 +53,10 @@ impl Instance {
     ) -> Result<LeaseTimeToLiveResponse> {
         let (view, state) = self.view(false).await?;
         let layout = &self.inner.layout;
+        let rules = self.rules_at(&view, &state).await?;
+        if let Some(rules) = &rules {
+            rules.check_known(&self.caller)?;
+        }
         let mut response = LeaseTimeToLiveResponse {
             header: Some(self.header_at(state.revision)),
             id: request.id,
@@ -79,6 +69,9 @@ impl Instance {
             response.granted_ttl = lease.ttl_seconds;
             if request.keys {
                 response.keys = scratch::attached_keys(&view, layout, request.id).await?;
+                if let Some(rules) = &rules {
+                    rules.check_keys(&self.caller, Need::Read, &response.keys)?;
+                }
             }
         }
         Ok(response)
@@ -87,7 +80,17 @@ impl Instance {
     /// All leases, the next to expire first.
     pub async fn lease_leases(&self, _: LeaseLeasesRequest) -> Result<LeaseLeasesResponse> {
         let (view, state) = self.view(false).await?;
-        let mut leases = lease::all(&view, &self.inner.layout).await?;
+        let layout = &self.inner.layout;
+        let mut leases = lease::all(&view, layout).await?;
+        if let Some(rules) = self.rules_at(&view, &state).await? {
+            rules.check_known(&self.caller)?;
+            if rules.check_admin(&self.caller).is_err() {
+                for (id, _) in &leases {
+                    let keys = scratch::attached_keys(&view, layout, *id).await?;
+                    rules.check_keys(&self.caller, Need::Read, &keys)?;
+                }
+            }
+        }
         leases.sort_by_key(|(_, lease)| lease.deadline_ms);
         Ok(LeaseLeasesResponse {
             header: Some(self.header_at(state.revision)),

@@ -53,6 +53,7 @@ impl Instance {
     /// The members of the group, or the servers that have the instance open, in the order of
     /// their ids; none that was removed before the call if it is `linearizable`.
     pub async fn members(&self, linearizable: bool) -> Result<Vec<Member>> {
+        self.check_known().await?;
         let store = &self.inner.store;
         let Some(raft) = store.member() else {
             return self.servers().await;
@@ -101,6 +102,7 @@ impl Instance {
 
     /// Adds a member; answers with it.
     pub async fn add_member(&self, peer_urls: Vec<String>, is_learner: bool) -> Result<Member> {
+        self.check_admin().await?;
         let raft = self.raft()?;
         check_urls(&peer_urls)?;
         if self.inner.options.advertised.peer_urls.is_empty() {
@@ -119,11 +121,13 @@ impl Instance {
 
     /// Removes a member for good.
     pub async fn remove_member(&self, id: u64) -> Result<()> {
+        self.check_admin().await?;
         Ok(self.raft()?.change(Change::Remove(id)).await?)
     }
 
     /// Notes that other members reach a member elsewhere.
     pub async fn update_member(&self, id: u64, peer_urls: Vec<String>) -> Result<()> {
+        self.check_admin().await?;
         let raft = self.raft()?;
         check_urls(&peer_urls)?;
         let member = raft::Member {
@@ -136,11 +140,13 @@ impl Instance {
 
     /// Gives a learner a vote.
     pub async fn promote_member(&self, id: u64) -> Result<()> {
+        self.check_admin().await?;
         Ok(self.raft()?.change(Change::Promote(id)).await?)
     }
 
     /// Hands leadership from this server to another.
     pub async fn move_leader(&self, to: u64) -> Result<()> {
+        self.check_admin().await?;
         let raft = self.raft()?;
         if !self.inner.leadership.borrow().leads() {
             return Err(Error::NotLeader);

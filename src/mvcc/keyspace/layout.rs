@@ -261,6 +261,28 @@ impl Layout {
         (self.counts_piece(token, 0), end)
     }
 
+    /// The key of a user.
+    pub fn user(&self, name: &str) -> Bytes {
+        self.named(b'u', b'u', name)
+    }
+
+    /// The key of a role.
+    pub fn role(&self, name: &str) -> Bytes {
+        self.named(b'u', b'r', name)
+    }
+
+    /// The key of what tokens are signed with.
+    pub fn secret(&self) -> Bytes {
+        self.named(b'u', b's', "")
+    }
+
+    fn named(&self, subspace: u8, kind: u8, name: &str) -> Bytes {
+        let mut out = self.key(subspace, 1 + name.len());
+        out.put_u8(kind);
+        out.put_slice(name.as_bytes());
+        out.freeze()
+    }
+
     /// The key of a writer's record.
     pub fn writer(&self, writer: u64) -> Bytes {
         let mut out = self.key(b'w', 8);

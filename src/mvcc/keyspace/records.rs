@@ -10,6 +10,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 const IS_PUT: u8 = 1;
 const HAS_REPLACED: u8 = 2;
 const REPLACED_BLOB: u8 = 4;
+/// Of a [`State`] without users.
+const STATE_BYTES: usize = 33;
 
 /// What the sequencer knows of the keyspace as a whole. Its record is the guard of every write,
 /// so it names the batch that wrote it: no two batches leave the same bytes.
@@ -23,8 +25,19 @@ pub struct State {
     pub no_space: bool,
     /// A CORRUPT alarm is raised.
     pub corrupt: bool,
+    /// Which users and roles there are, and whether they matter.
+    pub auth: AuthState,
     /// The batch that wrote this record.
     pub batch: BatchId,
+}
+
+/// Names the rules of who may do what: as long as it is the same, they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthState {
+    /// Callers must say who they are.
+    pub enabled: bool,
+    /// Rises with every change, but for turning authentication on.
+    pub revision: u64,
 }
 
 /// A value, or where it is.
@@ -296,39 +309,68 @@ impl State {
             compacted: -1,
             no_space: false,
             corrupt: false,
+            auth: AuthState::default(),
             batch,
         }
     }
 
-    /// The record for `m`.
+    /// The record for `m`. It is as long as it was before there were users until there are some:
+    /// from then on, a kvtool that would not ask for them cannot read it.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(33);
+        let mut out = BytesMut::with_capacity(STATE_BYTES + 8);
         out.put_i64(self.revision);
         out.put_i64(self.compacted);
-        out.put_u8(u8::from(self.no_space) | u8::from(self.corrupt) << 1);
+        let flags = [self.no_space, self.corrupt, self.auth.enabled];
+        out.put_u8(
+            (0..)
+                .zip(flags)
+                .map(|(bit, set)| u8::from(set) << bit)
+                .sum(),
+        );
         out.put_u64(self.batch.writer);
         out.put_u64(self.batch.sequence);
+        if self.auth != AuthState::default() {
+            out.put_u64(self.auth.revision);
+        }
         out.freeze()
     }
 
     /// Reads the record of `m`.
     pub fn decode(mut record: Bytes) -> Result<Self> {
-        if record.len() != 33 {
+        let has_auth = record.len() == STATE_BYTES + 8;
+        if record.len() != STATE_BYTES && !has_auth {
             return Err(truncated('m'));
         }
         let revision = record.get_i64();
         let compacted = record.get_i64();
         let flags = record.get_u8();
+        let batch = BatchId {
+            writer: record.get_u64(),
+            sequence: record.get_u64(),
+        };
+        let mut auth = AuthState::default();
+        if has_auth {
+            auth.enabled = flags & 4 != 0;
+            auth.revision = record.get_u64();
+        }
         Ok(Self {
             revision,
             compacted,
             no_space: flags & 1 != 0,
             corrupt: flags & 2 != 0,
-            batch: BatchId {
-                writer: record.get_u64(),
-                sequence: record.get_u64(),
-            },
+            auth,
+            batch,
         })
+    }
+}
+
+impl Default for AuthState {
+    /// Before the first user.
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            revision: 1,
+        }
     }
 }
 

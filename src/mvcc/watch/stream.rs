@@ -20,9 +20,11 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 /// Serves a client until it goes, or until the instance closes: then the last item is
 /// [`Error::Stopped`]. A client that has said all it had to say keeps its watchers. Must be
 /// called on a Tokio runtime.
+///
+/// With each request comes whether its client may see what it asks for.
 pub fn serve(
     context: WatchContext,
-    requests: impl Stream<Item = WatchRequest> + Send + 'static,
+    requests: impl Stream<Item = (WatchRequest, Permitted)> + Send + 'static,
 ) -> impl Stream<Item = Result<WatchAnswer, Error>> + Send + 'static {
     let session = Session::new(context, Box::pin(requests));
     stream::unfold(session, |mut session| async move {
@@ -31,7 +33,10 @@ pub fn serve(
     })
 }
 
-type Requests = Pin<Box<dyn Stream<Item = WatchRequest> + Send>>;
+type Requests = Pin<Box<dyn Stream<Item = (WatchRequest, Permitted)> + Send>>;
+
+/// Whether a client may see what it asks for.
+pub type Permitted = Result<(), Error>;
 
 struct Session {
     context: WatchContext,
@@ -157,13 +162,13 @@ impl Session {
         self.fragments.pop_front().map(WatchAnswer::Own)
     }
 
-    async fn handle(&mut self, request: Option<WatchRequest>) {
-        let Some(request) = request else {
+    async fn handle(&mut self, request: Option<(WatchRequest, Permitted)>) {
+        let Some((request, permitted)) = request else {
             self.requests = None;
             return;
         };
         let request = match request.request_union {
-            Some(RequestUnion::CreateRequest(create)) => self.create(create),
+            Some(RequestUnion::CreateRequest(create)) => self.create(create, permitted),
             Some(RequestUnion::CancelRequest(cancel)) => {
                 let watch_id = cancel.watch_id;
                 if self.watchers.remove(&watch_id).is_none() {
@@ -177,12 +182,17 @@ impl Session {
         self.context.hub.request(self.stream, request).await;
     }
 
-    fn create(&mut self, create: WatchCreateRequest) -> Request {
+    fn create(&mut self, create: WatchCreateRequest, permitted: Permitted) -> Request {
         let reject = |reason: &str| Request::Reject {
             reason: reason.to_owned(),
         };
         if create.start_revision < 0 {
             return reject(&Error::Compacted.to_string());
+        }
+        if let Err(error) = permitted {
+            // In the words that etcd has for it, which its clients look for.
+            let code = error.code();
+            return reject(&format!("rpc error: code = {code:?} desc = {error}"));
         }
         let Some(selector) = Selector::new(&create) else {
             return reject("mvcc: watcher range is empty");
@@ -236,7 +246,7 @@ impl Drop for Session {
     }
 }
 
-async fn next_request(requests: &mut Option<Requests>) -> Option<WatchRequest> {
+async fn next_request(requests: &mut Option<Requests>) -> Option<(WatchRequest, Permitted)> {
     match requests {
         Some(requests) => requests.next().await,
         None => std::future::pending().await,

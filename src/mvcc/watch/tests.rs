@@ -195,9 +195,10 @@ struct Client {
 impl Client {
     fn open(context: WatchContext) -> Self {
         let (requests, receiver) = mpsc::unbounded_channel();
+        let asked = UnboundedReceiverStream::new(receiver).map(|request| (request, Ok(())));
         Self {
             requests: Some(requests),
-            responses: serve(context, UnboundedReceiverStream::new(receiver))
+            responses: serve(context, asked)
                 .map(|answer| answer.map(WatchResponse::from))
                 .boxed(),
         }

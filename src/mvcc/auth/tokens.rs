@@ -1,0 +1,66 @@
+//! By what a caller is recognised who has logged in: simple tokens, or JSON web tokens.
+
+mod simple;
+
+use super::Caller;
+use super::rules::Rules;
+use crate::error::Result;
+use simple::Simple;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a simple token lives after its last use: etcd's default.
+const TTL: Duration = Duration::from_secs(300);
+
+/// Why tokens cannot be made or read with these options.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {}
+
+/// What users get when they log in.
+#[derive(Debug, Clone)]
+pub enum TokenOptions {
+    /// Signed by the servers of the instance alone; good for so long after its last use.
+    Simple(Duration),
+}
+
+impl Default for TokenOptions {
+    fn default() -> Self {
+        Self::Simple(TTL)
+    }
+}
+
+/// Makes tokens, and recognises those who have them.
+#[derive(Debug)]
+pub enum Tokens {
+    /// See [`TokenOptions::Simple`].
+    Simple(Simple),
+}
+
+impl Tokens {
+    /// As the options say.
+    pub fn new(options: &TokenOptions) -> Self {
+        match options {
+            TokenOptions::Simple(ttl) => Self::Simple(Simple::new(*ttl)),
+        }
+    }
+
+    /// A token for a user who has proved who he is.
+    pub fn assign(&self, user: &str, rules: &Rules) -> Result<String> {
+        match self {
+            Self::Simple(tokens) => Ok(tokens.assign(user, rules)),
+        }
+    }
+
+    /// Whose a token is.
+    pub fn caller(&self, token: &str, rules: &Rules) -> Option<Caller> {
+        match self {
+            Self::Simple(tokens) => tokens.user(token, rules).map(|name| Caller::User {
+                name,
+                revision: rules.state.revision,
+            }),
+        }
+    }
+}
+
+/// A user's name.
+type Name = Arc<str>;
