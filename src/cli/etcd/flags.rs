@@ -165,8 +165,6 @@ const MOOT: &[(&str, &str)] = &[
         "the host that a request names is not looked at",
     ),
     ("self-signed-cert-validity", "no certificates are made"),
-    ("bcrypt-cost", "there are no users"),
-    ("auth-token-ttl", "there are no users"),
     ("enable-pprof", "this is no Go program: see /metrics"),
     ("metrics", "/metrics has all there is"),
     (
