@@ -17,6 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let contracts = [
         "proto/kv.proto",
         "proto/rpc.proto",
+        "proto/lock.proto",
+        "proto/election.proto",
         "proto/kvtool/peer/v1/peer.proto",
         "proto/kvtool/raft/v1/raft.proto",
     ];

@@ -183,6 +183,18 @@ pub enum Error {
     /// The server has no key to sign tokens with.
     #[error("auth: token signing attempted with verify-only key")]
     VerifyOnly,
+    /// The lease of who waited for a lock has ended.
+    #[error("mutex: session is expired")]
+    SessionExpired,
+    /// Only who leads can proclaim.
+    #[error("election: not leader")]
+    NotElected,
+    /// Nobody stands for the election.
+    #[error("election: no leader")]
+    NobodyElected,
+    /// It was not said for which leader.
+    #[error("\"leader\" field must be provided")]
+    NoLeaderKey,
     /// The server is shutting down.
     #[error("etcdserver: server stopped")]
     Stopped,
@@ -360,7 +372,11 @@ impl Error {
             Self::TooManyRequests
             | Self::NoPasswordUser
             | Self::PasswordTooLong
-            | Self::VerifyOnly => Code::Unknown,
+            | Self::VerifyOnly
+            | Self::SessionExpired
+            | Self::NotElected
+            | Self::NobodyElected
+            | Self::NoLeaderKey => Code::Unknown,
             Self::Corrupt | Self::CorruptRecord { .. } | Self::NewerFormat { .. } => Code::DataLoss,
             Self::Timeout
             | Self::LeaderLost

@@ -4,9 +4,12 @@
 mod auth;
 mod cluster;
 mod door;
+mod election;
 mod kv;
 mod lease;
+mod lock;
 mod maintenance;
+mod turn;
 mod watch;
 
 use super::server::Stopping;
@@ -16,6 +19,8 @@ use crate::pb::etcdserverpb::{
     auth_server::AuthServer, cluster_server::ClusterServer, kv_server::KvServer,
     lease_server::LeaseServer, maintenance_server::MaintenanceServer,
 };
+use crate::pb::v3electionpb::election_server::ElectionServer;
+use crate::pb::v3lockpb::lock_server::LockServer;
 use door::Door;
 use futures_util::{Stream, StreamExt, future, stream};
 use tonic::Status;
@@ -55,6 +60,14 @@ pub fn routes(
         .add_service(limited!(
             LeaseServer,
             lease::Lease::new(door.clone(), stopping.clone())
+        ))
+        .add_service(limited!(
+            LockServer,
+            lock::Lock::new(door.clone(), stopping.clone())
+        ))
+        .add_service(limited!(
+            ElectionServer,
+            election::Election::new(door.clone(), stopping.clone())
         ))
         .add_service(limited!(ClusterServer, cluster::Cluster::new(door.clone())))
         .add_service(limited!(

@@ -23,6 +23,17 @@ pub enum WatchAnswer {
 }
 
 impl WatchAnswer {
+    /// The [`WatchResponse`] that it is.
+    pub fn into_response(self) -> Result<WatchResponse, prost::DecodeError> {
+        match self {
+            Self::Own(response) => Ok(response),
+            Self::Shared { watch_id, response } => Ok(WatchResponse {
+                watch_id,
+                ..WatchResponse::decode(response)?
+            }),
+        }
+    }
+
     /// Writes the [`WatchResponse`] that it is.
     pub fn encode(&self, buffer: &mut impl BufMut) -> Result<(), prost::EncodeError> {
         match self {
