@@ -243,7 +243,7 @@ async fn who_does_not_belong_to_a_group_is_told_so() {
     // What joins must name a cluster that answers, all of it, and know its own place there.
     let existing = ["--initial-cluster-state", "existing"];
     let directory = group.directory(2);
-    std::fs::remove_dir_all(&directory).expect("it was made");
+    std::fs::remove_dir_all(directory).expect("it was made");
     let all = group.initial_cluster();
     let changed = |from: &str, to: &str| {
         let command = group.command(2);

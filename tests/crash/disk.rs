@@ -2,13 +2,13 @@
 
 use crate::support;
 use crate::support::client::Client;
+use crate::support::mount::Mount;
 use crate::support::random::Random;
 use crate::support::server::{Program, Server, free_port};
 use kvtool::pb::etcdserverpb::*;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 use tonic::{Code, Status};
 
@@ -150,59 +150,6 @@ fn restore(directory: &Path, whole: &BTreeMap<PathBuf, Vec<u8>>) {
         let written = written_bytes(content).min(content.len());
         file.write_all(&content[..written]).expect("writes");
         file.set_len(content.len() as u64).expect("sets its length");
-    }
-}
-
-/// A small file system of its own for a test; taken down when dropped.
-struct Mount {
-    path: tempfile::TempDir,
-}
-
-impl Mount {
-    fn new(test: &str, options: &str) -> Option<Self> {
-        let mount = Self {
-            path: tempfile::tempdir().expect("a temporary directory"),
-        };
-        if mount.run("mount", &["-t", "tmpfs", "-o", options, "tmpfs"]) {
-            return Some(mount);
-        }
-        support::skip(test, "no right to mount a file system");
-        None
-    }
-
-    fn remount(&self, option: &str) {
-        let options = format!("remount,{option}");
-        assert!(self.run("mount", &["-o", &options]), "remount {option}");
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> bool {
-        let mut command = Command::new(program);
-        command.args(arguments).arg(self.path.path());
-        let status = command.stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    }
-
-    /// Takes all space but `spare` bytes; answers with the file that takes it.
-    fn fill(&self, spare: u64) -> PathBuf {
-        let path = self.path.path().join("filler");
-        let mut file = std::fs::File::create(&path).expect("creates");
-        let chunk = vec![0; 1 << 20];
-        let mut length = 0;
-        while let Ok(written) = file.write(&chunk) {
-            length += written as u64;
-        }
-        file.set_len(length - spare).expect("shortens");
-        path
-    }
-
-    fn data(&self) -> PathBuf {
-        self.path.path().join("data")
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        self.run("umount", &[]);
     }
 }
 

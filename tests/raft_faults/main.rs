@@ -108,3 +108,25 @@ async fn a_member_is_cut_off_from_the_others() {
     }
     drill.end().await;
 }
+
+/// It ends by itself rather than acknowledge what it cannot keep.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_members_disk_is_full() {
+    const TEST: &str = "raft disk full";
+    let Some(site) = Site::with_disks(TEST) else {
+        return;
+    };
+    let mut drill = Drill::begin(TEST, site, Duration::ZERO).await;
+    while drill.goes_on().await {
+        let victim = victim(&mut drill).await;
+        let filler = drill.site.fill_disk(victim);
+        let server = drill.site.group.server(victim);
+        let status = server.wait_exit();
+        let log = server.log();
+        assert!(!status.success() && log.contains("is full"), "{log}");
+        std::fs::remove_file(filler).expect("it was made");
+        drill.site.group.start(victim);
+        drill.resume().await;
+    }
+    drill.end().await;
+}

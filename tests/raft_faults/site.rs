@@ -3,6 +3,8 @@
 use crate::network::Network;
 use crate::support::client::Client;
 use crate::support::group::Group;
+use crate::support::mount::Mount;
+use std::path::PathBuf;
 
 /// Servers of a site.
 pub const SERVERS: usize = 3;
@@ -12,25 +14,47 @@ pub struct Site {
     // The servers end first.
     pub group: Group,
     network: Option<Network>,
+    disks: Vec<Mount>,
 }
+
+const FLAGS: &[&str] = &["--log-level", "debug"];
+
+/// Larger than what a drill writes, and soon filled.
+const DISK: &str = "size=600m";
 
 impl Site {
     /// All of it on loopback.
     pub fn new() -> Self {
-        Self::over(Group::new(SERVERS, &["--log-level", "debug"]), None)
+        Self::over(Group::new(SERVERS, FLAGS), None, Vec::new())
+    }
+
+    /// On loopback, each member with a disk that can be filled.
+    pub fn with_disks(test: &str) -> Option<Self> {
+        let mut group = Group::new(SERVERS, FLAGS);
+        let mut disks = Vec::new();
+        for number in 0..SERVERS {
+            let disk = Mount::new(test, DISK)?;
+            group.move_to(number, disk.data());
+            disks.push(disk);
+        }
+        Some(Self::over(group, None, disks))
     }
 
     /// Each member in a network of its own.
     pub fn with_network(test: &str) -> Option<Self> {
         let network = Network::new(test)?;
         let places = (0..SERVERS).map(|number| network.place(number)).collect();
-        let group = Group::at(places, "http", &["--log-level", "debug"]);
-        Some(Self::over(group, Some(network)))
+        let group = Group::at(places, "http", FLAGS);
+        Some(Self::over(group, Some(network), Vec::new()))
     }
 
-    fn over(mut group: Group, network: Option<Network>) -> Self {
+    fn over(mut group: Group, network: Option<Network>, disks: Vec<Mount>) -> Self {
         group.start_all();
-        Self { group, network }
+        Self {
+            group,
+            network,
+            disks,
+        }
     }
 
     /// A client of a member.
@@ -62,5 +86,10 @@ impl Site {
     pub fn cut(&self, number: usize, is_cut: bool) {
         let network = self.network.as_ref().expect("it has one");
         network.cut(number, is_cut);
+    }
+
+    /// Takes all that is left of a member's disk; the file that takes it.
+    pub fn fill_disk(&self, number: usize) -> PathBuf {
+        self.disks[number].fill(0)
     }
 }

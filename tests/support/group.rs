@@ -6,7 +6,7 @@ use kvtool::pb::etcdserverpb::{
     MemberAddRequest, MemberListRequest, MemberRemoveRequest, StatusRequest,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -39,10 +39,11 @@ pub struct Group {
     servers: Vec<Option<Server>>,
     members: Vec<Member>,
     flags: Vec<String>,
-    root: TempDir,
+    _root: TempDir,
 }
 
 struct Member {
+    directory: PathBuf,
     launcher: Vec<String>,
     client: SocketAddr,
     peer_url: String,
@@ -56,7 +57,8 @@ impl Group {
 
     /// Members at these places, none running yet, that speak `scheme` to each other.
     pub fn at(places: Vec<Place>, scheme: &str, flags: &[&str]) -> Self {
-        let member = |place: Place| {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let member = |(number, place): (usize, Place)| {
             let [client, peer] = place.addresses;
             let peer = match (scheme, peer.is_loopback()) {
                 // Certificates are for names.
@@ -64,17 +66,18 @@ impl Group {
                 _ => SocketAddr::new(peer, free_port()).to_string(),
             };
             Member {
+                directory: root.path().join(number.to_string()),
                 launcher: place.launcher,
                 client: SocketAddr::new(client, free_port()),
                 peer_url: format!("{scheme}://{peer}"),
             }
         };
-        let members: Vec<_> = places.into_iter().map(member).collect();
+        let members: Vec<_> = places.into_iter().enumerate().map(member).collect();
         Self {
             servers: members.iter().map(|_| None).collect(),
             members,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-            root: tempfile::tempdir().expect("a temporary directory"),
+            _root: root,
         }
     }
 
@@ -84,8 +87,13 @@ impl Group {
     }
 
     /// Where a member keeps its data.
-    pub fn directory(&self, number: usize) -> PathBuf {
-        self.root.path().join(number.to_string())
+    pub fn directory(&self, number: usize) -> &Path {
+        &self.members[number].directory
+    }
+
+    /// Has a member that has never run keep its data elsewhere.
+    pub fn move_to(&mut self, number: usize, directory: PathBuf) {
+        self.members[number].directory = directory;
     }
 
     /// Where a member listens for others.
@@ -103,6 +111,7 @@ impl Group {
     /// What starts a member.
     pub fn command(&self, number: usize) -> Command {
         let Member {
+            directory,
             launcher,
             client,
             peer_url,
@@ -113,7 +122,7 @@ impl Group {
         command
             .args(words)
             .args(["serve", "--name", &format!("m{number}"), "--data-dir"])
-            .arg(self.directory(number))
+            .arg(directory)
             .args(["--listen-client-urls", &format!("http://{client}")])
             .args(["--listen-peer-urls", peer_url])
             .args(["--initial-cluster", &self.initial_cluster()])

@@ -13,6 +13,7 @@ pub mod history;
 pub mod keyspace;
 pub mod load;
 pub mod model;
+pub mod mount;
 pub mod network;
 pub mod random;
 pub mod recorder;
