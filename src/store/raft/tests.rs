@@ -10,7 +10,6 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Longer than anything takes, shorter than a stuck test is worth.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -23,7 +22,7 @@ struct Hub {
     /// of all.
     cuts: Mutex<Option<usize>>,
     /// How many have been cut off.
-    cut_off: Arc<AtomicUsize>,
+    cut_off: watch::Sender<usize>,
 }
 
 impl Carrier for Hub {
@@ -49,7 +48,7 @@ impl Carrier for Hub {
         let cut_off = self.cut_off.clone();
         std::thread::spawn(move || {
             whole::take(&to, state, pages_max);
-            cut_off.fetch_add(1, Relaxed);
+            cut_off.send_modify(|count| *count += 1);
         });
     }
 }
@@ -90,7 +89,7 @@ impl Trio {
             hub: Arc::new(Hub {
                 members: Mutex::default(),
                 cuts: Mutex::default(),
-                cut_off: Arc::default(),
+                cut_off: watch::Sender::default(),
             }),
             root,
         };
@@ -131,19 +130,18 @@ impl Trio {
 
     /// The member that leads, once one does.
     pub async fn leader(&self) -> (u64, Raft) {
-        let leads = |(id, raft): (&u64, &Raft)| {
-            let leads = raft.leadership().borrow().leads();
-            leads.then(|| (*id, raft.clone()))
-        };
-        let found = async {
-            loop {
-                if let Some(found) = self.hub.members.lock().iter().find_map(leads) {
-                    return found;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+        let leading = async |(id, raft): (u64, Raft)| {
+            let mut told = raft.leadership();
+            // One that ends meanwhile never leads.
+            if told.wait_for(Leadership::leads).await.is_err() {
+                std::future::pending::<()>().await;
             }
+            (id, raft)
         };
-        tokio::time::timeout(WAIT_MAX, found).await.unwrap()
+        let all = self.hub.members.lock().clone();
+        let all = all.into_iter().map(|one| Box::pin(leading(one)));
+        let first = futures_util::future::select_all(all);
+        tokio::time::timeout(WAIT_MAX, first).await.unwrap().0
     }
 
     pub async fn follower(&self) -> (u64, Raft) {

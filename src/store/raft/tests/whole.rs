@@ -51,14 +51,14 @@ async fn write_much(raft: &Raft, round: u32) {
 impl Trio {
     /// Lets a page of each of so many states through, and waits until it has.
     async fn cut_off(&self, count: usize) {
-        let before = self.hub.cut_off.load(Relaxed);
+        let mut counted = self.hub.cut_off.subscribe();
+        let before = *counted.borrow();
         *self.hub.cuts.lock() = Some(count);
-        let counted = async {
-            while self.hub.cut_off.load(Relaxed) < before + count {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(WAIT_MAX, counted).await.unwrap();
+        let counted = counted.wait_for(|counted| *counted >= before + count);
+        tokio::time::timeout(WAIT_MAX, counted)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     /// Waits until a member has what the one that leads has; it is the same then.
