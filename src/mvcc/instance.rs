@@ -16,7 +16,7 @@ use crate::mvcc::compact::{self, AutoCompaction};
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
 use crate::mvcc::forward::{self, Handover, Peers};
-use crate::mvcc::job::Job;
+use crate::mvcc::job::{Job, in_parting};
 use crate::mvcc::keyspace::{Layout, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
 use crate::mvcc::queue::{self, Handle};
@@ -40,6 +40,9 @@ use tokio::task::JoinHandle;
 /// What a watch response may hold above `--max-request-bytes` before it is fragmented.
 const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
 
+/// How long the end of an instance waits for batches that were begun: nobody who asked for them is there any
+/// more, and a store without a quorum may need much longer to say that it does not know.
+const LAST_BATCH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a server that opens an instance waits to hear who leads.
 const ELECTION_GRACE: Duration = Duration::from_secs(2);
 
@@ -509,20 +512,26 @@ impl Instance {
         self.inner.census.settled().await;
     }
 
-    /// Ends background jobs; requests that wait are still done. The store stays open.
+    /// Ends background jobs; requests that wait are still done, if the store does them in a second. The store
+    /// stays open.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
         self.inner.hub.close();
         let mut tasks = std::mem::take(&mut *self.inner.tasks.lock()).into_iter();
-        if let Some(sequencer) = tasks.next()
-            && let Err(error) = sequencer.await
-        {
-            tracing::error!(%error, "the sequencer ended badly");
+        if let Some(mut sequencer) = tasks.next() {
+            match tokio::time::timeout(LAST_BATCH_TIMEOUT, &mut sequencer).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the sequencer ended badly"),
+                Err(_) => {
+                    tracing::debug!("what becomes of the last batch is not waited for");
+                    sequencer.abort();
+                }
+            }
         }
         for task in tasks {
             task.abort();
         }
-        if let Err(error) = self.inner.census.save().await {
+        if let Err(error) = in_parting(self.inner.census.save()).await {
             tracing::debug!(%error, "the counts are left to be read anew");
         }
         if self.inner.store.is_shared() {

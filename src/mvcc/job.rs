@@ -3,6 +3,7 @@
 //! Every server runs them all, and the one that leads acts. Two that both act do no harm, for
 //! what a job writes is guarded or can be repeated; the election only spares the double work.
 
+use crate::error::{Error, Result};
 use crate::mvcc::keyspace::Layout;
 use crate::store::{BatchId, Leadership, Progress, Store};
 use std::time::Duration;
@@ -11,6 +12,16 @@ use tokio::sync::watch;
 /// How often a server whose leadership has run out looks whether it was renewed: that is no
 /// change which its store would tell of.
 const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long each thing may take that a server that ends does for the next one only: it must end in
+/// time also where its store cannot be reached.
+const PARTING_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Does something that spares the next server work, and can be left out.
+pub async fn in_parting(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let done = tokio::time::timeout(PARTING_TIMEOUT, work).await;
+    done.unwrap_or(Err(Error::Timeout))
+}
 
 /// Where a job works, as whom, and whether it should.
 #[derive(Clone)]

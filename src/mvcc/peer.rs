@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::clock;
-use crate::mvcc::job::Job;
+use crate::mvcc::job::{Job, in_parting};
 use crate::mvcc::keyspace::{Layout, PeerRecord, successor};
 use crate::store::{
     ApplyError, Batch, Consistency, Direction, Guard, Op, PageLimit, StoreError, View,
@@ -18,8 +18,6 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(300);
 /// A record that was not renewed for this long is of a server that was killed. Clocks are
 /// compared here, and what a wrong one removes is written again at the next renewal.
 const STALE_AGE_MS: i64 = 3_600_000;
-/// How long the end of an opening may wait for its record to be taken back.
-const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Tries to write a record.
 const MAX_ATTEMPTS: u32 = 10;
 /// Records looked at in one view.
@@ -98,9 +96,8 @@ impl Announcement {
             }
             Ok::<_, Error>(())
         };
-        let withdrawn = tokio::time::timeout(WITHDRAWAL_TIMEOUT, withdrawn);
-        if !matches!(withdrawn.await, Ok(Ok(()))) {
-            tracing::debug!("this server's record is left to be collected");
+        if let Err(error) = in_parting(withdrawn).await {
+            tracing::debug!(%error, "this server's record is left to be collected");
         }
     }
 

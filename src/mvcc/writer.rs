@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::identity::made_once;
-use crate::mvcc::job::Job;
+use crate::mvcc::job::{Job, in_parting};
 use crate::mvcc::keyspace::{Layout, WriterRecord, successor};
 use crate::store::{
     ApplyError, Batch, BatchId, Consistency, Direction, Guard, Op, PageLimit, Store, View,
@@ -58,7 +58,8 @@ pub async fn forget(store: &Store, layout: &Layout, writer: u64) {
         guard: None,
         ops: vec![Op::Clear(layout.writer(writer))],
     };
-    if let Err(error) = store.apply(batch).await {
+    let forgotten = async { Ok(store.apply(batch).await?) };
+    if let Err(error) = in_parting(forgotten).await {
         tracing::debug!(%error, "the writer's record is left to be collected");
     }
 }
