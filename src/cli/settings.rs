@@ -5,6 +5,7 @@ pub(super) mod file;
 mod group;
 pub(super) mod layers;
 pub(super) mod raw;
+mod tokens;
 mod values;
 
 pub use fdb::FdbArgs;
@@ -20,7 +21,7 @@ use crate::api::listener::Place;
 use crate::api::server::Limits;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
-use crate::mvcc::auth::{self, TokenOptions};
+use crate::mvcc::auth;
 use crate::store::fdb as store;
 use layers::Setting;
 use std::collections::{BTreeSet, HashSet};
@@ -197,9 +198,8 @@ impl Settings {
                     text.parse::<usize>().map_err(|_| "not a number of bytes")
                 })?,
                 auth: auth::Options {
-                    tokens: parse(layers.get("auth-token-ttl"), |text| {
-                        let seconds = at_least_one(text)?;
-                        Ok::<_, &str>(TokenOptions::Simple(Duration::from_secs(seconds)))
+                    tokens: parse(layers.get("auth-token"), |text| {
+                        tokens::tokens(text, &layers.get("auth-token-ttl").text)
                     })?,
                     bcrypt_cost: parse(layers.get("bcrypt-cost"), bcrypt_cost)?,
                 },
@@ -565,6 +565,15 @@ mod tests {
             (&["--trusted-ca-file", "a"], "nothing would be encrypted"),
             (&["--client-cert-auth"], "--trusted-ca-file"),
             (&["--auth-token-ttl", "0"], "1 or more"),
+            (&["--auth-token", "x"], "simple or jwt"),
+            (&["--auth-token", "jwt,x=y"], "x=y: write sign-method="),
+            (&["--auth-token", "jwt"], "sign-method=RS256"),
+            (&["--auth-token", "jwt,sign-method=x"], "is one of HS256"),
+            (
+                &["--auth-token", "jwt,sign-method=ES256"],
+                "a key is missing",
+            ),
+            (&["--auth-token", "jwt,priv-key=/none"], "cannot read /none"),
             (&["--bcrypt-cost", "3"], "from 4 to 31"),
             (&["--initial-cluster", "a=http://a:1"], "add default=URL"),
             (

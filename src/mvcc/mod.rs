@@ -9,6 +9,9 @@
 
 mod alarm;
 pub mod auth;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod auth_test;
 mod base;
 mod blob;
 mod cache;

@@ -40,6 +40,7 @@ pub struct Call {
 enum Token {
     None,
     Garbage,
+    Text(&'static str),
     /// The newest of a user, or an older one.
     Of(&'static str, usize),
 }
@@ -196,10 +197,16 @@ impl Side {
         }
     }
 
+    /// Every token it was given.
+    pub fn tokens(&self) -> Vec<String> {
+        self.tokens.values().flatten().cloned().collect()
+    }
+
     fn token(&self, token: &Token) -> Option<String> {
         match token {
             Token::None => None,
             Token::Garbage => Some("garbage.17".to_owned()),
+            Token::Text(text) => Some((*text).to_owned()),
             Token::Of(user, age) => {
                 let all = self.tokens.get(user)?;
                 all.iter().rev().nth(*age).or(all.last()).cloned()
@@ -216,6 +223,56 @@ impl Side {
     }
 }
 
+/// Calls that bring passwords and tokens along, of which the last log in, and fail to.
+pub fn with_secrets(password: &str, garbage: &'static str) -> Vec<Call> {
+    let mut calls: Vec<_> = beginning(password).collect();
+    let login = |password: &str| {
+        What::Log(AuthenticateRequest {
+            name: "root".to_owned(),
+            password: password.to_owned(),
+        })
+    };
+    calls.push(What::auth_enable(AuthEnableRequest {}));
+    calls.extend([password, "wrong", password].map(login));
+    let of_nobody = |what| Call {
+        token: Token::None,
+        what,
+    };
+    let mut calls: Vec<_> = calls.into_iter().map(of_nobody).collect();
+    for token in [Token::Of("root", 0), Token::Text(garbage)] {
+        let password = password.to_owned();
+        let what = What::user_change_password(AuthUserChangePasswordRequest {
+            name: "alice".to_owned(),
+            password,
+            ..Default::default()
+        });
+        calls.push(Call { token, what });
+    }
+    calls
+}
+
+/// What there is to begin with: users, roles, and somebody in charge.
+fn beginning(password: &str) -> impl Iterator<Item = What> {
+    let add = |name: &str| {
+        What::user_add(AuthUserAddRequest {
+            name: name.to_owned(),
+            password: password.to_owned(),
+            ..Default::default()
+        })
+    };
+    let grant = What::user_grant_role(AuthUserGrantRoleRequest {
+        user: "root".to_owned(),
+        role: "root".to_owned(),
+    });
+    let role = |name: &str| {
+        What::role_add(AuthRoleAddRequest {
+            name: name.to_owned(),
+        })
+    };
+    let users = ["root", "alice", "bob"].map(add).into_iter();
+    users.chain([grant]).chain(ROLES.map(role))
+}
+
 /// Makes calls up: first until there is something to refuse, then of all kinds.
 pub struct Generator {
     random: Random,
@@ -225,27 +282,9 @@ pub struct Generator {
 impl Generator {
     /// Those of a seed.
     pub fn new(seed: u64) -> Self {
-        let add = |name: &str| {
-            What::user_add(AuthUserAddRequest {
-                name: name.to_owned(),
-                password: PASSWORDS[0].to_owned(),
-                ..Default::default()
-            })
-        };
-        let grant = What::user_grant_role(AuthUserGrantRoleRequest {
-            user: "root".to_owned(),
-            role: "root".to_owned(),
-        });
-        let mut first = vec![add("root"), grant];
-        first.extend(ROLES.map(|name| {
-            What::role_add(AuthRoleAddRequest {
-                name: name.to_owned(),
-            })
-        }));
-        first.extend(["alice", "bob"].map(add));
         Self {
             random: Random::new(seed),
-            first: first.into_iter(),
+            first: beginning(PASSWORDS[0]).collect::<Vec<_>>().into_iter(),
         }
     }
 

@@ -24,15 +24,33 @@ const CHEAP: &str = "--bcrypt-cost=4";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_calls_by_several_users_get_the_same_answers() {
+    compare("auth", DEFAULT_CALLS, "simple").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_tokens_that_name_a_revision_too() {
+    let keys = tempfile::tempdir().expect("a temporary directory");
+    let pair = rcgen::KeyPair::generate().expect("there is randomness");
+    let file = keys.path().join("key.pem");
+    std::fs::write(&file, pair.serialize_pem()).expect("room for a file");
+    let tokens = format!("jwt,sign-method=ES256,priv-key={}", file.display());
+    compare("auth with JWT", DEFAULT_CALLS / 2, &tokens).await;
+}
+
+async fn compare(test: &str, default_calls: u64, tokens: &str) {
     let etcd = Etcd::find().filter(|etcd| etcd.version >= (3, 7));
     let Some(etcd) = etcd else {
-        return support::skip("auth", "no etcd 3.7; set KVTOOL_TEST_ETCD");
+        return support::skip(test, "no etcd 3.7; set KVTOOL_TEST_ETCD");
     };
-    let calls = support::env_number("KVTOOL_DIFF_OPS", DEFAULT_CALLS);
+    let calls = support::env_number("KVTOOL_DIFF_OPS", default_calls);
     let seed = support::env_number("KVTOOL_DIFF_SEED", DEFAULT_SEED);
     let directories = tempfile::tempdir().expect("a temporary directory");
     let start = |program: &Program, name: &str| {
-        Server::start(program, &directories.path().join(name), &[CHEAP])
+        Server::start(
+            program,
+            &directories.path().join(name),
+            &[CHEAP, &format!("--auth-token={tokens}")],
+        )
     };
     let kvtool = start(&Program::subject(), "kvtool");
     let etcd = start(&Program::Etcd(etcd), "etcd");
@@ -47,6 +65,10 @@ async fn random_calls_by_several_users_get_the_same_answers() {
         trace.push_back(format!("#{done} {call:?}\n     {theirs}"));
         if trace.len() > SHOWN {
             trace.pop_front();
+        }
+        // Not every store has members that come and go.
+        if ours.starts_with("refused Unimplemented") && theirs.contains("member not found") {
+            continue;
         }
         assert_eq!(
             ours,
@@ -64,7 +86,7 @@ async fn random_calls_by_several_users_get_the_same_answers() {
         *counts.entry(kind).or_default() += 1;
     }
     support::note(
-        "auth",
+        test,
         &format!("seed {seed}: {calls} calls, no difference: {counts:#?}"),
     );
     for needed in [
@@ -74,5 +96,29 @@ async fn random_calls_by_several_users_get_the_same_answers() {
         "invalid auth token",
     ] {
         assert!(counts.keys().any(|kind| kind.contains(needed)), "{needed}");
+    }
+}
+
+#[tokio::test]
+async fn no_password_and_no_token_is_logged() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut server = Server::start(
+        &Program::Kvtool,
+        directory.path(),
+        &[CHEAP, "--log-level=debug"],
+    );
+    let mut side = Side::connect(&server.endpoint()).await;
+    let password = "hidden-from-all-eyes";
+    for call in call::with_secrets(password, "garbage-from-elsewhere") {
+        side.answer(&call).await;
+    }
+    let tokens = side.tokens();
+    assert_eq!(tokens.len(), 2);
+    server.terminate();
+    let log = server.log();
+    assert!(log.contains("stopped"), "{log}");
+    let secrets = tokens.iter().map(String::as_str);
+    for secret in secrets.chain([password, "garbage-from-elsewhere", "$2b$"]) {
+        assert!(!log.contains(secret), "{log}");
     }
 }

@@ -249,12 +249,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("cipher-suites", NOT_YET),
     ("tls-min-version", NOT_YET),
     ("tls-max-version", NOT_YET),
-    ("auth-token", NOT_YET),
 ];
 
 /// What must be refused only when it is not this, which is what happens anyway.
-const REFUSED_DEFAULTS: [(&str, &str); 2] =
-    [("tls-min-version", "TLS1.2"), ("auth-token", "simple")];
+const REFUSED_DEFAULTS: [(&str, &str); 1] = [("tls-min-version", "TLS1.2")];
 
 /// Whether a value asks for no more than happens without.
 pub(super) fn is_harmless(name: &str, value: &str) -> bool {

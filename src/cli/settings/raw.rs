@@ -76,7 +76,11 @@ pub struct RawSettings {
     )]
     client_cert_auth: Option<String>,
 
-    /// Seconds a login lives after its last use [default: 300]
+    /// What users get when they log in: simple, or jwt,sign-method=METHOD,priv-key=FILE,pub-key=FILE,
+    /// ttl=DURATION [default: simple]
+    #[arg(long, value_name = "TOKEN", help_heading = "Users")]
+    auth_token: Option<String>,
+    /// Seconds a login with a simple token lives after its last use [default: 300]
     #[arg(long, value_name = "SECONDS", help_heading = "Users")]
     auth_token_ttl: Option<String>,
     /// Doublings of the work that a hash of a password takes, 4 to 31 [default: 10]
@@ -203,6 +207,7 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("key-file", ""),
     ("trusted-ca-file", ""),
     ("client-cert-auth", "false"),
+    ("auth-token", "simple"),
     ("auth-token-ttl", "300"),
     ("bcrypt-cost", "10"),
     ("listen-peer-urls", ""),

@@ -32,8 +32,9 @@ pub async fn check(scratch: &mut Scratch, caller: &Caller, request: &Request) ->
     }
 }
 
-/// Refuses a transaction that its caller may not make: all of it counts, whatever branch it takes.
-pub async fn check_txn(scratch: &mut Scratch, caller: &Caller, txn: &TxnRequest) -> Result<()> {
+/// Refuses a transaction that only reads and that its caller may not make: all of it counts,
+/// whatever branch it takes.
+pub async fn check_reads(scratch: &mut Scratch, caller: &Caller, txn: &TxnRequest) -> Result<()> {
     if !scratch.state.auth.enabled || *caller == Caller::Server {
         return Ok(());
     }
@@ -43,7 +44,9 @@ pub async fn check_txn(scratch: &mut Scratch, caller: &Caller, txn: &TxnRequest)
         caller,
         scratch,
     };
-    judge.txn(txn).await
+    judge.txn(txn).await?;
+    // Also of one that asks for no key.
+    rules.check_revision(caller)
 }
 
 struct Judge<'a> {

@@ -21,7 +21,7 @@ mod tokens;
 pub use change::change;
 pub use password::{COSTS, Passwords};
 pub use rules::{Need, Rules, Shelf, has_role};
-pub use tokens::{TokenError, TokenOptions, Tokens};
+pub use tokens::{Jwt, TokenError, TokenOptions, Tokens};
 
 pub use crate::pb::kvtool::peer::v1::AuthChange;
 pub use crate::pb::kvtool::peer::v1::auth_change::Change;

@@ -160,13 +160,7 @@ impl Rules {
         let Some(name) = self.known(caller)? else {
             return Ok(());
         };
-        if let Caller::User { revision, .. } = caller {
-            match *revision {
-                0 => return Err(Error::UserEmpty),
-                known if known < self.state.revision => return Err(Error::AuthOldRevision),
-                _ => {}
-            }
-        }
+        self.check_revision(caller)?;
         let access = self.access.get(name).ok_or(Error::PermissionDenied)?;
         let granted = match need {
             Need::Read => &access.read,
@@ -176,6 +170,17 @@ impl Rules {
             return Ok(());
         }
         Err(Error::PermissionDenied)
+    }
+
+    /// Whether a caller was recognised by these rules, or later.
+    pub fn check_revision(&self, caller: &Caller) -> Result<()> {
+        match caller {
+            Caller::User { revision: 0, .. } => Err(Error::UserEmpty),
+            Caller::User { revision, .. } if *revision < self.state.revision => {
+                Err(Error::AuthOldRevision)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a caller may do something to each of some keys.

@@ -1,10 +1,13 @@
 //! By what a caller is recognised who has logged in: simple tokens, or JSON web tokens.
 
+mod jwt;
 mod simple;
+
+pub use jwt::{Jwt, TokenError};
 
 use super::Caller;
 use super::rules::Rules;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use simple::Simple;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +15,13 @@ use std::time::Duration;
 /// How long a simple token lives after its last use: etcd's default.
 const TTL: Duration = Duration::from_secs(300);
 
-/// Why tokens cannot be made or read with these options.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenError {}
-
 /// What users get when they log in.
 #[derive(Debug, Clone)]
 pub enum TokenOptions {
     /// Signed by the servers of the instance alone; good for so long after its last use.
     Simple(Duration),
+    /// Signed with a key that others may have too.
+    Jwt(Arc<Jwt>),
 }
 
 impl Default for TokenOptions {
@@ -34,6 +35,8 @@ impl Default for TokenOptions {
 pub enum Tokens {
     /// See [`TokenOptions::Simple`].
     Simple(Simple),
+    /// See [`TokenOptions::Jwt`].
+    Jwt(Arc<Jwt>),
 }
 
 impl Tokens {
@@ -41,6 +44,7 @@ impl Tokens {
     pub fn new(options: &TokenOptions) -> Self {
         match options {
             TokenOptions::Simple(ttl) => Self::Simple(Simple::new(*ttl)),
+            TokenOptions::Jwt(jwt) => Self::Jwt(jwt.clone()),
         }
     }
 
@@ -48,6 +52,9 @@ impl Tokens {
     pub fn assign(&self, user: &str, rules: &Rules) -> Result<String> {
         match self {
             Self::Simple(tokens) => Ok(tokens.assign(user, rules)),
+            Self::Jwt(jwt) => jwt
+                .assign(user, rules.state.revision)
+                .ok_or(Error::VerifyOnly),
         }
     }
 
@@ -58,6 +65,7 @@ impl Tokens {
                 name,
                 revision: rules.state.revision,
             }),
+            Self::Jwt(jwt) => jwt.caller(token),
         }
     }
 }

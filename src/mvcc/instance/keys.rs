@@ -183,7 +183,7 @@ impl Instance {
     }
 
     async fn judged_txn(&self, scratch: &mut Scratch, request: &TxnRequest) -> Result<TxnResponse> {
-        check::check_txn(scratch, &self.caller, request).await?;
+        check::check_reads(scratch, &self.caller, request).await?;
         txn::txn(scratch, request).await
     }
 
