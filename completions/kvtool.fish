@@ -57,7 +57,8 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l key-file -d 'Pri
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l trusted-ca-file -d 'Authorities whose client certificates are accepted, PEM; clients must then show one' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l client-cert-auth -d 'Accept only clients with a certificate [default: true with --trusted-ca-file]' -r -f -a "true\t''
 false\t''"
-complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auth-token-ttl -d 'Seconds a login lives after its last use [default: 300]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auth-token -d 'What users get when they log in: simple, or jwt,sign-method=METHOD,priv-key=FILE,pub-key=FILE, ttl=DURATION [default: simple]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auth-token-ttl -d 'Seconds a login with a simple token lives after its last use [default: 300]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l bcrypt-cost -d 'Doublings of the work that a hash of a password takes, 4 to 31 [default: 10]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-peer-urls -d 'URLs to listen on for other members, with commas between; who is alone needs none' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-advertise-peer-urls -d 'URLs other members are told to connect to [default: those listened on, else http://localhost:2380]' -r

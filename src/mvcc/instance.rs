@@ -413,7 +413,11 @@ impl Instance {
             count_only: true,
             ..Default::default()
         };
-        let is_empty = self.range(everything).await?.count == 0;
+        let server = Self {
+            inner: self.inner.clone(),
+            caller: Caller::Server,
+        };
+        let is_empty = server.range(everything).await?.count == 0;
         let layout = &self.inner.layout;
         let hash = hash::history(&view, layout, revision, state.compacted, is_empty);
         Ok(HashKvResponse {
