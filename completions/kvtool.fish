@@ -57,6 +57,14 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l key-file -d 'Pri
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l trusted-ca-file -d 'Authorities whose client certificates are accepted, PEM; clients must then show one' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l client-cert-auth -d 'Accept only clients with a certificate [default: true with --trusted-ca-file]' -r -f -a "true\t''
 false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l client-crl-file -d 'Certificates that are no longer accepted of clients, PEM or DER' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l client-cert-allowed-hostname -d 'Hosts of which a client\'s certificate must name one, with commas between' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auto-tls -d 'Serve https with a certificate of our own making, kept in the data directory [default: false]' -r -f -a "true\t''
+false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l self-signed-cert-validity -d 'Years such a certificate is good for [default: 1]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l tls-min-version -d 'Oldest TLS spoken: TLS1.2 or TLS1.3 [default: TLS1.2]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l tls-max-version -d 'Newest TLS spoken [default: the newest]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cipher-suites -d 'Ciphers of TLS 1.2, with commas between [default: all that are sound]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auth-token -d 'What users get when they log in: simple, or jwt,sign-method=METHOD,priv-key=FILE,pub-key=FILE, ttl=DURATION [default: simple]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auth-token-ttl -d 'Seconds a login with a simple token lives after its last use [default: 300]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l bcrypt-cost -d 'Doublings of the work that a hash of a password takes, 4 to 31 [default: 10]' -r
@@ -73,6 +81,9 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-key-file -d
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-trusted-ca-file -d 'Authorities that sign the members\' certificates, PEM' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-client-cert-auth -d 'Accept only members with a certificate [default: true with --peer-trusted-ca-file]' -r -f -a "true\t''
 false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-crl-file -d 'Certificates that are no longer accepted of members, PEM or DER' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-cert-allowed-cn -d 'Common names of members\' certificates, with commas between [default: any]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-cert-allowed-hostname -d 'Hosts of which a member\'s certificate must name one, with commas between [default: any]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F

@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
 use kvtool::api::server::{self, Limits, Ports};
-use kvtool::api::tls;
+use kvtool::api::tls::{self, Tls};
 use kvtool::mvcc::{Advertised, AutoCompaction, Instance, Options};
 use kvtool::pb::etcdserverpb::cluster_client::ClusterClient;
 use kvtool::pb::etcdserverpb::kv_client::KvClient;
@@ -17,13 +17,13 @@ use kvtool::pb::etcdserverpb::*;
 use kvtool::store::Store;
 use kvtool::store::memory::Memory;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use support::authority::Authority;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request};
@@ -47,7 +47,7 @@ impl Server {
     }
 
     /// One listener per entry of `acceptors`, at most `max_connections` open.
-    async fn start_with(max_connections: usize, acceptors: &[Option<TlsAcceptor>]) -> Self {
+    async fn start_with(max_connections: usize, acceptors: &[Option<Arc<Tls>>]) -> Self {
         let options = Options {
             name: "n1".to_owned(),
             max_txn_ops: 128,
@@ -456,13 +456,15 @@ async fn a_connection_over_the_limit_waits_for_its_turn() {
 async fn a_tls_port_serves_grpc_and_http_to_clients_with_a_certificate() {
     let authority = Authority::new();
     let authority_pem = authority.pem();
-    let (certificate, key) = authority.issue();
-    let acceptor = tls::acceptor(
-        certificate.as_bytes(),
-        key.as_bytes(),
-        Some(authority_pem.as_bytes()),
-    )
-    .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let files = authority.issue_files(directory.path());
+    let acceptor = Tls::open(tls::Options {
+        certificate: files.certificate,
+        key: files.key,
+        authorities: Some(files.authority),
+        ..tls::Options::default()
+    });
+    let acceptor = Arc::new(acceptor.unwrap());
     // Plain and encrypted side by side.
     let server = Server::start_with(usize::MAX, &[None, Some(acceptor)]).await;
     assert_eq!(server.http("GET /health").await.0, "200 OK");

@@ -2,6 +2,7 @@
 
 use super::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
@@ -15,15 +16,41 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How a server connects to others.
 #[derive(Debug, Clone, Default)]
 pub struct Dialer {
-    tls: Option<ClientTlsConfig>,
+    tls: Option<Files>,
+}
+
+/// What a server shows when it calls, and whom it trusts.
+#[derive(Debug, Clone)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    authorities: PathBuf,
+}
+
+impl Files {
+    /// As they are now: they may change while the server runs.
+    fn read(&self) -> Result<ClientTlsConfig, String> {
+        let read = |path: &PathBuf| {
+            let read = std::fs::read(path);
+            read.map_err(|error| format!("cannot read {}: {error}", path.display()))
+        };
+        let identity = Identity::from_pem(read(&self.certificate)?, read(&self.key)?);
+        let authorities = Certificate::from_pem(read(&self.authorities)?);
+        Ok(ClientTlsConfig::new()
+            .ca_certificate(authorities)
+            .identity(identity))
+    }
 }
 
 impl Dialer {
-    /// Speaks TLS to `https` URLs: shows this certificate, and trusts what these authorities signed.
-    pub fn with_tls(certificate_pem: &[u8], key_pem: &[u8], authorities_pem: &[u8]) -> Self {
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(authorities_pem))
-            .identity(Identity::from_pem(certificate_pem, key_pem));
+    /// Speaks TLS to `https` URLs: shows the certificate in a file, and trusts what the authorities in
+    /// another have signed.
+    pub fn with_tls(certificate: PathBuf, key: PathBuf, authorities: PathBuf) -> Self {
+        let tls = Files {
+            certificate,
+            key,
+            authorities,
+        };
         Self { tls: Some(tls) }
     }
 
@@ -43,7 +70,7 @@ impl Dialer {
                 return Err("no setting says whom to trust there".to_owned());
             };
             endpoint = endpoint
-                .tls_config(tls.clone())
+                .tls_config(tls.read()?)
                 .map_err(|error| said(&error))?;
         }
         // The bound of the connection does not cover the handshakes after it.

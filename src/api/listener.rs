@@ -2,6 +2,7 @@
 
 use super::opening::Opening;
 use super::tenancy::Origin;
+use super::tls::Tls;
 use futures_util::Stream;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -15,7 +16,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::Connected;
 
 /// A peer that has not finished its TLS handshake after this long is let go.
@@ -60,7 +60,7 @@ impl Place {
 /// One bound port.
 pub struct Listener {
     socket: Socket,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
 }
 
 enum Socket {
@@ -70,7 +70,7 @@ enum Socket {
 
 impl Listener {
     /// Binds `host:port`; with `tls`, only TLS is spoken there.
-    pub async fn bind(host: &str, port: u16, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    pub async fn bind(host: &str, port: u16, tls: Option<Arc<Tls>>) -> io::Result<Self> {
         let listener = TcpListener::bind((host, port)).await?;
         let address = listener.local_addr()?;
         let socket = Socket::Tcp(listener, address);
@@ -78,7 +78,7 @@ impl Listener {
     }
 
     /// Binds a place.
-    pub async fn bind_place(place: &Place, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    pub async fn bind_place(place: &Place, tls: Option<Arc<Tls>>) -> io::Result<Self> {
         match place {
             Place::Tcp { host, port } => Self::bind(host, *port, tls).await,
             Place::Unix(path) => {
@@ -182,15 +182,22 @@ fn tune(stream: &TcpStream) {
 
 async fn open(
     stream: Box<dyn Io>,
-    origin: Origin,
-    tls: Option<TlsAcceptor>,
+    mut origin: Origin,
+    tls: Option<Arc<Tls>>,
     place: OwnedSemaphorePermit,
     ready: mpsc::Sender<Connection>,
 ) {
     let io: Box<dyn Io> = match tls {
         None => stream,
         Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-            Ok(Ok(stream)) => Box::new(stream),
+            Ok(Ok((stream, shown))) => {
+                let shown = shown.unwrap_or_default();
+                origin.certified = shown
+                    .common_name
+                    .filter(|_| tls.names_users())
+                    .map(Into::into);
+                Box::new(stream)
+            }
             Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => return tracing::debug!("TLS handshake timed out"),
         },

@@ -1,19 +1,66 @@
-//! TLS of the client ports.
+//! TLS of ports: certificates that may change while the server runs, and what callers must show.
+//!
+//! Every handshake looks whether the files are still those that were read; if not, they are read
+//! again. What cannot be used then is not used: the server goes on with what it has, and says so.
 
+mod certificate;
+mod suites;
+
+pub use certificate::Shown;
+
+use certificate::{Revoked, SelfSigned};
+use parking_lot::Mutex;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
 
 /// What a client may speak behind TLS, the best first: gRPC, or plain HTTP for health checks.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
+/// Where certificates are, and what is asked of callers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The server's certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Both are made where they do not exist, for these hosts and so many years.
+    pub self_signed: Option<(Vec<String>, u32)>,
+    /// Who signs the callers' certificates; those without one are refused.
+    pub authorities: Option<PathBuf>,
+    /// Which of these are revoked.
+    pub revoked: Option<PathBuf>,
+    /// The common names that are let in; none: all.
+    pub allowed_names: Vec<String>,
+    /// The hosts of which a certificate must name one; none: any.
+    pub allowed_hosts: Vec<String>,
+    /// The common name of a certificate is that of a user.
+    pub names_users: bool,
+    /// What is spoken.
+    pub ciphers: Ciphers,
+}
+
+pub use suites::Ciphers;
+
 /// Why certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The certificate file holds no certificate, or a damaged one.
     #[error("the certificate file cannot be read as PEM: {0}")]
     Certificate(#[source] pem::Error),
@@ -23,28 +70,138 @@ pub enum TlsError {
     /// The file of trusted authorities cannot be read.
     #[error("the trusted CA file cannot be read as PEM: {0}")]
     Authority(#[source] pem::Error),
+    /// The file of revoked certificates is none.
+    #[error("the CRL file holds no list of revoked certificates")]
+    Revoked,
     /// The trusted authorities are no use for checking clients.
     #[error("the trusted CA file cannot be used: {0}")]
     Verifier(#[from] VerifierBuilderError),
     /// Certificate and key are damaged or do not fit each other.
     #[error("certificate and key cannot be used: {0}")]
     Pair(#[from] rustls::Error),
+    /// No certificate could be made.
+    #[error("no certificate can be made: {0}")]
+    SelfSigned(#[from] rcgen::Error),
 }
 
-/// Reads PEM texts. With `authorities_pem`, clients must show a certificate one of these signed.
-pub fn acceptor(
-    certificate_pem: &[u8],
-    key_pem: &[u8],
-    authorities_pem: Option<&[u8]>,
-) -> Result<TlsAcceptor, TlsError> {
-    let provider = Arc::new(ring::default_provider());
+/// The TLS of some ports.
+pub struct Tls {
+    options: Options,
+    current: Mutex<Current>,
+}
+
+/// What was read last, and when the files were written.
+struct Current {
+    written: Vec<Option<SystemTime>>,
+    acceptor: TlsAcceptor,
+    revoked: Arc<Revoked>,
+}
+
+impl Tls {
+    /// Reads the files for the first time.
+    pub fn open(options: Options) -> Result<Self, TlsError> {
+        if let Some((hosts, years)) = &options.self_signed {
+            let made = SelfSigned {
+                certificate: &options.certificate,
+                key: &options.key,
+            };
+            made.make_once(hosts, *years)?;
+        }
+        let current = Mutex::new(read_all(&options)?);
+        Ok(Self { options, current })
+    }
+
+    /// Shakes hands with a caller; answers what he has shown, if he had to show something.
+    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<(TlsStream<S>, Option<Shown>)> {
+        let (acceptor, revoked) = self.newest();
+        let stream = acceptor.accept(stream).await?;
+        let (_, session) = stream.get_ref();
+        let Some(chain) = session
+            .peer_certificates()
+            .filter(|chain| !chain.is_empty())
+        else {
+            return Ok((stream, None));
+        };
+        let shown = Shown::read(&chain[0]);
+        let refused = |why: &str| io::Error::new(io::ErrorKind::PermissionDenied, why);
+        let shown = shown.ok_or_else(|| refused("the certificate cannot be read"))?;
+        if chain.iter().any(|certificate| revoked.has(certificate)) {
+            return Err(refused("the certificate is revoked"));
+        }
+        let Options {
+            allowed_names,
+            allowed_hosts,
+            ..
+        } = &self.options;
+        let has_name = |name: &String| shown.common_name.as_ref() == Some(name);
+        if !allowed_names.is_empty() && !allowed_names.iter().any(has_name) {
+            return Err(refused("the common name is not let in"));
+        }
+        let is_for = |host: &String| certificate::is_for(&chain[0], host);
+        if !allowed_hosts.is_empty() && !allowed_hosts.iter().any(is_for) {
+            return Err(refused(
+                "the certificate is for none of the hosts that are let in",
+            ));
+        }
+        Ok((stream, Some(shown)))
+    }
+
+    /// Whether the common name of a certificate is that of a user.
+    pub fn names_users(&self) -> bool {
+        self.options.names_users
+    }
+
+    fn newest(&self) -> (TlsAcceptor, Arc<Revoked>) {
+        let mut current = self.current.lock();
+        let written = written(&self.options);
+        if written != current.written {
+            match read_all(&self.options) {
+                Ok(read) => {
+                    tracing::info!("the certificates have changed, and are read again");
+                    *current = read;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the certificates have changed, and the former stay");
+                    // Until they change once more.
+                    current.written = written;
+                }
+            }
+        }
+        (current.acceptor.clone(), current.revoked.clone())
+    }
+}
+
+fn files(options: &Options) -> impl Iterator<Item = &PathBuf> {
+    let needed = [&options.certificate, &options.key].into_iter();
+    needed.chain(&options.authorities).chain(&options.revoked)
+}
+
+fn written(options: &Options) -> Vec<Option<SystemTime>> {
+    let written = |path: &PathBuf| path.metadata().and_then(|it| it.modified()).ok();
+    files(options).map(written).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| TlsError::File {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn read_all(options: &Options) -> Result<Current, TlsError> {
+    // Before the files themselves: should they change meanwhile, they are read once more.
+    let written = written(options);
+    let provider = Arc::new(options.ciphers.provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()?;
-    let builder = match authorities_pem {
+        .with_protocol_versions(&options.ciphers.versions())?;
+    let builder = match &options.authorities {
         None => builder.with_no_client_auth(),
-        Some(pem) => {
+        Some(path) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(pem).map_err(TlsError::Authority)? {
+            for certificate in certificates(&read(path)?).map_err(TlsError::Authority)? {
                 roots.add(certificate)?;
             }
             let verifier =
@@ -52,11 +209,19 @@ pub fn acceptor(
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let chain = certificates(certificate_pem).map_err(TlsError::Certificate)?;
-    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(TlsError::Key)?;
+    let chain = certificates(&read(&options.certificate)?).map_err(TlsError::Certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(&read(&options.key)?).map_err(TlsError::Key)?;
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    let revoked = match &options.revoked {
+        None => Revoked::default(),
+        Some(path) => Revoked::read(&read(path)?).ok_or(TlsError::Revoked)?,
+    };
+    Ok(Current {
+        written,
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        revoked: Arc::new(revoked),
+    })
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
@@ -74,26 +239,42 @@ mod tests {
 
     #[test]
     fn a_pair_that_fits_is_taken_and_anything_else_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: String| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let certificate = made.cert.pem().into_bytes();
-        let key = made.signing_key.serialize_pem().into_bytes();
-        let other_key = other.signing_key.serialize_pem().into_bytes();
-
-        assert!(acceptor(&certificate, &key, None).is_ok());
-        assert!(acceptor(&certificate, &key, Some(&certificate)).is_ok());
-        let error = |certificate: &[u8], key: &[u8], authorities| {
-            acceptor(certificate, key, authorities).err().unwrap()
+        let certificate = write("certificate", made.cert.pem());
+        let key = write("key", made.signing_key.serialize_pem());
+        let other_key = write("other", other.signing_key.serialize_pem());
+        let bad = write("bad", "x".to_owned());
+        let open = |certificate: &PathBuf, key: &PathBuf, authorities: Option<&PathBuf>| {
+            Tls::open(Options {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                authorities: authorities.cloned(),
+                ..Options::default()
+            })
+            .map(drop)
         };
-        assert!(matches!(error(b"x", &key, None), TlsError::Certificate(_)));
-        assert!(matches!(error(&certificate, b"x", None), TlsError::Key(_)));
+        assert!(open(&certificate, &key, None).is_ok());
+        assert!(open(&certificate, &key, Some(&certificate)).is_ok());
+        let error =
+            |certificate, key, authorities| open(certificate, key, authorities).unwrap_err();
+        assert!(matches!(error(&bad, &key, None), TlsError::Certificate(_)));
+        assert!(matches!(error(&certificate, &bad, None), TlsError::Key(_)));
         assert!(matches!(
-            error(&certificate, &key, Some(b"x")),
+            error(&certificate, &key, Some(&bad)),
             TlsError::Authority(_)
         ));
         assert!(matches!(
             error(&certificate, &other_key, None),
             TlsError::Pair(_)
         ));
+        let missing = directory.path().join("missing");
+        assert!(matches!(error(&missing, &key, None), TlsError::File { .. }));
     }
 }

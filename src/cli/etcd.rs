@@ -202,7 +202,7 @@ impl Given {
                 return Err(anyhow!("{place}: {text}: the logger is zap"));
             }
             Some(Meaning::Moot(reason)) => self.moot.push((place.to_owned(), text, reason)),
-            Some(Meaning::Refused(_)) if flags::is_harmless(name, &text) => {}
+            Some(Meaning::Refused(_)) if flags::is_harmless(&text) => {}
             Some(Meaning::Refused(reason)) => {
                 return Err(anyhow!("{place} must not be ignored: {reason}"));
             }

@@ -4,12 +4,12 @@ mod member;
 
 use super::exit::UsageError;
 use super::log;
-use super::settings::{Home, HostUrl, Layers, RawSettings, Settings, TlsFiles};
+use super::settings::{Home, HostUrl, Layers, RawSettings, Settings};
 use crate::api::listener::Listener;
 use crate::api::peer::Links;
 use crate::api::raft::PeerPort;
 use crate::api::server::{self, Ports};
-use crate::api::tls;
+use crate::api::tls::{self, Tls};
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::{Advertised, Instance, Options};
 use crate::store::{Store, StoreError, fdb, fdb::Fdb, local::Local, memory::Memory};
@@ -20,12 +20,11 @@ use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_rustls::TlsAcceptor;
 
 /// Pause before a keyspace that could not be opened is tried again.
 const OPEN_PAUSE: Duration = Duration::from_millis(500);
@@ -90,7 +89,7 @@ async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> 
     let name = &settings.options.name;
     let (store, peer_port, links) = match (settings.home.clone(), &settings.group) {
         (Home::Raft(path), Some(group)) => {
-            let dialer = member::dialer(group.tls.as_ref())?;
+            let dialer = member::dialer(group.tls.as_ref());
             let opening = member::open(path, name, group, dialer.clone(), ports.peers);
             let (raft, port) = tokio::select! {
                 opened = opening => opened?,
@@ -272,8 +271,10 @@ async fn bind(settings: &Settings) -> Result<Bound> {
     })
 }
 
-async fn bind_all(urls: &[HostUrl], tls: Option<&TlsFiles>) -> Result<Vec<Listener>> {
-    let tls = tls.map(read_certificates).transpose()?;
+async fn bind_all(urls: &[HostUrl], tls: Option<&tls::Options>) -> Result<Vec<Listener>> {
+    let tls = tls.map(|options| Tls::open(options.clone())).transpose();
+    let tls = tls.map_err(|error| UsageError::new(error.to_string()))?;
+    let tls = tls.map(Arc::new);
     let mut listeners = Vec::with_capacity(urls.len());
     for url in urls {
         let tls = tls.clone().filter(|_| url.tls);
@@ -281,19 +282,6 @@ async fn bind_all(urls: &[HostUrl], tls: Option<&TlsFiles>) -> Result<Vec<Listen
         listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
     }
     Ok(listeners)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, UsageError> {
-    std::fs::read(path)
-        .map_err(|error| UsageError::new(format!("cannot read {}: {error}", path.display())))
-}
-
-fn read_certificates(files: &TlsFiles) -> Result<TlsAcceptor> {
-    let certificate = read(&files.certificate)?;
-    let key = read(&files.key)?;
-    let authorities = files.authorities.as_deref().map(read).transpose()?;
-    let acceptor = tls::acceptor(&certificate, &key, authorities.as_deref());
-    Ok(acceptor.map_err(|error| UsageError::new(error.to_string()))?)
 }
 
 /// Opening reads the disk, which may take a while after a crash, so it gets a thread of its own.

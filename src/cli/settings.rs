@@ -19,10 +19,12 @@ use super::exit::UsageError;
 use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
 use crate::api::listener::Place;
 use crate::api::server::Limits;
+use crate::api::tls;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
 use crate::mvcc::auth;
 use crate::store::fdb as store;
+use crate::store::local::CERTIFICATES;
 use layers::Setting;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Display;
@@ -61,17 +63,6 @@ impl Home {
         let environment = |name: &str| std::env::var(name).ok();
         home(&Layers::merge(&flags, environment, None)?)
     }
-}
-
-/// The files of the certificates of ports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The server's certificate chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-    /// Who signs the clients' certificates; clients without one are refused.
-    pub authorities: Option<PathBuf>,
 }
 
 /// What is logged, and where to.
@@ -135,7 +126,7 @@ pub struct Settings {
     /// Whether writes go to the server that leads.
     pub forward_writes: bool,
     /// The certificates, when a listener speaks TLS.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<tls::Options>,
     /// Most calls a client has open on one connection.
     pub max_concurrent_streams: u32,
     /// Time between pings on a silent connection; `None` is never.
@@ -401,7 +392,7 @@ fn tls_files(
     layers: &Layers,
     prefix: &str,
     encrypted: Option<&Setting>,
-) -> Result<Option<TlsFiles>, UsageError> {
+) -> Result<Option<tls::Options>, UsageError> {
     let setting = |key: &str| layers.get(&format!("{prefix}{key}"));
     let given = |key| Some(setting(key)).filter(|setting| !setting.text.is_empty());
     let certificate = given("cert-file");
@@ -414,11 +405,17 @@ fn tls_files(
             "name the authorities whose clients are accepted with --{prefix}trusted-ca-file"
         )));
     }
+    let self_signed = (prefix.is_empty() && encrypted.is_some()).then(|| self_signed(layers));
+    if let Some(made) = self_signed.transpose()?.flatten() {
+        return Ok(Some(made));
+    }
     match (certificate, key) {
-        (Some(certificate), Some(key)) if encrypted.is_some() => Ok(Some(TlsFiles {
+        (Some(certificate), Some(key)) if encrypted.is_some() => Ok(Some(tls::Options {
             certificate: certificate.text.clone().into(),
             key: key.text.clone().into(),
             authorities: authorities.map(|setting| setting.text.clone().into()),
+            names_users: wanted,
+            ..strictness(layers, prefix, authorities.is_some())?
         })),
         (Some(one), None) => Err(one.refuse(format!(
             "a certificate needs its key: add --{prefix}key-file"
@@ -440,6 +437,87 @@ fn tls_files(
             None => Ok(None),
         },
     }
+}
+
+/// What is asked of callers beside a certificate, and what is spoken with them.
+fn strictness(
+    layers: &Layers,
+    prefix: &str,
+    shows_certificate: bool,
+) -> Result<tls::Options, UsageError> {
+    let side = if prefix.is_empty() { "client-" } else { prefix };
+    let list = |key: &str| -> Result<Vec<String>, UsageError> {
+        let setting = layers.get(key);
+        if !setting.text.is_empty() && !shows_certificate {
+            return Err(setting.refuse(format!(
+                "nobody shows a certificate: add --{prefix}trusted-ca-file"
+            )));
+        }
+        let names = setting.text.split(',').filter(|name| !name.is_empty());
+        Ok(names.map(str::to_owned).collect())
+    };
+    let revoked = list(&format!("{side}crl-file"))?.join(",");
+    let mut options = tls::Options {
+        revoked: Some(revoked)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
+        allowed_hosts: list(&format!("{side}cert-allowed-hostname"))?,
+        ciphers: ciphers(layers)?,
+        ..tls::Options::default()
+    };
+    if !prefix.is_empty() {
+        options.allowed_names = list(&format!("{side}cert-allowed-cn"))?;
+    }
+    Ok(options)
+}
+
+fn ciphers(layers: &Layers) -> Result<tls::Ciphers, UsageError> {
+    let ciphers = tls::Ciphers::default();
+    let ciphers = parse(layers.get("tls-min-version"), |it| ciphers.at_least(it))?;
+    let ciphers = parse(layers.get("tls-max-version"), |it| ciphers.at_most(it))?;
+    parse(layers.get("cipher-suites"), |it| ciphers.only(it))
+}
+
+/// The certificate that a server makes for itself, if it is to.
+fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
+    let setting = layers.get("auto-tls");
+    if !parse(setting, str::parse::<bool>)? {
+        return Ok(None);
+    }
+    if ["fdb", "memory"].contains(&layers.get("store").text.as_str()) {
+        return Err(
+            setting.refuse("the certificate is kept in the data directory, and there is none")
+        );
+    }
+    if !layers.get("cert-file").text.is_empty() {
+        return Err(setting.refuse("--cert-file names a certificate: leave one of them out"));
+    }
+    let urls = [
+        "listen-client-urls",
+        "listen-metrics-urls",
+        "advertise-client-urls",
+    ];
+    let mut hosts = Vec::new();
+    for url in urls
+        .iter()
+        .flat_map(|key| values::urls(&layers.get(key).text).unwrap_or_default())
+    {
+        if let Place::Tcp { host, .. } = url.place
+            && !hosts.contains(&host)
+        {
+            hosts.push(host);
+        }
+    }
+    let directory = PathBuf::from(&layers.get("data-dir").text);
+    let directory = directory.join(CERTIFICATES).join("client");
+    let years = parse(layers.get("self-signed-cert-validity"), at_least_one)?;
+    Ok(Some(tls::Options {
+        certificate: directory.join("cert.pem"),
+        key: directory.join("key.pem"),
+        self_signed: Some((hosts, years)),
+        ciphers: ciphers(layers)?,
+        ..tls::Options::default()
+    }))
 }
 
 #[cfg(test)]
@@ -564,6 +642,44 @@ mod tests {
             ),
             (&["--trusted-ca-file", "a"], "nothing would be encrypted"),
             (&["--client-cert-auth"], "--trusted-ca-file"),
+            (
+                &[
+                    "--tls-min-version",
+                    "TLS1.1",
+                    "--listen-client-urls=https://127.0.0.1:1",
+                    "--cert-file=c",
+                    "--key-file=k",
+                ],
+                "TLS1.2 or TLS1.3",
+            ),
+            (
+                &[
+                    "--cipher-suites",
+                    "x",
+                    "--listen-client-urls=https://127.0.0.1:1",
+                    "--cert-file=c",
+                    "--key-file=k",
+                ],
+                "x is none of TLS_",
+            ),
+            (
+                &[
+                    "--client-crl-file",
+                    "x",
+                    "--listen-client-urls=https://127.0.0.1:1",
+                    "--cert-file=c",
+                    "--key-file=k",
+                ],
+                "--trusted-ca-file",
+            ),
+            (
+                &[
+                    "--auto-tls",
+                    "--store=memory",
+                    "--listen-client-urls=https://127.0.0.1:1",
+                ],
+                "data directory",
+            ),
             (&["--auth-token-ttl", "0"], "1 or more"),
             (&["--auth-token", "x"], "simple or jwt"),
             (&["--auth-token", "jwt,x=y"], "x=y: write sign-method="),

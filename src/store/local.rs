@@ -25,6 +25,8 @@ use bytes::Bytes;
 pub(super) use engine::{Engine, POINT_KEY};
 use fjall::{Readable, Snapshot};
 use futures_util::future::BoxFuture;
+pub use home::CERTIFICATES;
+
 use home::Home;
 use parking_lot::RwLock;
 pub(super) use stage::Staged;

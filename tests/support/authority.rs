@@ -17,6 +17,10 @@ impl Authority {
         let name = &mut params.distinguished_name;
         name.push(rcgen::DnType::CommonName, "authority");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            rcgen::KeyUsagePurpose::KeyCertSign,
+            rcgen::KeyUsagePurpose::CrlSign,
+        ];
         let key = rcgen::KeyPair::generate().expect("there is randomness");
         let certificate = params.self_signed(&key).expect("its own key");
         Self {
@@ -35,6 +39,38 @@ impl Authority {
         self.sign(rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name"))
     }
 
+    /// A certificate with a common name, good for some hosts, and its key, as PEM.
+    pub fn issue_to(&self, name: &str, hosts: &[&str], serial: u64) -> (String, String) {
+        let hosts: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = rcgen::CertificateParams::new(hosts).expect("names");
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        let common_name = rcgen::DnType::CommonName;
+        params.distinguished_name.push(common_name, name);
+        params.serial_number = Some(serial.into());
+        self.sign(params)
+    }
+
+    /// A list of revoked certificates, as PEM.
+    pub fn revoke(&self, serials: &[u64]) -> String {
+        let now = rcgen::date_time_ymd(2020, 1, 1);
+        let revoked = |serial: &u64| rcgen::RevokedCertParams {
+            serial_number: (*serial).into(),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: now,
+            next_update: rcgen::date_time_ymd(2100, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).expect("an authority may");
+        list.pem().expect("it can be written")
+    }
+
     fn sign(&self, params: rcgen::CertificateParams) -> (String, String) {
         let key = rcgen::KeyPair::generate().expect("there is randomness");
         let certificate = params.signed_by(&key, &self.issuer);
@@ -48,11 +84,16 @@ impl Authority {
 
     /// Files of a certificate whose time is over.
     pub fn issue_expired_files(&self, directory: &Path) -> Tls {
+        self.write_files(directory, self.issue_expired())
+    }
+
+    /// A certificate whose time is over, and its key, as PEM.
+    pub fn issue_expired(&self) -> (String, String) {
         let params = rcgen::CertificateParams::new(["localhost".to_owned()]);
         let mut params = params.expect("a name");
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-        self.write_files(directory, self.sign(params))
+        self.sign(params)
     }
 
     fn write_files(&self, directory: &Path, (certificate, key): (String, String)) -> Tls {

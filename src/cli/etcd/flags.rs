@@ -164,7 +164,6 @@ const MOOT: &[(&str, &str)] = &[
         "host-whitelist",
         "the host that a request names is not looked at",
     ),
-    ("self-signed-cert-validity", "no certificates are made"),
     ("enable-pprof", "this is no Go program: see /metrics"),
     ("metrics", "/metrics has all there is"),
     (
@@ -231,32 +230,23 @@ const REFUSED: &[(&str, &str)] = &[
     ("discovery-srv-name", NO_DISCOVERY),
     ("client-cert-file", NOT_YET),
     ("client-key-file", NOT_YET),
-    ("client-crl-file", NOT_YET),
-    ("client-cert-allowed-hostname", NOT_YET),
     ("client-cert-allowed-cn", "etcd has it for members alone"),
     (
         "client-skip-client-san-verification",
         "etcd has it for members alone",
     ),
-    ("auto-tls", NOT_YET),
     ("peer-client-cert-file", NOT_YET),
     ("peer-client-key-file", NOT_YET),
-    ("peer-cert-allowed-cn", NOT_YET),
-    ("peer-cert-allowed-hostname", NOT_YET),
-    ("peer-auto-tls", NOT_YET),
-    ("peer-crl-file", NOT_YET),
+    (
+        "peer-auto-tls",
+        "members would not know each other from strangers: name certificates",
+    ),
     ("peer-skip-client-san-verification", NOT_YET),
-    ("cipher-suites", NOT_YET),
-    ("tls-min-version", NOT_YET),
-    ("tls-max-version", NOT_YET),
 ];
 
-/// What must be refused only when it is not this, which is what happens anyway.
-const REFUSED_DEFAULTS: [(&str, &str); 1] = [("tls-min-version", "TLS1.2")];
-
 /// Whether a value asks for no more than happens without.
-pub(super) fn is_harmless(name: &str, value: &str) -> bool {
-    value.is_empty() || value == "false" || REFUSED_DEFAULTS.contains(&(name, value))
+pub(super) fn is_harmless(value: &str) -> bool {
+    value.is_empty() || value == "false"
 }
 
 /// Flags that etcd itself takes without heeding them.

@@ -1,17 +1,18 @@
 //! A server as a member of a group.
 
-use super::{read, texts};
+use super::texts;
 use crate::api::channel::Dialer;
 use crate::api::listener::Listener;
 use crate::api::raft::{Network, PeerPort, describe};
+use crate::api::tls;
 use crate::cli::exit::UsageError;
-use crate::cli::settings::{Group, HostUrl, TlsFiles};
+use crate::cli::settings::{Group, HostUrl};
 use crate::error::Error;
 use crate::store::raft::{Member, Members, Options, Raft, cluster_id, member_id};
 use anyhow::{Context, Result, bail};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Opens a member's directory, and its peer ports for the others.
@@ -72,21 +73,16 @@ pub(super) async fn open(
 }
 
 /// How a member calls others.
-pub(super) fn dialer(tls: Option<&TlsFiles>) -> Result<Dialer, UsageError> {
-    let Some(TlsFiles {
-        certificate,
-        key,
-        authorities: Some(authorities),
-    }) = tls
-    else {
-        return Ok(Dialer::default());
-    };
-    let read = |path: &Path| read(path);
-    Ok(Dialer::with_tls(
-        &read(certificate)?,
-        &read(key)?,
-        &read(authorities)?,
-    ))
+pub(super) fn dialer(tls: Option<&tls::Options>) -> Dialer {
+    match tls {
+        Some(tls::Options {
+            certificate,
+            key,
+            authorities: Some(authorities),
+            ..
+        }) => Dialer::with_tls(certificate.clone(), key.clone(), authorities.clone()),
+        _ => Dialer::default(),
+    }
 }
 
 /// The group that its first members found: all of them come to the same without talking.

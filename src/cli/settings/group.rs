@@ -1,8 +1,9 @@
 //! The group that a member founds or joins.
 
 use super::layers::{Layers, Setting};
-use super::{HostUrl, TlsFiles, filled, listen_urls, parse, tls_files, values};
+use super::{HostUrl, filled, listen_urls, parse, tls_files, values};
 use crate::api::listener::Place;
+use crate::api::tls;
 use crate::cli::exit::UsageError;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub struct Group {
     /// So many of them are missed before others ask to be elected.
     pub election_heartbeats: usize,
     /// The certificates, when members speak TLS.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<tls::Options>,
 }
 
 impl Group {

@@ -75,6 +75,35 @@ pub struct RawSettings {
         help_heading = "TLS"
     )]
     client_cert_auth: Option<String>,
+    /// Certificates that are no longer accepted of clients, PEM or DER
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "TLS")]
+    client_crl_file: Option<String>,
+    /// Hosts of which a client's certificate must name one, with commas between
+    #[arg(long, value_name = "HOSTS", help_heading = "TLS")]
+    client_cert_allowed_hostname: Option<String>,
+    /// Serve https with a certificate of our own making, kept in the data directory [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "TLS"
+    )]
+    auto_tls: Option<String>,
+    /// Years such a certificate is good for [default: 1]
+    #[arg(long, value_name = "YEARS", help_heading = "TLS")]
+    self_signed_cert_validity: Option<String>,
+    /// Oldest TLS spoken: TLS1.2 or TLS1.3 [default: TLS1.2]
+    #[arg(long, value_name = "VERSION", help_heading = "TLS")]
+    tls_min_version: Option<String>,
+    /// Newest TLS spoken [default: the newest]
+    #[arg(long, value_name = "VERSION", help_heading = "TLS")]
+    tls_max_version: Option<String>,
+    /// Ciphers of TLS 1.2, with commas between [default: all that are sound]
+    #[arg(long, value_name = "NAMES", help_heading = "TLS")]
+    cipher_suites: Option<String>,
 
     /// What users get when they log in: simple, or jwt,sign-method=METHOD,priv-key=FILE,pub-key=FILE,
     /// ttl=DURATION [default: simple]
@@ -130,6 +159,15 @@ pub struct RawSettings {
         help_heading = "Group"
     )]
     peer_client_cert_auth: Option<String>,
+    /// Certificates that are no longer accepted of members, PEM or DER
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_crl_file: Option<String>,
+    /// Common names of members' certificates, with commas between [default: any]
+    #[arg(long, value_name = "NAMES", help_heading = "Group")]
+    peer_cert_allowed_cn: Option<String>,
+    /// Hosts of which a member's certificate must name one, with commas between [default: any]
+    #[arg(long, value_name = "HOSTS", help_heading = "Group")]
+    peer_cert_allowed_hostname: Option<String>,
 
     #[command(flatten)]
     #[serde(flatten)]
@@ -207,6 +245,13 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("key-file", ""),
     ("trusted-ca-file", ""),
     ("client-cert-auth", "false"),
+    ("client-crl-file", ""),
+    ("client-cert-allowed-hostname", ""),
+    ("auto-tls", "false"),
+    ("self-signed-cert-validity", "1"),
+    ("tls-min-version", "TLS1.2"),
+    ("tls-max-version", ""),
+    ("cipher-suites", ""),
     ("auth-token", "simple"),
     ("auth-token-ttl", "300"),
     ("bcrypt-cost", "10"),
@@ -221,6 +266,9 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("peer-key-file", ""),
     ("peer-trusted-ca-file", ""),
     ("peer-client-cert-auth", "false"),
+    ("peer-crl-file", ""),
+    ("peer-cert-allowed-cn", ""),
+    ("peer-cert-allowed-hostname", ""),
     ("fdb-cluster-file", ""),
     ("fdb-connection-string", ""),
     ("fdb-client-library", ""),

@@ -36,8 +36,12 @@ const DATA_STAGE: &str = "data.stage";
 const DATA_WHOLE: &str = "data.whole";
 
 /// What a directory may hold and still be taken for a new store: what an unfinished first start
-/// leaves, and what a file system puts into its root.
-const NEW_STORE_NAMES: [&str; 4] = [LOCK, FORMAT_NEW, DATA_NEW, "lost+found"];
+/// leaves, the certificates of a server that makes its own, and what a file system puts into its
+/// root.
+const NEW_STORE_NAMES: [&str; 5] = [LOCK, FORMAT_NEW, DATA_NEW, CERTIFICATES, "lost+found"];
+
+/// Where in a data directory the certificates are that a server has made: etcd's name for it.
+pub const CERTIFICATES: &str = "fixtures";
 
 const FORMAT_WORDS: &str = "kvtool data format ";
 const FORMAT_NUMBER: u64 = 1;

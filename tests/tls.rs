@@ -1,0 +1,221 @@
+//! Certificates: who is let in by what he shows, and what changes while the server runs.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use kvtool::pb::authpb::{Permission, permission::Type};
+use kvtool::pb::etcdserverpb::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use support::authority::Authority;
+use support::client::Client;
+use support::server::{Server, free_port};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Status};
+
+fn serve(directory: &Path, port: u16, arguments: &[String]) -> Server {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kvtool"));
+    command.args(["serve", "--store", "local", "--data-dir"]);
+    command.arg(directory.join("data"));
+    command.arg(format!("--listen-client-urls=https://127.0.0.1:{port}"));
+    command.args(arguments);
+    Server::launch(command, ([127, 0, 0, 1], port).into())
+}
+
+/// Connects anew; `trusted` signed the server's certificate.
+async fn connect(
+    server: &Server,
+    trusted: &str,
+    shown: Option<&(String, String)>,
+) -> Result<Client, tonic::transport::Error> {
+    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(trusted));
+    if let Some((certificate, key)) = shown {
+        tls = tls.identity(Identity::from_pem(certificate, key));
+    }
+    let endpoint = Endpoint::from_shared(format!("https://localhost:{}", server.port()))?;
+    Ok(Client::over(endpoint.tls_config(tls)?.connect().await?))
+}
+
+/// Whether who shows a certificate can read. With TLS 1.3 a client may learn only after its
+/// handshake that it was refused.
+async fn is_let_in(server: &Server, trusted: &str, shown: Option<&(String, String)>) -> bool {
+    match connect(server, trusted, shown).await {
+        Ok(mut client) => client.kv.range(range("a")).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+fn range(key: &str) -> RangeRequest {
+    RangeRequest {
+        key: key.to_owned().into(),
+        ..Default::default()
+    }
+}
+
+fn put(key: &str) -> PutRequest {
+    PutRequest {
+        key: key.to_owned().into(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn callers_are_let_in_by_what_they_show() {
+    let directory = tempfile::tempdir().unwrap();
+    let (authority, foreign) = (Authority::new(), Authority::new());
+    let trusted = authority.pem();
+    let files = authority.issue_files(directory.path());
+    let crl = directory.path().join("crl.pem");
+    fs::write(&crl, authority.revoke(&[7])).unwrap();
+    let flag = |name: &str, path: &Path| format!("--{name}={}", path.display());
+    let server = serve(
+        directory.path(),
+        free_port(),
+        &[
+            flag("cert-file", &files.certificate),
+            flag("key-file", &files.key),
+            flag("trusted-ca-file", &files.authority),
+            flag("client-crl-file", &crl),
+            "--client-cert-allowed-hostname=one.example,two.example".to_owned(),
+        ],
+    );
+    let good = authority.issue_to("client", &["two.example"], 8);
+    assert!(is_let_in(&server, &trusted, Some(&good)).await);
+    let refused = [
+        ("expired", authority.issue_expired()),
+        (
+            "of another authority",
+            foreign.issue_to("client", &["two.example"], 8),
+        ),
+        ("revoked", authority.issue_to("client", &["two.example"], 7)),
+        (
+            "for another host",
+            authority.issue_to("client", &["three.example"], 9),
+        ),
+    ];
+    for (why, shown) in &refused {
+        assert!(!is_let_in(&server, &trusted, Some(shown)).await, "{why}");
+    }
+    assert!(!is_let_in(&server, &trusted, None).await);
+    // A connection outlives the news, and whoever comes next does not.
+    let mut open = connect(&server, &trusted, Some(&good)).await.unwrap();
+    fs::write(&crl, authority.revoke(&[7, 8])).unwrap();
+    assert!(!is_let_in(&server, &trusted, Some(&good)).await);
+    open.kv.range(range("a")).await.unwrap();
+    // A file that is no list changes nothing, and says so.
+    fs::write(&crl, "nonsense").unwrap();
+    assert!(!is_let_in(&server, &trusted, Some(&good)).await);
+    assert_eq!(server.logged("the former stay"), 1);
+    fs::write(&crl, authority.revoke(&[])).unwrap();
+    assert!(is_let_in(&server, &trusted, Some(&good)).await);
+    // Another certificate of the server: the key first, for which the old one is no match.
+    let (certificate, key) = foreign.issue();
+    fs::write(&files.key, key).unwrap();
+    assert!(is_let_in(&server, &trusted, Some(&good)).await);
+    fs::write(&files.certificate, certificate).unwrap();
+    assert!(!is_let_in(&server, &trusted, Some(&good)).await);
+    assert!(is_let_in(&server, &foreign.pem(), Some(&good)).await);
+}
+
+#[tokio::test]
+async fn a_common_name_is_a_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let trusted = authority.pem();
+    let files = authority.issue_files(directory.path());
+    let server = serve(
+        directory.path(),
+        free_port(),
+        &[
+            format!("--cert-file={}", files.certificate.display()),
+            format!("--key-file={}", files.key.display()),
+            format!("--trusted-ca-file={}", files.authority.display()),
+            "--client-cert-auth".to_owned(),
+            "--bcrypt-cost=4".to_owned(),
+        ],
+    );
+    let client = async |name: &str| {
+        let shown = authority.issue_to(name, &["localhost"], 1);
+        connect(&server, &trusted, Some(&shown)).await.unwrap()
+    };
+    let mut root = client("root").await;
+    for name in ["root", "alice"] {
+        let add = AuthUserAddRequest {
+            name: name.to_owned(),
+            password: name.to_owned(),
+            ..Default::default()
+        };
+        root.auth.user_add(add).await.unwrap();
+        let role = AuthRoleAddRequest {
+            name: name.to_owned(),
+        };
+        root.auth.role_add(role).await.unwrap();
+        let grant = AuthUserGrantRoleRequest {
+            user: name.to_owned(),
+            role: name.to_owned(),
+        };
+        root.auth.user_grant_role(grant).await.unwrap();
+    }
+    let grant = AuthRoleGrantPermissionRequest {
+        name: "alice".to_owned(),
+        perm: Some(Permission {
+            perm_type: Type::Readwrite.into(),
+            key: "a".into(),
+            range_end: "".into(),
+        }),
+    };
+    root.auth.role_grant_permission(grant).await.unwrap();
+    root.auth.auth_enable(AuthEnableRequest {}).await.unwrap();
+    root.kv.put(put("b")).await.unwrap();
+    let code = |answer: Result<_, Status>| answer.map(drop).map_err(|status| status.code());
+    let mut alice = client("alice").await;
+    assert_eq!(code(alice.kv.put(put("a")).await), Ok(()));
+    assert_eq!(
+        code(alice.kv.put(put("b")).await),
+        Err(Code::PermissionDenied)
+    );
+    // Nobody has heard of him.
+    let mut mallory = client("mallory").await;
+    assert_eq!(
+        code(mallory.kv.put(put("a")).await),
+        Err(Code::PermissionDenied)
+    );
+    // A token wins.
+    let login = AuthenticateRequest {
+        name: "alice".to_owned(),
+        password: "alice".to_owned(),
+    };
+    let token = mallory.auth.authenticate(login).await.unwrap().into_inner();
+    let mut request = tonic::Request::new(put("a"));
+    request
+        .metadata_mut()
+        .insert("token", token.token.parse().unwrap());
+    assert_eq!(code(mallory.kv.put(request).await), Ok(()));
+    let mut request = tonic::Request::new(put("a"));
+    request
+        .metadata_mut()
+        .insert("token", "forged".parse().unwrap());
+    assert_eq!(code(root.kv.put(request).await), Err(Code::Unauthenticated));
+}
+
+#[tokio::test]
+async fn a_certificate_of_ones_own_is_made_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--auto-tls".to_owned(),
+        "--advertise-client-urls=https://localhost:1".to_owned(),
+    ];
+    let mut server = serve(directory.path(), free_port(), &arguments);
+    let files = directory.path().join("data/fixtures/client");
+    let certificate = fs::read_to_string(files.join("cert.pem")).unwrap();
+    let mode = fs::metadata(files.join("key.pem"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(is_let_in(&server, &certificate, None).await);
+    assert!(server.terminate().success());
+    let server = serve(directory.path(), free_port(), &arguments);
+    assert!(is_let_in(&server, &certificate, None).await);
+}
