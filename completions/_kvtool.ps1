@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('member', 'member', [CompletionResultType]::ParameterValue, 'Show and change the members of the cluster')
             [CompletionResult]::new('move-leader', 'move-leader', [CompletionResultType]::ParameterValue, 'Let another member lead')
             [CompletionResult]::new('force-new-cluster', 'force-new-cluster', [CompletionResultType]::ParameterValue, 'Make the only member that is left a cluster of one')
+            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Save a keyspace to a file, look at one, or restore it')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure a server: throughput, latency, watch delay; alone or in turns with others')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -400,6 +401,89 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;snapshot' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('save', 'save', [CompletionResultType]::ParameterValue, 'Save the keyspace of a server to a file')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say what is in a file')
+            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Make a keyspace out of a file')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;snapshot;save' {
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server: the connection is encrypted, but to whom is not known')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;snapshot;status' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;snapshot;restore' {
+            [CompletionResult]::new('--bump-revision', '--bump-revision', [CompletionResultType]::ParameterName, 'Add so much to the newest revision, so that no client remembers a newer one')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Home of the keyspace [default: raft]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory the data will live in [default: ./kvtool.data]')
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Name of the keyspace in its store')
+            [CompletionResult]::new('--fdb-cluster-file', '--fdb-cluster-file', [CompletionResultType]::ParameterName, 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]')
+            [CompletionResult]::new('--fdb-connection-string', '--fdb-connection-string', [CompletionResultType]::ParameterName, 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...')
+            [CompletionResult]::new('--fdb-client-library', '--fdb-client-library', [CompletionResultType]::ParameterName, 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]')
+            [CompletionResult]::new('--fdb-external-client-dir', '--fdb-external-client-dir', [CompletionResultType]::ParameterName, 'Client libraries of other versions, used when the cluster is of theirs')
+            [CompletionResult]::new('--fdb-tls-certificate-file', '--fdb-tls-certificate-file', [CompletionResultType]::ParameterName, 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]')
+            [CompletionResult]::new('--fdb-tls-key-file', '--fdb-tls-key-file', [CompletionResultType]::ParameterName, 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]')
+            [CompletionResult]::new('--fdb-tls-ca-file', '--fdb-tls-ca-file', [CompletionResultType]::ParameterName, 'Authorities that sign the cluster''s certificates, PEM [default: FDB_TLS_CA_FILE]')
+            [CompletionResult]::new('--fdb-tls-verify-peers', '--fdb-tls-verify-peers', [CompletionResultType]::ParameterName, 'What the cluster''s certificates must say, as FoundationDB''s tools take it [default: FDB_TLS_VERIFY_PEERS]')
+            [CompletionResult]::new('--fdb-trace-dir', '--fdb-trace-dir', [CompletionResultType]::ParameterName, 'Directory for the client library''s traces [default: none are written]')
+            [CompletionResult]::new('--fdb-transaction-tag', '--fdb-transaction-tag', [CompletionResultType]::ParameterName, 'Tag of all transactions, for the cluster''s quotas')
+            [CompletionResult]::new('--fdb-priority', '--fdb-priority', [CompletionResultType]::ParameterName, 'Priority of all transactions; batch gives way to other work [default: default]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--skip-hash-check', '--skip-hash-check', [CompletionResultType]::ParameterName, 'Take a file without a hash at its end, such as the database of an etcd that is not running')
+            [CompletionResult]::new('--mark-compacted', '--mark-compacted', [CompletionResultType]::ParameterName, 'Compact all that was, so that clients read anew')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;snapshot;help' {
+            [CompletionResult]::new('save', 'save', [CompletionResultType]::ParameterValue, 'Save the keyspace of a server to a file')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say what is in a file')
+            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Make a keyspace out of a file')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;snapshot;help;save' {
+            break
+        }
+        'kvtool;snapshot;help;status' {
+            break
+        }
+        'kvtool;snapshot;help;restore' {
+            break
+        }
+        'kvtool;snapshot;help;help' {
             break
         }
         'kvtool;bench' {
@@ -1006,6 +1090,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('member', 'member', [CompletionResultType]::ParameterValue, 'Show and change the members of the cluster')
             [CompletionResult]::new('move-leader', 'move-leader', [CompletionResultType]::ParameterValue, 'Let another member lead')
             [CompletionResult]::new('force-new-cluster', 'force-new-cluster', [CompletionResultType]::ParameterValue, 'Make the only member that is left a cluster of one')
+            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Save a keyspace to a file, look at one, or restore it')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Measure a server: throughput, latency, watch delay; alone or in turns with others')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -1053,6 +1138,21 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;help;force-new-cluster' {
+            break
+        }
+        'kvtool;help;snapshot' {
+            [CompletionResult]::new('save', 'save', [CompletionResultType]::ParameterValue, 'Save the keyspace of a server to a file')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Say what is in a file')
+            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Make a keyspace out of a file')
+            break
+        }
+        'kvtool;help;snapshot;save' {
+            break
+        }
+        'kvtool;help;snapshot;status' {
+            break
+        }
+        'kvtool;help;snapshot;restore' {
             break
         }
         'kvtool;help;bench' {

@@ -30,6 +30,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand member 'Show and change the members of the cluster'
             cand move-leader 'Let another member lead'
             cand force-new-cluster 'Make the only member that is left a cluster of one'
+            cand snapshot 'Save a keyspace to a file, look at one, or restore it'
             cand bench 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
             cand completions 'Print the completions of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -377,6 +378,80 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
+        }
+        &'kvtool;snapshot'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand save 'Save the keyspace of a server to a file'
+            cand status 'Say what is in a file'
+            cand restore 'Make a keyspace out of a file'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'kvtool;snapshot;save'= {
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;snapshot;status'= {
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;snapshot;restore'= {
+            cand --bump-revision 'Add so much to the newest revision, so that no client remembers a newer one'
+            cand --store 'Home of the keyspace [default: raft]'
+            cand --data-dir 'Directory the data will live in [default: ./kvtool.data]'
+            cand --instance 'Name of the keyspace in its store'
+            cand --fdb-cluster-file 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]'
+            cand --fdb-connection-string 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...'
+            cand --fdb-client-library 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]'
+            cand --fdb-external-client-dir 'Client libraries of other versions, used when the cluster is of theirs'
+            cand --fdb-tls-certificate-file 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]'
+            cand --fdb-tls-key-file 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]'
+            cand --fdb-tls-ca-file 'Authorities that sign the cluster''s certificates, PEM [default: FDB_TLS_CA_FILE]'
+            cand --fdb-tls-verify-peers 'What the cluster''s certificates must say, as FoundationDB''s tools take it [default: FDB_TLS_VERIFY_PEERS]'
+            cand --fdb-trace-dir 'Directory for the client library''s traces [default: none are written]'
+            cand --fdb-transaction-tag 'Tag of all transactions, for the cluster''s quotas'
+            cand --fdb-priority 'Priority of all transactions; batch gives way to other work [default: default]'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --skip-hash-check 'Take a file without a hash at its end, such as the database of an etcd that is not running'
+            cand --mark-compacted 'Compact all that was, so that clients read anew'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;snapshot;help'= {
+            cand save 'Save the keyspace of a server to a file'
+            cand status 'Say what is in a file'
+            cand restore 'Make a keyspace out of a file'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'kvtool;snapshot;help;save'= {
+        }
+        &'kvtool;snapshot;help;status'= {
+        }
+        &'kvtool;snapshot;help;restore'= {
+        }
+        &'kvtool;snapshot;help;help'= {
         }
         &'kvtool;bench'= {
             cand -h 'Print help (see more with ''--help'')'
@@ -956,6 +1031,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand member 'Show and change the members of the cluster'
             cand move-leader 'Let another member lead'
             cand force-new-cluster 'Make the only member that is left a cluster of one'
+            cand snapshot 'Save a keyspace to a file, look at one, or restore it'
             cand bench 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
             cand completions 'Print the completions of a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -990,6 +1066,17 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;help;move-leader'= {
         }
         &'kvtool;help;force-new-cluster'= {
+        }
+        &'kvtool;help;snapshot'= {
+            cand save 'Save the keyspace of a server to a file'
+            cand status 'Say what is in a file'
+            cand restore 'Make a keyspace out of a file'
+        }
+        &'kvtool;help;snapshot;save'= {
+        }
+        &'kvtool;help;snapshot;status'= {
+        }
+        &'kvtool;help;snapshot;restore'= {
         }
         &'kvtool;help;bench'= {
             cand put 'Put values under keys'

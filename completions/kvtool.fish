@@ -34,6 +34,7 @@ complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "inspect-keyspace" -d 
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "member" -d 'Show and change the members of the cluster'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "move-leader" -d 'Let another member lead'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "force-new-cluster" -d 'Make the only member that is left a cluster of one'
+complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "snapshot" -d 'Save a keyspace to a file, look at one, or restore it'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -350,6 +351,59 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand force-new-cluster" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand force-new-cluster" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and not __fish_seen_subcommand_from save status restore help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and not __fish_seen_subcommand_from save status restore help" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and not __fish_seen_subcommand_from save status restore help" -f -a "save" -d 'Save the keyspace of a server to a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and not __fish_seen_subcommand_from save status restore help" -f -a "status" -d 'Say what is in a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and not __fish_seen_subcommand_from save status restore help" -f -a "restore" -d 'Make a keyspace out of a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and not __fish_seen_subcommand_from save status restore help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s h -l help -d 'Print help'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l bump-revision -d 'Add so much to the newest revision, so that no client remembers a newer one' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l store -d 'Home of the keyspace [default: raft]' -r -f -a "raft\t''
+local\t''
+fdb\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l data-dir -d 'Directory the data will live in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l instance -d 'Name of the keyspace in its store' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l skip-hash-check -d 'Take a file without a hash at its end, such as the database of an etcd that is not running'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l mark-compacted -d 'Compact all that was, so that clients read anew'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "save" -d 'Save the keyspace of a server to a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say what is in a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Make a keyspace out of a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "put" -d 'Put values under keys'
@@ -878,22 +932,26 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "member" -d 'Show and change the members of the cluster'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "move-leader" -d 'Let another member lead'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "force-new-cluster" -d 'Make the only member that is left a cluster of one'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "member" -d 'Show and change the members of the cluster'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "move-leader" -d 'Let another member lead'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "force-new-cluster" -d 'Make the only member that is left a cluster of one'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "snapshot" -d 'Save a keyspace to a file, look at one, or restore it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "list" -d 'Show the members'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "add" -d 'Let one more server join; it is started afterwards'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "remove" -d 'Remove a member for good; its server ends'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "update" -d 'Tell the others where to reach a member from now on'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "promote" -d 'Give a learner that has caught up a vote'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "save" -d 'Save the keyspace of a server to a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "status" -d 'Say what is in a file'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "restore" -d 'Make a keyspace out of a file'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "put" -d 'Put values under keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "get" -d 'Read single keys'

@@ -24,6 +24,7 @@ mod samples;
 pub mod scan;
 mod serve;
 pub mod settings;
+mod snapshot;
 mod status;
 
 use anyhow::{Context, Result};
@@ -55,6 +56,7 @@ enum Verb {
     Member(member::MemberArgs),
     MoveLeader(member::MoveLeaderArgs),
     ForceNewCluster(force::ForceArgs),
+    Snapshot(snapshot::SnapshotArgs),
     Bench(bench::BenchArgs),
     Completions(generate::CompletionsArgs),
 }
@@ -97,6 +99,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::Member(args) => interruptible(member::run(args)).await,
             Verb::MoveLeader(args) => interruptible(member::move_leader(args)).await,
             Verb::ForceNewCluster(args) => force::run(&args),
+            Verb::Snapshot(args) => interruptible(snapshot::run(args)).await,
             Verb::Bench(args) => bench::run(args).await,
             Verb::Completions(args) => generate::run(&args),
         }

@@ -16,6 +16,7 @@ use crate::store::{Store, StoreError, fdb, fdb::Fdb, local::Local, memory::Memor
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::env;
 use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -103,6 +104,11 @@ async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> 
     let options = Options {
         advertised: advertised(settings, &ports.served.clients),
         peers: settings.forward_writes.then(|| Arc::new(links) as _),
+        // A file of any size must not lie in memory, where a temporary directory may be.
+        scratch: match &settings.home {
+            Home::Raft(path) | Home::Local(path) => path.clone(),
+            Home::Fdb(_) | Home::Memory => env::temp_dir(),
+        },
         ..settings.options.clone()
     };
     let serving = Serving {
@@ -193,7 +199,7 @@ impl Serving<'_> {
 
 /// Tells systemd, where it started this server as a service of the type `notify`.
 fn notify_init() {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+    let Some(path) = env::var_os("NOTIFY_SOCKET") else {
         return;
     };
     let path = path.as_encoded_bytes();
@@ -285,7 +291,7 @@ async fn bind_all(urls: &[HostUrl], tls: Option<&tls::Options>) -> Result<Vec<Li
 }
 
 /// Opening reads the disk, which may take a while after a crash, so it gets a thread of its own.
-async fn open_store(home: Home) -> Result<Store> {
+pub(super) async fn open_store(home: Home) -> Result<Store> {
     let path = match home {
         Home::Memory => return Ok(Store::Memory(Memory::new())),
         Home::Fdb(options) => {

@@ -27,7 +27,8 @@ pub fn decode(record: Option<Bytes>) -> Result<Vec<AlarmMember>> {
     Ok(alarms)
 }
 
-fn encode(alarms: &[AlarmMember]) -> Bytes {
+/// The record of all raised alarms.
+pub fn encode(alarms: &[AlarmMember]) -> Bytes {
     let mut out = BytesMut::with_capacity(alarms.len() * 12);
     for alarm in alarms {
         out.put_i32(alarm.alarm);

@@ -7,6 +7,11 @@ use bytes::Bytes;
 
 /// Tries to write a first record.
 const MAX_ATTEMPTS: u32 = 10;
+/// The name of the format's metadata record.
+const META_FORMAT: &str = "format";
+/// In the place of the format, while a keyspace is being restored: a newer one to whoever knows
+/// nothing of that.
+const UNFINISHED: u32 = u32::MAX;
 /// Bytes of a member's name.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -26,24 +31,17 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
             format!("a member name has 1 to {NAME_BYTES_MAX} bytes and this one has {length}");
         return Err(StoreError::Fatal(sentence.into()).into());
     }
-    let random_id = || Bytes::copy_from_slice(&rand::random::<u64>().to_be_bytes());
-    let format_key = layout.meta("format");
     let first_batch = BatchId {
         writer: 0,
         sequence: 0,
     };
-    let first_records = || {
-        vec![
-            Op::Set(
-                format_key.clone(),
-                Bytes::copy_from_slice(&FORMAT.to_be_bytes()),
-            ),
-            Op::Set(layout.meta("cluster"), random_id()),
-            Op::Set(layout.state(), State::new(first_batch).encode()),
-        ]
-    };
-    let (view, format) = made_once(store, &format_key, first_records).await?;
+    let first = || first_records(layout, &State::new(first_batch)).to_vec();
+    let (view, format) = made_once(store, &layout.meta(META_FORMAT), first).await?;
     let found = fixed(format, "format").map(u32::from_be_bytes)?;
+    if found == UNFINISHED {
+        let sentence = "a restore into this keyspace was cut off: empty it, and restore again";
+        return Err(StoreError::Unreadable(sentence.into()).into());
+    }
     if found > FORMAT {
         return Err(Error::NewerFormat {
             found,
@@ -64,6 +62,29 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
         cluster_id: fixed(cluster_id, "cluster id").map(u64::from_be_bytes)?,
         member_id: fixed(member_id, "member id").map(u64::from_be_bytes)?,
     })
+}
+
+/// The records by which a keyspace is known for one.
+pub fn first_records(layout: &Layout, state: &State) -> [Op; 3] {
+    [
+        format(layout, FORMAT),
+        Op::Set(layout.meta("cluster"), random_id()),
+        Op::Set(layout.state(), state.encode()),
+    ]
+}
+
+/// The record by which a keyspace is known for one that is not complete.
+pub fn unfinished(layout: &Layout) -> Op {
+    format(layout, UNFINISHED)
+}
+
+fn format(layout: &Layout, number: u32) -> Op {
+    let record = Bytes::copy_from_slice(&number.to_be_bytes());
+    Op::Set(layout.meta(META_FORMAT), record)
+}
+
+fn random_id() -> Bytes {
+    Bytes::copy_from_slice(&rand::random::<u64>().to_be_bytes())
 }
 
 /// The record at `key`, and a view that holds it. While it is absent, `make` says what to write;

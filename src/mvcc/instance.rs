@@ -26,12 +26,14 @@ use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, writer};
+use crate::mvcc::{alarm, clock, collector, hash, identity, lease, snapshot, writer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
-use crate::store::{Consistency, Leadership, Progress, Store, Usage, View};
+use crate::store::{Consistency, Leadership, Progress, Store, StoreError, Usage, View};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch as state_watch};
@@ -63,6 +65,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// What live versions of keys may take in memory; 0 keeps none.
     pub cache_bytes: usize,
+    /// The directory for files that do not outlive their use.
+    pub scratch: PathBuf,
     /// Where this server says it is.
     pub advertised: Advertised,
     /// The way to other servers of the instance, for writes to go to the one that leads; `None`:
@@ -92,6 +96,7 @@ impl Default for Options {
             auto_compaction: AutoCompaction::Off,
             request_timeout: Duration::from_secs(7),
             cache_bytes: 256 << 20,
+            scratch: std::env::temp_dir(),
             advertised: Advertised::default(),
             peers: None,
             auth: auth::Options::default(),
@@ -426,6 +431,27 @@ impl Instance {
             compact_revision: state.compacted,
             hash_revision: revision,
         })
+    }
+
+    /// The keyspace and its history as a file of etcd's, which no directory names; `version` is
+    /// the storage version it is marked with.
+    pub async fn snapshot(&self, version: String) -> Result<File> {
+        self.check_admin().await?;
+        let Inner { store, layout, .. } = &*self.inner;
+        let progress = self.inner.store.progress();
+        let sequence = self.state().batch.sequence;
+        let about = snapshot::About {
+            version,
+            index: progress.map_or(sequence, |progress| progress.applied),
+            term: self.inner.leadership.borrow().term,
+            member_id: self.inner.member_id,
+        };
+        let made = tempfile::tempfile_in(&self.inner.options.scratch);
+        let file = made.map_err(|error| {
+            StoreError::Unavailable(format!("a snapshot needs a file: {error}").into())
+        })?;
+        snapshot::save(store, layout, &about, &file).await?;
+        Ok(file)
     }
 
     /// Gives freed space back to the disk.

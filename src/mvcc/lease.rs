@@ -140,6 +140,17 @@ fn reschedule(scratch: &mut Scratch, id: i64, mut lease: LeaseRecord) {
 }
 
 /// The entry of a lease.
+/// A lease that has so many seconds left, and when to look at it.
+pub fn restored(id: i64, ttl_seconds: i64, left_seconds: i64) -> (LeaseRecord, Due) {
+    let deadline_ms = deadline_ms(left_seconds);
+    let lease = LeaseRecord {
+        ttl_seconds,
+        deadline_ms,
+        due_ms: deadline_ms,
+    };
+    (lease, due(id, &lease))
+}
+
 fn due(id: i64, lease: &LeaseRecord) -> Due {
     Due {
         due_ms: lease.due_ms,

@@ -56,6 +56,7 @@ mod sequencer;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod servers_test;
+pub mod snapshot;
 pub mod stats;
 mod stream;
 mod txn;

@@ -4,12 +4,24 @@ use super::door::Door;
 use crate::api::version::EtcdVersion;
 use crate::error::Error;
 use crate::pb::etcdserverpb::*;
+use bytes::Bytes;
+use ring::digest;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
 
 /// What etcd reports as its quota when none is set. kvtool's stores have none of their own.
 const QUOTA_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 
-/// Status, alarms, hashes and defragmentation.
+/// What one message of a snapshot holds; etcd's.
+const SNAPSHOT_BLOB_BYTES: u64 = 32 * 1024;
+/// Messages of a snapshot that were read and not sent yet.
+const UNSENT_BLOBS_MAX: usize = 16;
+
+/// Status, alarms, hashes, snapshots and defragmentation.
 pub struct Maintenance {
     door: Door,
     version: EtcdVersion,
@@ -25,6 +37,41 @@ impl Maintenance {
 /// A size as the wire has it; no disk is larger than that.
 fn bytes(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// Sends a file, and the hash of it behind it. Ends early when nobody takes it.
+fn send(mut file: File, version: &str, blobs: &mpsc::Sender<Result<SnapshotResponse, Status>>) {
+    let sent = send_file(&mut file, |remaining_bytes, blob| {
+        let answer = SnapshotResponse {
+            remaining_bytes,
+            blob,
+            version: version.to_owned(),
+            header: None,
+        };
+        blobs.blocking_send(Ok(answer)).is_ok()
+    });
+    if let Err(error) = sent {
+        tracing::error!(%error, "a snapshot cannot be read back");
+        let _ = blobs.blocking_send(Err(Status::unavailable("the snapshot cannot be read back")));
+    }
+}
+
+fn send_file(file: &mut File, send: impl Fn(u64, Bytes) -> bool) -> io::Result<()> {
+    let mut left = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut hash = digest::Context::new(&digest::SHA256);
+    while left > 0 {
+        let length = left.min(SNAPSHOT_BLOB_BYTES);
+        let mut blob = vec![0; length as usize];
+        file.read_exact(&mut blob)?;
+        hash.update(&blob);
+        left -= length;
+        if !send(left, blob.into()) {
+            return Ok(());
+        }
+    }
+    send(0, Bytes::copy_from_slice(hash.finish().as_ref()));
+    Ok(())
 }
 
 fn alarm_text(alarm: &AlarmMember) -> String {
@@ -100,6 +147,20 @@ impl maintenance_server::Maintenance for Maintenance {
         let instance = self.door.open(&request).await?;
         let answer = instance.hash_kv(request.into_inner()).await?;
         Ok(Response::new(answer))
+    }
+
+    type SnapshotStream = BoxStream<SnapshotResponse>;
+
+    async fn snapshot(
+        &self,
+        request: Request<SnapshotRequest>,
+    ) -> Result<Response<Self::SnapshotStream>, Status> {
+        let instance = self.door.open(&request).await?;
+        let version = self.version.cluster().to_string();
+        let file = instance.snapshot(version.clone()).await?;
+        let (blobs, unsent) = mpsc::channel(UNSENT_BLOBS_MAX);
+        tokio::task::spawn_blocking(move || send(file, &version, &blobs));
+        Ok(Response::new(Box::pin(ReceiverStream::new(unsent))))
     }
 
     async fn move_leader(
