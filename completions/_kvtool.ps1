@@ -92,6 +92,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--fdb-priority', '--fdb-priority', [CompletionResultType]::ParameterName, 'Priority of all transactions; batch gives way to other work [default: default]')
             [CompletionResult]::new('--max-request-bytes', '--max-request-bytes', [CompletionResultType]::ParameterName, 'Largest request, in bytes [default: 1572864]')
             [CompletionResult]::new('--max-txn-ops', '--max-txn-ops', [CompletionResultType]::ParameterName, 'Most compares, or operations of one branch, of a transaction [default: 128]')
+            [CompletionResult]::new('--quota-backend-bytes', '--quota-backend-bytes', [CompletionResultType]::ParameterName, 'Most bytes that keys and their history may take, before writes that add to them are refused and an alarm is raised; 0 or less is no bound [default: 0]')
             [CompletionResult]::new('--cache-bytes', '--cache-bytes', [CompletionResultType]::ParameterName, 'What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]')
             [CompletionResult]::new('--max-concurrent-streams', '--max-concurrent-streams', [CompletionResultType]::ParameterName, 'Most calls open at a time on one connection [default: 4294967295]')
             [CompletionResult]::new('--auto-compaction-mode', '--auto-compaction-mode', [CompletionResultType]::ParameterName, 'What --auto-compaction-retention counts [default: periodic]')

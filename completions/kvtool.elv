@@ -88,6 +88,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --fdb-priority 'Priority of all transactions; batch gives way to other work [default: default]'
             cand --max-request-bytes 'Largest request, in bytes [default: 1572864]'
             cand --max-txn-ops 'Most compares, or operations of one branch, of a transaction [default: 128]'
+            cand --quota-backend-bytes 'Most bytes that keys and their history may take, before writes that add to them are refused and an alarm is raised; 0 or less is no bound [default: 0]'
             cand --cache-bytes 'What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]'
             cand --max-concurrent-streams 'Most calls open at a time on one connection [default: 4294967295]'
             cand --auto-compaction-mode 'What --auto-compaction-retention counts [default: periodic]'

@@ -185,6 +185,7 @@ impl Settings {
                     values::auto_compaction(&mode.text, retention)
                 })?,
                 request_timeout: REQUEST_TIMEOUT,
+                quota_bytes: parse(layers.get("quota-backend-bytes"), quota_bytes)?,
                 cache_bytes: parse(layers.get("cache-bytes"), |text| {
                     text.parse::<usize>().map_err(|_| "not a number of bytes")
                 })?,
@@ -270,6 +271,11 @@ fn request_bytes(text: &str) -> Result<usize, String> {
         return Err(format!("gRPC carries at most {REQUEST_BYTES_MAX} bytes"));
     }
     Ok(bytes)
+}
+
+fn quota_bytes(text: &str) -> Result<Option<u64>, &'static str> {
+    let bytes: i64 = text.parse().map_err(|_| "not a number of bytes")?;
+    Ok(u64::try_from(bytes).ok().filter(|bytes| *bytes > 0))
 }
 
 fn watch_progress_interval(text: &str) -> Result<Duration, String> {

@@ -20,6 +20,7 @@ use crate::mvcc::job::{Job, in_parting};
 use crate::mvcc::keyspace::{Layout, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
 use crate::mvcc::queue::{self, Handle};
+use crate::mvcc::quota::Quota;
 use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
 use crate::mvcc::request::{Call, Request, Response};
@@ -65,6 +66,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// What live versions of keys may take in memory; 0 keeps none.
     pub cache_bytes: usize,
+    /// Most bytes that the keyspace may take; `None` is no bound.
+    pub quota_bytes: Option<u64>,
     /// The directory for files that do not outlive their use.
     pub scratch: PathBuf,
     /// Where this server says it is.
@@ -96,6 +99,7 @@ impl Default for Options {
             auto_compaction: AutoCompaction::Off,
             request_timeout: Duration::from_secs(7),
             cache_bytes: 256 << 20,
+            quota_bytes: None,
             scratch: std::env::temp_dir(),
             advertised: Advertised::default(),
             peers: None,
@@ -116,6 +120,8 @@ pub struct InstanceStatus {
     pub progress: Progress,
     /// Space taken.
     pub usage: Usage,
+    /// Most bytes that the keyspace may take.
+    pub quota_bytes: Option<u64>,
     /// Raised alarms.
     pub alarms: Vec<AlarmMember>,
 }
@@ -138,6 +144,7 @@ struct Inner {
     leadership: state_watch::Receiver<Leadership>,
     announcement: Announcement,
     sequencer: Handle,
+    quota: Option<Quota>,
     hub: Arc<Hub>,
     feed: Arc<Feed>,
     read_index: ReadIndex,
@@ -249,6 +256,7 @@ impl Instance {
             leadership: job.leadership,
             store: job.store,
             layout: job.layout,
+            quota: options.quota_bytes.map(Quota::new),
             tokens: Tokens::new(&options.auth.tokens),
             passwords: Passwords::new(options.auth.bcrypt_cost),
             options,
@@ -294,11 +302,44 @@ impl Instance {
     /// Waits for the outcome of a request.
     async fn submit(&self, request: Request) -> Result<Response> {
         self.check_token()?;
+        self.check_space(request.cost()).await?;
         let call = Call {
             caller: self.caller.clone(),
             request,
         };
         self.inner.sequencer.submit(call).await
+    }
+
+    /// Refuses what the quota has no room for, and raises the alarm that says so to everybody.
+    async fn check_space(&self, cost: u64) -> Result<()> {
+        let Inner { store, layout, .. } = &*self.inner;
+        let Some(quota) = self.inner.quota.as_ref().filter(|_| cost > 0) else {
+            return Ok(());
+        };
+        if quota.admit(cost) {
+            return Ok(());
+        }
+        let usage = store.usage(layout.prefix()).await?;
+        if quota.admit_after(usage.live_bytes, cost) {
+            return Ok(());
+        }
+        if !self.state().no_space {
+            tracing::warn!(
+                used = usage.live_bytes,
+                "the quota is exceeded, so nothing is added"
+            );
+            let raised = AlarmRequest {
+                action: AlarmAction::Activate.into(),
+                member_id: self.inner.member_id,
+                alarm: AlarmType::Nospace.into(),
+            };
+            let call = Call {
+                caller: Caller::Server,
+                request: Request::Alarm(raised),
+            };
+            self.inner.sequencer.submit(call).await?;
+        }
+        Err(Error::NoSpace)
     }
 
     /// Sees to it that this server knows what another has written for it.
@@ -479,6 +520,7 @@ impl Instance {
             leadership,
             progress,
             usage: self.inner.store.usage(self.inner.layout.prefix()).await?,
+            quota_bytes: self.inner.options.quota_bytes,
             alarms: self.alarms(&view).await?,
         })
     }

@@ -48,6 +48,7 @@ mod model_test;
 mod pace;
 mod peer;
 mod queue;
+mod quota;
 mod read;
 mod read_index;
 mod request;

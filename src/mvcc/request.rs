@@ -8,6 +8,9 @@ use crate::mvcc::{alarm, compact, lease, txn};
 use crate::pb::etcdserverpb::*;
 use bytes::Bytes;
 
+/// What a lease needs of the quota, about; etcd's.
+const LEASE_BYTES: usize = 64;
+
 /// A request, and who makes it.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -134,6 +137,17 @@ impl Request {
         matches!(self, Request::LeaseKeepAlive(_))
     }
 
+    /// What it needs of the quota, as etcd estimates it; nothing, if it takes no space.
+    pub fn cost(&self) -> u64 {
+        let bytes = match self {
+            Request::Put(put) => txn::put_cost(put),
+            Request::LeaseGrant(_) => LEASE_BYTES,
+            Request::Txn(txn) => txn::cost(txn),
+            _ => 0,
+        };
+        bytes as u64
+    }
+
     /// Refuses what a raised alarm forbids.
     fn check_alarms(&self, state: &State) -> Result<()> {
         let is_alarm_or_lease_upkeep = matches!(
@@ -146,12 +160,7 @@ impl Request {
         if state.corrupt && !is_alarm_or_lease_upkeep {
             return Err(Error::Corrupt);
         }
-        let needs_space = match self {
-            Request::Put(_) | Request::LeaseGrant(_) => true,
-            Request::Txn(txn) => txn::needs_space(txn),
-            _ => false,
-        };
-        if state.no_space && needs_space {
+        if state.no_space && self.cost() > 0 {
             return Err(Error::NoSpace);
         }
         Ok(())

@@ -168,14 +168,23 @@ pub fn is_serializable(request: &TxnRequest) -> bool {
     ops.peek().is_some() && ops.all(serializable)
 }
 
-/// Whether the NOSPACE alarm forbids a transaction: one that puts, in whatever branch.
-pub fn needs_space(request: &TxnRequest) -> bool {
-    let puts = |op: &RequestOp| match &op.request {
-        Some(Request::RequestPut(_)) => true,
-        Some(Request::RequestTxn(txn)) => needs_space(txn),
-        _ => false,
+/// What a put needs of the quota beside its key and value, about; etcd's.
+const PUT_BYTES: usize = 256;
+
+/// What a put needs of the quota.
+pub fn put_cost(request: &PutRequest) -> usize {
+    PUT_BYTES + request.key.len() + request.value.len()
+}
+
+/// What a transaction needs of the quota, in whatever branch.
+pub fn cost(request: &TxnRequest) -> usize {
+    let op = |op: &RequestOp| match &op.request {
+        Some(Request::RequestPut(put)) => put_cost(put),
+        Some(Request::RequestTxn(txn)) => cost(txn),
+        _ => 0,
     };
-    request.success.iter().chain(&request.failure).any(puts)
+    let branch = |ops: &[RequestOp]| ops.iter().map(op).sum();
+    usize::max(branch(&request.success), branch(&request.failure))
 }
 
 /// The newest of the old revisions a transaction reads; 0 if it reads only the newest.

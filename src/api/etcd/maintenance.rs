@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
 
-/// What etcd reports as its quota when none is set. kvtool's stores have none of their own.
+/// What etcd reports as its quota when none is set. kvtool has none then, and clients expect one.
 const QUOTA_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 
 /// What one message of a snapshot holds; etcd's.
@@ -112,7 +112,7 @@ impl maintenance_server::Maintenance for Maintenance {
             storage_version: self.version.cluster().to_string(),
             db_size: bytes(status.usage.allocated_bytes),
             db_size_in_use: bytes(status.usage.live_bytes),
-            db_size_quota: QUOTA_BYTES,
+            db_size_quota: status.quota_bytes.map_or(QUOTA_BYTES, bytes),
             leader,
             raft_index: status.progress.committed,
             raft_applied_index: status.progress.applied,

@@ -99,7 +99,6 @@ const MOOT: &[(&str, &str)] = &[
     ("backend-batch-limit", DISK),
     ("bootstrap-defrag-threshold-megabytes", DISK),
     ("unsafe-no-fsync", EVERY_WRITE),
-    ("quota-backend-bytes", "the size of the data is not limited"),
     ("max-learners", "a cluster has one learner at most"),
     (
         "strict-reconfig-check",

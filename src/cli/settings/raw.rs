@@ -179,6 +179,15 @@ pub struct RawSettings {
     /// Most compares, or operations of one branch, of a transaction [default: 128]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_txn_ops: Option<String>,
+    /// Most bytes that keys and their history may take, before writes that add to them are refused and
+    /// an alarm is raised; 0 or less is no bound [default: 0]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        allow_hyphen_values = true,
+        help_heading = "Limits"
+    )]
+    quota_backend_bytes: Option<String>,
     /// What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     cache_bytes: Option<String>,
@@ -282,6 +291,7 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("fdb-priority", "default"),
     ("max-request-bytes", "1572864"),
     ("max-txn-ops", "128"),
+    ("quota-backend-bytes", "0"),
     ("cache-bytes", "268435456"),
     ("max-concurrent-streams", "4294967295"),
     ("auto-compaction-mode", "periodic"),
