@@ -195,6 +195,12 @@ pub enum Error {
     /// It was not said for which leader.
     #[error("\"leader\" field must be provided")]
     NoLeaderKey,
+    /// The certificate of the connection names no instance, and each works in that which it names.
+    #[error("the certificate of this connection names no keyspace, or several")]
+    NoInstance,
+    /// What concerns the whole server is not for those who have one keyspace of many.
+    #[error("etcdserver: permission denied")]
+    TenantDenied,
     /// The server is shutting down.
     #[error("etcdserver: server stopped")]
     Stopped,
@@ -364,7 +370,9 @@ impl Error {
             | Self::RoleNotFound
             | Self::RoleNotGranted
             | Self::PermissionNotGranted => Code::FailedPrecondition,
-            Self::PermissionDenied => Code::PermissionDenied,
+            Self::PermissionDenied | Self::NoInstance | Self::TenantDenied => {
+                Code::PermissionDenied
+            }
             Self::InvalidAuthToken => Code::Unauthenticated,
             Self::NoSpace => Code::ResourceExhausted,
             // etcd sends the first as Unknown, although its clients name it ResourceExhausted, and

@@ -22,9 +22,10 @@ use tonic::transport::{Channel, Endpoint};
 struct ByPort(HashMap<SocketAddr, Instance>);
 
 impl Tenancy for ByPort {
-    fn instance(&self, origin: &Origin) -> Result<Instance, Error> {
+    fn instance(&self, origin: &Origin) -> Result<Option<Instance>, Error> {
         let port = origin.listener.ok_or(Error::Stopped)?;
-        self.0.get(&port).cloned().ok_or(Error::Stopped)
+        let instance = self.0.get(&port).cloned();
+        instance.map(Some).ok_or(Error::Stopped)
     }
 }
 

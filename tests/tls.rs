@@ -219,3 +219,146 @@ async fn a_certificate_of_ones_own_is_made_once() {
     let server = serve(directory.path(), free_port(), &arguments);
     assert!(is_let_in(&server, &certificate, None).await);
 }
+
+/// What a tenant could see of another: keys, events, leases, revisions.
+async fn tenant_sees(client: &mut Client) -> (Vec<String>, usize, Vec<i64>, i64) {
+    let everything = RangeRequest {
+        key: "\0".into(),
+        range_end: "\0".into(),
+        ..Default::default()
+    };
+    let range = client.kv.range(everything).await.unwrap().into_inner();
+    let key = |kv: &kvtool::pb::mvccpb::KeyValue| String::from_utf8(kv.key.to_vec()).unwrap();
+    let create = WatchRequest {
+        request_union: Some(watch_request::RequestUnion::CreateRequest(
+            WatchCreateRequest {
+                key: "\0".into(),
+                range_end: "\0".into(),
+                start_revision: 1,
+                ..Default::default()
+            },
+        )),
+    };
+    let (requests, open) = tokio::sync::mpsc::channel(2);
+    requests.send(create).await.unwrap();
+    let open = tokio_stream::wrappers::ReceiverStream::new(open);
+    let mut watch = client.watch.watch(open).await.unwrap().into_inner();
+    let mut events = 0;
+    // Up to its own newest revision, of which it is told when it has seen all before.
+    while events < range.kvs.len() {
+        events += watch.message().await.unwrap().unwrap().events.len();
+    }
+    let leases = client.lease.lease_leases(LeaseLeasesRequest {}).await;
+    let leases = leases.unwrap().into_inner().leases;
+    (
+        range.kvs.iter().map(key).collect(),
+        events,
+        leases.iter().map(|lease| lease.id).collect(),
+        range.header.unwrap().revision,
+    )
+}
+
+async fn tenants_are_apart(store: &[String]) {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let trusted = authority.pem();
+    let files = authority.issue_files(directory.path());
+    let port = free_port();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kvtool"));
+    command.arg("serve").args(store);
+    if !["--store=memory", "--store=fdb"].contains(&store[0].as_str()) {
+        command.arg("--data-dir").arg(directory.path().join("data"));
+    }
+    command.args([
+        format!("--listen-client-urls=https://127.0.0.1:{port}"),
+        format!("--cert-file={}", files.certificate.display()),
+        format!("--key-file={}", files.key.display()),
+        format!("--trusted-ca-file={}", files.authority.display()),
+        "--instance-from=client-cert:san-dns".to_owned(),
+        "--instances-max=2".to_owned(),
+    ]);
+    let server = Server::launch(command, ([127, 0, 0, 1], port).into());
+    let client = async |names: &[&str]| {
+        let shown = authority.issue_to("anybody", names, 1);
+        connect(&server, &trusted, Some(&shown)).await.unwrap()
+    };
+    let (mut one, mut two) = (client(&["one"]).await, client(&["two"]).await);
+    for key in ["a", "b", "c"] {
+        one.kv.put(put(key)).await.unwrap();
+    }
+    let grant = LeaseGrantRequest { ttl: 1000, id: 7 };
+    one.lease.lease_grant(grant).await.unwrap();
+    two.kv.put(put("z")).await.unwrap();
+    // The same id is free for another.
+    two.lease.lease_grant(grant).await.unwrap();
+    let revoke = LeaseRevokeRequest { id: 7 };
+    two.lease.lease_revoke(revoke).await.unwrap();
+    let compact = CompactionRequest {
+        revision: 2,
+        physical: true,
+    };
+    two.kv.compact(compact).await.unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let of_one = tenant_sees(&mut one).await;
+    assert_eq!(of_one, (names(&["a", "b", "c"]), 3, vec![7], 4));
+    let of_two = two.kv.range(range("a")).await.unwrap().into_inner();
+    assert_eq!((of_two.count, of_two.header.unwrap().revision), (0, 2));
+    // The users of one are not those of another.
+    let user = AuthUserAddRequest {
+        name: "root".to_owned(),
+        ..Default::default()
+    };
+    one.auth.user_add(user).await.unwrap();
+    let users = two.auth.user_list(AuthUserListRequest {}).await.unwrap();
+    assert!(users.into_inner().users.is_empty());
+    // What concerns all is for nobody.
+    let denied = |answer: Result<_, Status>| answer.unwrap_err().code();
+    let remove = MemberRemoveRequest { id: 1 };
+    let answer = one.cluster.member_remove(remove).await.map(drop);
+    assert_eq!(denied(answer), Code::PermissionDenied);
+    let answer = one.maintenance.defragment(DefragmentRequest {}).await;
+    assert_eq!(denied(answer.map(drop)), Code::PermissionDenied);
+    // Two are in use, and no third may be; a certificate of two names has none.
+    let mut third = client(&["three"]).await;
+    let answer = third.kv.put(put("x")).await.map(drop);
+    assert_eq!(
+        answer.unwrap_err().message(),
+        "etcdserver: too many requests"
+    );
+    let answer = client(&["one", "two"]).await.kv.put(put("x")).await;
+    assert_eq!(denied(answer.map(drop)), Code::PermissionDenied);
+    // When one is gone there is room, and what he has stays.
+    drop(one);
+    let entered = async {
+        while third.kv.put(put("x")).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, entered).await.unwrap();
+    drop((two, third));
+    let mut again = client(&["one"]).await;
+    let entered = async {
+        while again.kv.range(range("a")).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(patience, entered).await.unwrap();
+    assert_eq!(tenant_sees(&mut again).await, of_one);
+}
+
+#[tokio::test]
+async fn each_certificate_has_a_keyspace_of_its_own() {
+    for store in ["memory", "local", "raft"] {
+        tenants_are_apart(&[format!("--store={store}")]).await;
+    }
+}
+
+#[tokio::test]
+async fn each_certificate_has_a_keyspace_of_its_own_on_foundationdb() {
+    let Some(cluster) = support::cluster::Cluster::get("tenants") else {
+        return;
+    };
+    let file = format!("--fdb-cluster-file={}", cluster.file().display());
+    tenants_are_apart(&["--store=fdb".to_owned(), file]).await;
+}

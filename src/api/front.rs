@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::mvcc::Instance;
 use crate::store::Leadership;
 use futures_util::FutureExt;
-use futures_util::future::{Either, Join, Map, Ready, join, ready};
+use futures_util::future::{BoxFuture, Either, Join, Map, Ready, join, ready};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -28,9 +28,11 @@ const SERVED_BY_LEARNERS: [&str; 2] =
     ["/etcdserverpb.KV/Range", "/etcdserverpb.Maintenance/Status"];
 
 type Answer<B = Body> = Result<Response<B>, Infallible>;
-/// An answer on its way, and the call it ends.
-type Answering<F> =
-    Map<Join<F, Ready<Option<Call>>>, fn((Answer, Option<Call>)) -> Answer<Answered>>;
+/// An answer of the services on its way, and the call it ends.
+type Served<F> = Map<Join<F, Ready<Option<Call>>>, fn((Answer, Option<Call>)) -> Answer<Answered>>;
+/// An answer on its way.
+type Answering =
+    Either<Ready<Answer<Answered>>, Served<<Routes as Service<Request<Received>>>::Future>>;
 
 /// Makes the services of an instance.
 pub type Services = Box<dyn Fn(&Instance) -> Routes + Send + Sync>;
@@ -44,8 +46,8 @@ struct Shared {
     tenancy: Arc<dyn Tenancy>,
     calls: Arc<Calls>,
     services: Services,
-    /// The services made so far, by the id of their instance.
-    tenants: RwLock<HashMap<u64, Tenant>>,
+    /// The services made so far, by the openings of their instances.
+    tenants: RwLock<HashMap<u128, Tenant>>,
 }
 
 /// An instance and its services.
@@ -66,24 +68,45 @@ impl Front {
         }))
     }
 
-    fn tenant(&self, origin: Option<&Origin>) -> Result<Tenant, Error> {
+    /// The services of an instance.
+    fn tenant(&self, instance: Instance) -> Tenant {
         let Shared {
-            tenancy,
-            services,
-            tenants,
-            ..
+            services, tenants, ..
         } = &*self.0;
-        // Every connection of ours says where it comes from.
-        let instance = tenancy.instance(origin.ok_or(Error::Stopped)?)?;
-        let id = instance.cluster_id();
-        if let Some(tenant) = tenants.read().get(&id) {
-            return Ok(tenant.clone());
+        let opening = instance.opening();
+        if let Some(tenant) = tenants.read().get(&opening) {
+            return tenant.clone();
         }
         let made = Tenant {
             routes: services(&instance).prepare(),
             instance,
         };
-        Ok(tenants.write().entry(id).or_insert(made).clone())
+        let mut tenants = tenants.write();
+        tenants.retain(|_, tenant| !tenant.instance.is_closed());
+        tenants.entry(opening).or_insert(made).clone()
+    }
+
+    /// Gives a call to the services of an instance, if it may be made there.
+    fn answer(&self, instance: Result<Instance, Error>, request: Request<Body>) -> Answering {
+        let path = request.uri().path();
+        let call = self.0.calls.begin(path);
+        let checked = instance.and_then(|instance| {
+            let tenant = self.tenant(instance);
+            // A call that is not counted is HTTP, or nothing we know.
+            check_learner(path, call.is_some() && tenant.instance.is_learner())?;
+            check_metadata(request.headers(), || *tenant.instance.leadership().borrow())?;
+            Ok(tenant)
+        });
+        match checked {
+            Err(error) => {
+                let refusal = Status::from(error).into_http();
+                Either::Left(ready(Ok(calls::answered(refusal, call))))
+            }
+            Ok(mut tenant) => {
+                let answering = tenant.routes.call(calls::received(request, call.as_ref()));
+                Either::Right(join(answering, ready(call)).map(end))
+            }
+        }
     }
 }
 
@@ -121,8 +144,7 @@ fn check_metadata(
 impl Service<Request<Body>> for Front {
     type Response = Response<Answered>;
     type Error = Infallible;
-    type Future =
-        Either<Ready<Answer<Answered>>, Answering<<Routes as Service<Request<Received>>>::Future>>;
+    type Future = Either<Answering, BoxFuture<'static, Answer<Answered>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // So are routes always.
@@ -130,25 +152,22 @@ impl Service<Request<Body>> for Front {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let path = request.uri().path();
-        let call = self.0.calls.begin(path);
-        let tenant = self.tenant(request.extensions().get());
-        let checked = tenant.and_then(|tenant| {
-            // A call that is not counted is HTTP, or nothing we know.
-            check_learner(path, call.is_some() && tenant.instance.is_learner())?;
-            check_metadata(request.headers(), || *tenant.instance.leadership().borrow())?;
-            Ok(tenant)
+        // Every connection of ours says where it comes from.
+        let origin = request.extensions().get::<Origin>();
+        let known = origin.ok_or(Error::Stopped).and_then(|origin| {
+            let instance = self.0.tenancy.instance(origin)?;
+            Ok((instance, origin.clone()))
         });
-        match checked {
-            Err(error) => {
-                let refusal = Status::from(error).into_http();
-                Either::Left(ready(Ok(calls::answered(refusal, call))))
-            }
-            Ok(mut tenant) => {
-                let answering = tenant.routes.call(calls::received(request, call.as_ref()));
-                Either::Right(join(answering, ready(call)).map(end))
-            }
-        }
+        let (front, origin) = match known {
+            Ok((Some(instance), _)) => return Either::Left(self.answer(Ok(instance), request)),
+            Err(error) => return Either::Left(self.answer(Err(error), request)),
+            Ok((None, origin)) => (self.clone(), origin),
+        };
+        let entering = async move {
+            let instance = front.0.tenancy.enter(&origin).await;
+            front.answer(instance, request).await
+        };
+        Either::Right(entering.boxed())
     }
 }
 

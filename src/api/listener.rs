@@ -124,7 +124,7 @@ impl Listener {
                 let origin = Origin {
                     listener: Some(*address),
                     peer: Some(peer),
-                    certified: None,
+                    ..Origin::default()
                 };
                 Ok((Box::new(stream), origin))
             }
@@ -191,11 +191,11 @@ async fn open(
         None => stream,
         Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
             Ok(Ok((stream, shown))) => {
-                let shown = shown.unwrap_or_default();
-                origin.certified = shown
-                    .common_name
-                    .filter(|_| tls.names_users())
-                    .map(Into::into);
+                let name = shown
+                    .as_ref()
+                    .and_then(|shown| shown.common_name.as_deref());
+                origin.certified = name.filter(|_| tls.names_users()).map(Into::into);
+                origin.shown = shown.map(Arc::new);
                 Box::new(stream)
             }
             Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),

@@ -28,17 +28,29 @@ struct Told {
 }
 
 /// The HTTP endpoints of a client port, and the answer to every path that nothing else serves.
-pub fn router(instance: Instance, version: EtcdVersion, metrics: Arc<Metrics>) -> Router {
+/// Metrics tell what the server as a whole does.
+pub fn router(
+    instance: Instance,
+    version: EtcdVersion,
+    metrics: Arc<Metrics>,
+    shows_metrics: bool,
+) -> Router {
     let version = get(move || async move { version_body(version) });
-    watched(instance, metrics).route("/version", only_get(version))
+    endpoints(instance, metrics, shows_metrics).route("/version", only_get(version))
 }
 
 /// The endpoints of a port for those who watch over the server.
 pub fn watched(instance: Instance, metrics: Arc<Metrics>) -> Router {
+    endpoints(instance, metrics, true)
+}
+
+fn endpoints(instance: Instance, metrics: Arc<Metrics>, shows_metrics: bool) -> Router {
     let mut router = Router::<Told>::new()
         .route("/health", only_get(get(health)))
-        .route("/metrics", only_get(get(metrics_page)))
         .fallback(not_found);
+    if shows_metrics {
+        router = router.route("/metrics", only_get(get(metrics_page)));
+    }
     for (path, checks) in [("/livez", LIVE), ("/readyz", READY)] {
         router = router.route(path, checked(checks));
         for check in checks {

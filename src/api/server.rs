@@ -66,8 +66,14 @@ pub async fn run(
 ) -> Result<(), transport::Error> {
     let (stop, stopping) = Stopping::new();
     let (tenancy, metrics) = (Arc::new(tenancy), Arc::new(Metrics::new(version)));
-    let serve = |listeners, connections_max, services: Services| {
-        let front = Front::new(tenancy.clone(), metrics.calls.clone(), services);
+    let operators = tenancy.of_operators();
+    let is_shared = operators.is_some();
+    let of_operators: Arc<dyn Tenancy> = match operators {
+        Some(instance) => Arc::new(instance),
+        None => tenancy.clone(),
+    };
+    let serve = |tenancy: Arc<dyn Tenancy>, listeners, connections_max, services: Services| {
+        let front = Front::new(tenancy, metrics.calls.clone(), services);
         let connections = connections(listeners, connections_max);
         let stopped = stopping.clone();
         let stopped = async move { stopped.wait().await };
@@ -76,25 +82,32 @@ pub async fn run(
     let told = metrics.clone();
     let watched =
         Box::new(move |instance: &Instance| ops::watched(instance.clone(), told.clone()).into());
-    let watched = serve(ports.watched, WATCHED_CONNECTIONS_MAX, watched);
+    let watched = serve(
+        of_operators,
+        ports.watched,
+        WATCHED_CONNECTIONS_MAX,
+        watched,
+    );
+    // What the server as a whole does is not for those who have a part of it.
+    let shows_metrics = !is_shared;
     let told = metrics.clone();
     let http = Box::new(move |instance: &Instance| {
-        ops::router(instance.clone(), version, told.clone()).into()
+        ops::router(instance.clone(), version, told.clone(), shows_metrics).into()
     });
     let is_http_apart = !ports.http.is_empty();
-    let http = serve(ports.http, limits.max_connections, http);
+    let http = serve(tenancy.clone(), ports.http, limits.max_connections, http);
     let (told, stopped) = (metrics.clone(), stopping.clone());
     let clients = Box::new(move |instance: &Instance| {
         let grpc = grpc(instance, version, &limits, &stopped);
         if is_http_apart {
             return grpc;
         }
-        let http = ops::router(instance.clone(), version, told.clone());
+        let http = ops::router(instance.clone(), version, told.clone(), shows_metrics);
         // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
         let grpc = grpc.into_axum_router().reset_fallback();
         grpc.merge(http).into()
     });
-    let clients = serve(ports.clients, limits.max_connections, clients);
+    let clients = serve(tenancy, ports.clients, limits.max_connections, clients);
     let serving = async { tokio::try_join!(clients, http, watched).map(drop) };
     tokio::pin!(serving);
     tokio::select! {

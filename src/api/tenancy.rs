@@ -1,9 +1,16 @@
 //! Which instance a connection works in.
 
-use crate::error::Result;
+mod certified;
+
+pub use certified::{Certified, Rule};
+
+use super::tls::Shown;
+use crate::error::{Error, Result};
 use crate::mvcc::Instance;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What is known of a connection before its first request.
 #[derive(Debug, Default, Clone)]
@@ -14,18 +21,45 @@ pub struct Origin {
     pub peer: Option<SocketAddr>,
     /// The name in the certificate that the caller has shown, where it stands for a user.
     pub certified: Option<Arc<str>>,
+    /// What the certificate says that the caller has shown, if he had to show one.
+    pub shown: Option<Arc<Shown>>,
+    /// Where the connection works, once it has entered.
+    pub seat: Seat,
+}
+
+/// A place of one connection in an instance, which stays open meanwhile.
+#[derive(Clone, Default)]
+pub struct Seat(Arc<OnceLock<(Instance, Arc<()>)>>);
+
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seat").finish_non_exhaustive()
+    }
 }
 
 /// Chooses an instance for each connection. What a connection does then, it does in that instance
 /// alone.
 pub trait Tenancy: Send + Sync + 'static {
-    /// The instance of a connection, always the same; an error answers its every request.
-    fn instance(&self, origin: &Origin) -> Result<Instance>;
+    /// The instance of a connection, always the same, if it can be told at once; an error answers
+    /// the request that asks.
+    fn instance(&self, origin: &Origin) -> Result<Option<Instance>>;
+
+    /// The instance of a connection that could not be told at once.
+    fn enter<'a>(&'a self, origin: &'a Origin) -> BoxFuture<'a, Result<Instance>> {
+        let instance = self.instance(origin);
+        ready(instance.and_then(|instance| instance.ok_or(Error::Stopped))).boxed()
+    }
+
+    /// The instance of those who watch over the server, where clients share that with strangers:
+    /// these are then not told what the server as a whole does.
+    fn of_operators(&self) -> Option<Instance> {
+        None
+    }
 }
 
 /// One for all.
 impl Tenancy for Instance {
-    fn instance(&self, _: &Origin) -> Result<Instance> {
-        Ok(self.clone())
+    fn instance(&self, _: &Origin) -> Result<Option<Instance>> {
+        Ok(Some(self.clone()))
     }
 }

@@ -9,6 +9,7 @@ use crate::api::listener::Listener;
 use crate::api::peer::Links;
 use crate::api::raft::PeerPort;
 use crate::api::server::{self, Ports};
+use crate::api::tenancy::Certified;
 use crate::api::tls::{self, Tls};
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::{Advertised, Instance, Options};
@@ -26,6 +27,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// Pause before a keyspace that could not be opened is tried again.
 const OPEN_PAUSE: Duration = Duration::from_millis(500);
@@ -136,7 +138,7 @@ impl Serving<'_> {
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<()> {
         let instance = tokio::select! {
-            opened = self.open(options) => opened.context("cannot open the keyspace")?,
+            opened = self.open(options.clone()) => opened.context("cannot open the keyspace")?,
             () = &mut stop => return Ok(()),
         };
         let settings = self.settings;
@@ -168,7 +170,20 @@ impl Serving<'_> {
                 port.stop_taking();
             }
         };
-        let served = server::run(ports, instance.clone(), settings.version, limits, shutdown).await;
+        let version = settings.version;
+        let served = match settings.instance_from {
+            None => server::run(ports, instance.clone(), version, limits, shutdown).await,
+            Some((rule, open_max)) => {
+                let store = self.store.clone();
+                let tenants = Certified::new(rule, store, options, open_max, instance.clone());
+                let (stop, stopped) = oneshot::channel();
+                let closing = tokio::spawn(tenants.clone().close_idle(stopped));
+                let served = server::run(ports, tenants, version, limits, shutdown).await;
+                drop(stop);
+                closing.await.context("tenants could not be closed")?;
+                served
+            }
+        };
         if let Some(port) = &self.peer_port {
             port.drained().await;
         }

@@ -19,6 +19,7 @@ use super::exit::UsageError;
 use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
 use crate::api::listener::Place;
 use crate::api::server::Limits;
+use crate::api::tenancy::Rule;
 use crate::api::tls;
 use crate::api::version::EtcdVersion;
 use crate::mvcc::Options;
@@ -111,6 +112,8 @@ pub struct Settings {
     pub group: Option<Group>,
     /// The keyspace to serve.
     pub instance: String,
+    /// Whether each connection works in a keyspace of its own, and how many of them may be open.
+    pub instance_from: Option<(Rule, usize)>,
     /// How the keyspace behaves.
     pub options: Options,
     /// Where to listen for clients; never empty.
@@ -173,6 +176,7 @@ impl Settings {
             home,
             group,
             instance: parse(layers.get("instance"), filled)?,
+            instance_from: instance_from(layers)?,
             options: Options {
                 name,
                 max_txn_ops: parse(layers.get("max-txn-ops"), at_least_one)?,
@@ -477,6 +481,19 @@ fn strictness(
     Ok(options)
 }
 
+/// How connections find their keyspaces, if not all work in one.
+fn instance_from(layers: &Layers) -> Result<Option<(Rule, usize)>, UsageError> {
+    let setting = layers.get("instance-from");
+    if setting.text.is_empty() {
+        return Ok(None);
+    }
+    if layers.get("trusted-ca-file").text.is_empty() {
+        return Err(setting.refuse("nobody shows a certificate: add --trusted-ca-file"));
+    }
+    let open_max = parse(layers.get("instances-max"), at_least_one)?;
+    Ok(Some((parse(setting, str::parse)?, open_max)))
+}
+
 fn ciphers(layers: &Layers) -> Result<tls::Ciphers, UsageError> {
     let ciphers = tls::Ciphers::default();
     let ciphers = parse(layers.get("tls-min-version"), |it| ciphers.at_least(it))?;
@@ -686,6 +703,7 @@ mod tests {
                 ],
                 "data directory",
             ),
+            (&["--instance-from", "client-cert"], "--trusted-ca-file"),
             (&["--auth-token-ttl", "0"], "1 or more"),
             (&["--auth-token", "x"], "simple or jwt"),
             (&["--auth-token", "jwt,x=y"], "x=y: write sign-method="),

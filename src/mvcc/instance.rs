@@ -77,6 +77,9 @@ pub struct Options {
     pub peers: Option<Arc<dyn Peers>>,
     /// How callers are recognised.
     pub auth: auth::Options,
+    /// It is one of many that strangers have on one server: no caller of it may do what concerns
+    /// the server as a whole.
+    pub is_tenant: bool,
 }
 
 /// The URLs of a server.
@@ -104,6 +107,7 @@ impl Default for Options {
             advertised: Advertised::default(),
             peers: None,
             auth: auth::Options::default(),
+            is_tenant: false,
         }
     }
 }
@@ -497,7 +501,7 @@ impl Instance {
 
     /// Gives freed space back to the disk.
     pub async fn defragment(&self) -> Result<DefragmentResponse> {
-        self.check_admin().await?;
+        self.check_operator().await?;
         self.inner.store.reclaim().await?;
         Ok(DefragmentResponse::default())
     }
@@ -510,19 +514,37 @@ impl Instance {
         // The view may lag behind what this server has said already.
         let published = self.state();
         let batches = state.batch.sequence.max(published.batch.sequence);
-        let progress = self.inner.store.progress().unwrap_or(Progress {
+        // A tenant is told of itself: the log, and most stores' sizes, are of all together.
+        let is_tenant = self.inner.options.is_tenant;
+        let log = self.inner.store.progress();
+        let progress = log.filter(|_| !is_tenant).unwrap_or(Progress {
             committed: batches,
             applied: batches,
+            is_learner: self.is_learner(),
             ..Progress::default()
         });
+        let usage = match is_tenant {
+            true => Usage::default(),
+            false => self.inner.store.usage(self.inner.layout.prefix()).await?,
+        };
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
             leadership,
             progress,
-            usage: self.inner.store.usage(self.inner.layout.prefix()).await?,
+            usage,
             quota_bytes: self.inner.options.quota_bytes,
             alarms: self.alarms(&view).await?,
         })
+    }
+
+    /// Tells this opening of this instance from all others.
+    pub fn opening(&self) -> u128 {
+        self.inner.announcement.record.token
+    }
+
+    /// Whether it is being closed, or was.
+    pub fn is_closed(&self) -> bool {
+        *self.inner.closing.borrow()
     }
 
     /// Who leads, now and as it changes.

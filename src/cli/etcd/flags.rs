@@ -4,9 +4,10 @@
 use crate::cli::settings::raw::{ALIASES, DEFAULTS};
 
 /// Settings that etcd does not know; the environment gives them, as to `kvtool serve`.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "store",
     "instance",
+    "instances-max",
     "forward-writes",
     "fdb-",
     "cache-bytes",

@@ -24,6 +24,14 @@ pub struct RawSettings {
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
 
+    /// Each connection works in the keyspace that its certificate names: client-cert (by its common
+    /// name), client-cert:san-dns or client-cert:san-uri [default: all in that of --instance]
+    #[arg(long, value_name = "RULE")]
+    instance_from: Option<String>,
+    /// Keyspaces open at a time with --instance-from [default: 64]
+    #[arg(long, value_name = "COUNT")]
+    instances_max: Option<String>,
+
     /// URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     listen_client_urls: Option<String>,
@@ -243,6 +251,8 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("store", "raft"),
     ("data-dir", "./kvtool.data"),
     ("instance", "default"),
+    ("instance-from", ""),
+    ("instances-max", "64"),
     ("listen-client-urls", "http://127.0.0.1:2379"),
     ("listen-client-http-urls", ""),
     ("listen-metrics-urls", ""),

@@ -72,6 +72,14 @@ impl Instance {
         }
     }
 
+    /// Refuses who may not change what concerns the server as a whole.
+    pub(super) async fn check_operator(&self) -> Result<()> {
+        match self.inner.options.is_tenant && self.caller != Caller::Server {
+            true => Err(Error::TenantDenied),
+            false => self.check_admin().await,
+        }
+    }
+
     /// The rules as far as this server has heard; `None` where a caller may do everything.
     async fn binding_rules(&self, caller: &Caller) -> Result<Option<Arc<Rules>>> {
         match is_free(caller, self.inner.feed.state().auth) {

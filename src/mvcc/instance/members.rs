@@ -102,7 +102,7 @@ impl Instance {
 
     /// Adds a member; answers with it.
     pub async fn add_member(&self, peer_urls: Vec<String>, is_learner: bool) -> Result<Member> {
-        self.check_admin().await?;
+        self.check_operator().await?;
         let raft = self.raft()?;
         check_urls(&peer_urls)?;
         if self.inner.options.advertised.peer_urls.is_empty() {
@@ -121,13 +121,13 @@ impl Instance {
 
     /// Removes a member for good.
     pub async fn remove_member(&self, id: u64) -> Result<()> {
-        self.check_admin().await?;
+        self.check_operator().await?;
         Ok(self.raft()?.change(Change::Remove(id)).await?)
     }
 
     /// Notes that other members reach a member elsewhere.
     pub async fn update_member(&self, id: u64, peer_urls: Vec<String>) -> Result<()> {
-        self.check_admin().await?;
+        self.check_operator().await?;
         let raft = self.raft()?;
         check_urls(&peer_urls)?;
         let member = raft::Member {
@@ -140,13 +140,13 @@ impl Instance {
 
     /// Gives a learner a vote.
     pub async fn promote_member(&self, id: u64) -> Result<()> {
-        self.check_admin().await?;
+        self.check_operator().await?;
         Ok(self.raft()?.change(Change::Promote(id)).await?)
     }
 
     /// Hands leadership from this server to another.
     pub async fn move_leader(&self, to: u64) -> Result<()> {
-        self.check_admin().await?;
+        self.check_operator().await?;
         let raft = self.raft()?;
         if !self.inner.leadership.borrow().leads() {
             return Err(Error::NotLeader);
