@@ -40,6 +40,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --data-dir 'Directory the data lives in [default: ./kvtool.data]'
             cand --store 'Home of the data: the directories of a group of servers, of one until others are added; a directory of this machine; a FoundationDB cluster; or this process''s memory [default: raft]'
             cand --instance 'Keyspace to serve: one store holds many that cannot see each other [default: default]'
+            cand --instance-from 'Each connection works in the keyspace that its certificate names: client-cert (by its common name), client-cert:san-dns or client-cert:san-uri [default: all in that of --instance]'
+            cand --instances-max 'Keyspaces open at a time with --instance-from [default: 64]'
             cand --listen-client-urls 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]'
             cand --listen-client-http-urls 'URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]'
             cand --listen-metrics-urls 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]'

@@ -314,3 +314,55 @@ async fn what_etcd_saves_is_the_same_in_kvtool() {
         "{said}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_users_of_a_snapshot_log_in_where_it_is_restored() {
+    let Some(etcd) = Etcd::find().filter(|etcd| etcd.version >= (3, 7)) else {
+        return skip("the_users_of_a_snapshot", "no etcd");
+    };
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| directory.path().join(name);
+    let server = Server::start(&Program::Etcd(etcd), &path("etcd"), &["--bcrypt-cost=4"]);
+    let mut client = Client::connect(&server.endpoint()).await.expect("a server");
+    let (name, password) = ("root".to_owned(), "secret".to_owned());
+    let add = AuthUserAddRequest {
+        name: name.clone(),
+        password: password.clone(),
+        ..AuthUserAddRequest::default()
+    };
+    client.auth.user_add(add).await.expect("added");
+    let (user, role) = (name.clone(), name.clone());
+    let grant = AuthUserGrantRoleRequest { user, role };
+    client.auth.user_grant_role(grant).await.expect("granted");
+    let enabled = client.auth.auth_enable(AuthEnableRequest {}).await;
+    enabled.expect("enabled");
+    let file = path("saved.db");
+    let endpoint = server.endpoint();
+    let refused = ["snapshot", "save", text(&file), "--endpoints", &endpoint];
+    assert!(!run(env!("CARGO_BIN_EXE_kvtool"), &refused).0);
+    let user = ["--user", "root:secret"];
+    kvtool(&[&refused[..], &user[..]].concat());
+    drop(server);
+    let home = path("kvtool");
+    kvtool(&[
+        "snapshot",
+        "restore",
+        text(&file),
+        "--data-dir",
+        text(&home),
+    ]);
+    let server = Server::start(&Program::Kvtool, &home, &[]);
+    let mut client = Client::connect(&server.endpoint()).await.expect("a server");
+    let put = PutRequest {
+        key: "a".into(),
+        ..PutRequest::default()
+    };
+    let answer = client.kv.put(put.clone()).await.expect_err("nobody");
+    assert_eq!(answer.message(), "etcdserver: user name is empty");
+    let login = AuthenticateRequest { name, password };
+    let login = client.auth.authenticate(login).await.expect("logged in");
+    let mut request = tonic::Request::new(put);
+    let token = login.into_inner().token.parse().expect("a token is text");
+    request.metadata_mut().insert("token", token);
+    client.kv.put(request).await.expect("root may");
+}

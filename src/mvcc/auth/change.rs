@@ -78,7 +78,7 @@ impl Rules {
         if !has_role(root, ROOT) {
             return Err(Error::RootRoleNotExist);
         }
-        self.secret = Bytes::copy_from_slice(&rand::random::<[u8; SECRET_BYTES]>());
+        self.secret = new_secret();
         self.state.enabled = true;
         Ok(true)
     }
@@ -185,6 +185,11 @@ impl Rules {
         }
         Ok(())
     }
+}
+
+/// What tokens can be signed with, known to nobody.
+pub fn new_secret() -> Bytes {
+    Bytes::copy_from_slice(&rand::random::<[u8; SECRET_BYTES]>())
 }
 
 fn has_no_password(user: &User) -> bool {

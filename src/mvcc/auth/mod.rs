@@ -18,7 +18,7 @@ mod ranges;
 mod rules;
 mod tokens;
 
-pub use change::change;
+pub use change::{change, new_secret};
 pub use password::{COSTS, Passwords};
 pub use rules::{Need, Rules, Shelf, has_role};
 pub use tokens::{Jwt, TokenError, TokenOptions, Tokens};

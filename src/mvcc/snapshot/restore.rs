@@ -3,6 +3,7 @@
 use super::*;
 use crate::bolt::Database;
 use crate::error::Result;
+use crate::mvcc::auth::new_secret;
 use crate::mvcc::keyspace::{
     AuthState, BLOB_THRESHOLD_BYTES, Change, Current, Layout, Replaced, Revision, State, Value,
 };
@@ -132,6 +133,8 @@ pub async fn restore(
             into.set(key.freeze(), value).await?;
         }
     }
+    // The tokens of those who logged in there are worth nothing here.
+    into.set(layout.secret(), new_secret()).await?;
     let mut compacted = -1;
     let mut meta = records(bucket::META);
     while let Some(record) = meta.recv().await {
