@@ -100,7 +100,7 @@ impl Incoming {
     }
 
     /// Makes it durable.
-    pub fn sync(&self) -> Result<(), StoreError> {
+    pub fn sync(&mut self) -> Result<(), StoreError> {
         self.staged.sync()
     }
 
