@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
-use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
+use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
 
 /// Why tokens cannot be made or read with what was given.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,9 @@ pub enum TokenError {
     #[error("the private key cannot be used with this sign method")]
     PrivateKey,
     /// The public key cannot be used with the method.
-    #[error("the public key cannot be used: it must be PEM of a public key of this sign method")]
+    #[error(
+        "the public key cannot be used: it must be PEM of a public key of this sign method, or of a certificate with one"
+    )]
     PublicKey,
     /// They do not belong together.
     #[error("the public key is not that of the private key")]
@@ -265,7 +267,13 @@ fn pair(
     })
 }
 
+/// The public key in a file, or that of the certificate in it.
 fn public_key(text: &[u8]) -> Result<Vec<u8>, TokenError> {
+    if let Ok(der) = CertificateDer::from_pem_slice(text) {
+        let certificate = X509Certificate::from_der(&der);
+        let (_, certificate) = certificate.map_err(|_| TokenError::PublicKey)?;
+        return Ok(certificate.public_key().subject_public_key.data.to_vec());
+    }
     let der: Result<_, pem::Error> = SubjectPublicKeyInfoDer::from_pem_slice(text);
     let der = der.map_err(|_| TokenError::PublicKey)?;
     let (_, info) = SubjectPublicKeyInfo::from_der(&der).map_err(|_| TokenError::PublicKey)?;
@@ -387,6 +395,19 @@ mod tests {
             Jwt::new("none", None, None, TTL),
             Err(TokenError::Method)
         ));
+    }
+
+    #[test]
+    fn a_certificate_stands_for_its_public_key() {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::default().self_signed(&pair);
+        let certificate = certificate.unwrap().pem();
+        let private = pair.serialize_pem();
+        let (private, public) = (private.as_bytes(), certificate.as_bytes());
+        let both = Jwt::new("ES256", Some(private), Some(public), TTL).unwrap();
+        let reader = Jwt::new("ES256", None, Some(public), TTL).unwrap();
+        let token = both.assign("alice", 7).unwrap();
+        assert_eq!(reader.caller(&token), user("alice"));
     }
 
     #[test]
