@@ -74,6 +74,8 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--initial-cluster-token', '--initial-cluster-token', [CompletionResultType]::ParameterName, 'Tells groups that began with the same members apart [default: etcd-cluster]')
             [CompletionResult]::new('--heartbeat-interval', '--heartbeat-interval', [CompletionResultType]::ParameterName, 'Milliseconds between two signs of life of a leader [default: 100]')
             [CompletionResult]::new('--election-timeout', '--election-timeout', [CompletionResultType]::ParameterName, 'Milliseconds without one until others ask to be elected [default: 1000]')
+            [CompletionResult]::new('--strict-reconfig-check', '--strict-reconfig-check', [CompletionResultType]::ParameterName, 'Refuse changes of the members that may cost the group its quorum [default: true]')
+            [CompletionResult]::new('--max-learners', '--max-learners', [CompletionResultType]::ParameterName, 'Most members without a vote [default: 1]')
             [CompletionResult]::new('--peer-cert-file', '--peer-cert-file', [CompletionResultType]::ParameterName, 'Certificate of this server for other members, PEM; shown to them when it calls, too')
             [CompletionResult]::new('--peer-key-file', '--peer-key-file', [CompletionResultType]::ParameterName, 'Private key of that certificate, PEM')
             [CompletionResult]::new('--peer-trusted-ca-file', '--peer-trusted-ca-file', [CompletionResultType]::ParameterName, 'Authorities that sign the members'' certificates, PEM')

@@ -70,6 +70,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --initial-cluster-token 'Tells groups that began with the same members apart [default: etcd-cluster]'
             cand --heartbeat-interval 'Milliseconds between two signs of life of a leader [default: 100]'
             cand --election-timeout 'Milliseconds without one until others ask to be elected [default: 1000]'
+            cand --strict-reconfig-check 'Refuse changes of the members that may cost the group its quorum [default: true]'
+            cand --max-learners 'Most members without a vote [default: 1]'
             cand --peer-cert-file 'Certificate of this server for other members, PEM; shown to them when it calls, too'
             cand --peer-key-file 'Private key of that certificate, PEM'
             cand --peer-trusted-ca-file 'Authorities that sign the members'' certificates, PEM'

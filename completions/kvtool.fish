@@ -79,6 +79,9 @@ existing\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-cluster-token -d 'Tells groups that began with the same members apart [default: etcd-cluster]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l heartbeat-interval -d 'Milliseconds between two signs of life of a leader [default: 100]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l election-timeout -d 'Milliseconds without one until others ask to be elected [default: 1000]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l strict-reconfig-check -d 'Refuse changes of the members that may cost the group its quorum [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-learners -d 'Most members without a vote [default: 1]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-cert-file -d 'Certificate of this server for other members, PEM; shown to them when it calls, too' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-key-file -d 'Private key of that certificate, PEM' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-trusted-ca-file -d 'Authorities that sign the members\' certificates, PEM' -r -F

@@ -310,7 +310,9 @@ fn log_outputs(text: &str) -> Result<BTreeSet<Output>, &'static str> {
 }
 
 /// How settings begin that concern a group alone.
-pub(super) const GROUP_FLAGS: [&str; 5] = [
+pub(super) const GROUP_FLAGS: [&str; 7] = [
+    "strict-reconfig-check",
+    "max-learners",
     "listen-peer-urls",
     "initial-cluster",
     "heartbeat-interval",
@@ -757,6 +759,8 @@ mod tests {
             (&["--election-timeout", "499"], "5 heartbeats"),
             (&["--election-timeout", "50001"], "too long"),
             (&["--heartbeat-interval", "0"], "1 or more"),
+            (&["--max-learners", "0"], "1 or more"),
+            (&["--quota-backend-bytes", "2G"], "not a number of bytes"),
             (&["--initial-cluster-token="], "is empty"),
             (
                 &["--store=local", "--initial-cluster=default=http://a:1"],

@@ -41,7 +41,7 @@ mod trace;
 mod wal;
 mod whole;
 
-pub use self::change::{Change, NotChanged, Refused};
+pub use self::change::{Change, NotChanged, Policy, Refused};
 pub use self::check::Refusal;
 pub use self::core::{Committed, Core, Effects, Payload, Role, Settings, Standing, Turn, Write};
 pub use self::entry::{Malformed, decode, encode};
@@ -127,6 +127,8 @@ pub struct Options {
     pub heartbeat: Duration,
     /// So many of them are missed before others ask to be elected.
     pub election_heartbeats: usize,
+    /// Which changes of the members it refuses while it leads.
+    pub policy: Policy,
 }
 
 /// A member of a group. Cheap to clone; clones are the same member.
@@ -220,6 +222,7 @@ impl Raft {
             core,
             shared,
             carrier,
+            policy: options.policy,
             leadership,
             progress,
             members,

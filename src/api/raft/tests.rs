@@ -5,7 +5,7 @@ use crate::api::channel::Dialer;
 use crate::api::listener::Listener;
 use crate::pb::kvtool::raft::v1::{Frame, raft_client::RaftClient};
 use crate::store::raft::eraftpb::{Message, MessageType};
-use crate::store::raft::{Member, Options, Raft};
+use crate::store::raft::{Member, Options, Policy, Raft};
 use crate::store::{Batch, BatchId, Consistency, Op};
 use bytes::Bytes;
 use protobuf::Message as _;
@@ -93,6 +93,7 @@ fn open(root: &Path, id: u64, urls: &[String], listener: Listener) -> (Raft, Pee
         founders: (1..).zip(urls).map(founder).collect(),
         heartbeat: Duration::from_millis(30),
         election_heartbeats: 30,
+        policy: Policy::default(),
     };
     let network = Arc::new(Network::new(Dialer::default()));
     let raft = Raft::open(&root.join(id.to_string()), &options, network.clone()).unwrap();

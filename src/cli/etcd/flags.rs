@@ -100,11 +100,6 @@ const MOOT: &[(&str, &str)] = &[
     ("backend-batch-limit", DISK),
     ("bootstrap-defrag-threshold-megabytes", DISK),
     ("unsafe-no-fsync", EVERY_WRITE),
-    ("max-learners", "a cluster has one learner at most"),
-    (
-        "strict-reconfig-check",
-        "changes of members are always checked",
-    ),
     ("pre-vote", "members always ask before they vote"),
     (
         "raft-read-timeout",

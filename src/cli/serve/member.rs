@@ -41,6 +41,7 @@ pub(super) async fn open(
         founders,
         heartbeat: group.heartbeat,
         election_heartbeats: group.election_heartbeats,
+        policy: group.policy,
     };
     let network = Arc::new(Network::new(dialer.clone()));
     let carrier = network.clone();
@@ -193,6 +194,7 @@ fn check(group: &Group, known: Members) -> Result<(u64, Members)> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::store::raft::Policy;
     use std::time::Duration;
 
     fn group(initial: &[(&str, &str)], own: &str) -> Group {
@@ -208,6 +210,7 @@ mod tests {
             joins: true,
             heartbeat: Duration::from_millis(100),
             election_heartbeats: 10,
+            policy: Policy::default(),
             tls: None,
         }
     }

@@ -1,10 +1,11 @@
 //! The group that a member founds or joins.
 
 use super::layers::{Layers, Setting};
-use super::{HostUrl, filled, listen_urls, parse, tls_files, values};
+use super::{HostUrl, at_least_one, filled, listen_urls, parse, tls_files, values};
 use crate::api::listener::Place;
 use crate::api::tls;
 use crate::cli::exit::UsageError;
+use crate::store::raft::Policy;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Group {
     pub heartbeat: Duration,
     /// So many of them are missed before others ask to be elected.
     pub election_heartbeats: usize,
+    /// Which changes of the members are refused.
+    pub policy: Policy,
     /// The certificates, when members speak TLS.
     pub tls: Option<tls::Options>,
 }
@@ -88,6 +91,10 @@ impl Group {
             })?,
             heartbeat,
             election_heartbeats,
+            policy: Policy {
+                is_strict: parse(layers.get("strict-reconfig-check"), str::parse)?,
+                learners_max: parse(layers.get("max-learners"), at_least_one::<u16>)?.into(),
+            },
             tls,
         })
     }

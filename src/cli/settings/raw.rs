@@ -147,6 +147,20 @@ pub struct RawSettings {
     /// Milliseconds without one until others ask to be elected [default: 1000]
     #[arg(long, value_name = "MS", help_heading = "Group")]
     election_timeout: Option<String>,
+    /// Refuse changes of the members that may cost the group its quorum [default: true]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    strict_reconfig_check: Option<String>,
+    /// Most members without a vote [default: 1]
+    #[arg(long, value_name = "COUNT", help_heading = "Group")]
+    max_learners: Option<String>,
     /// Certificate of this server for other members, PEM; shown to them when it calls, too
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
     peer_cert_file: Option<String>,
@@ -281,6 +295,8 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("initial-cluster-token", "etcd-cluster"),
     ("heartbeat-interval", "100"),
     ("election-timeout", "1000"),
+    ("strict-reconfig-check", "true"),
+    ("max-learners", "1"),
     ("peer-cert-file", ""),
     ("peer-key-file", ""),
     ("peer-trusted-ca-file", ""),

@@ -1,8 +1,8 @@
 //! Changes of the members: which are made, and which are refused.
 //!
 //! Whoever leads decides, with the members as they are: one change is under way at a time, so
-//! what was checked still holds when the entry is applied. What is refused is what etcd refuses
-//! with its strict checks.
+//! what was checked still holds when the entry is applied. What is refused is what etcd refuses,
+//! with its strict checks or without.
 
 use super::NotProposed;
 use super::members::{Member, Members};
@@ -12,8 +12,24 @@ use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Members without a vote that a group may have, as etcd's default.
-const LEARNERS_MAX: usize = 1;
+/// What the one that leads refuses beside what can never be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Changes that may cost the group its quorum.
+    pub is_strict: bool,
+    /// More members without a vote than so many.
+    pub learners_max: usize,
+}
+
+impl Default for Policy {
+    /// etcd's.
+    fn default() -> Self {
+        Self {
+            is_strict: true,
+            learners_max: 1,
+        }
+    }
+}
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Oneof)]
@@ -145,22 +161,27 @@ impl Change {
 
 impl Members {
     /// The entry that makes a change.
-    pub(super) fn plan(&self, change: Change, vitals: &Vitals) -> Result<Vec<u8>, Refused> {
+    pub(super) fn plan(
+        &self,
+        change: Change,
+        vitals: &Vitals,
+        policy: Policy,
+    ) -> Result<Vec<u8>, Refused> {
         use ConfChangeType::{AddLearnerNode, AddNode, RemoveNode};
         let (kind, said) = match change {
             Change::Add(member) => {
-                self.check_added(&member, vitals)?;
+                self.check_added(&member, vitals, policy)?;
                 (role(&member), member)
             }
             Change::Remove(id) => {
-                self.check_removed(id, vitals)?;
+                self.check_removed(id, vitals, policy)?;
                 let id_alone = Member {
                     id,
                     ..Member::default()
                 };
                 (RemoveNode, id_alone)
             }
-            Change::Promote(id) => (AddNode, self.check_promoted(id, vitals)?),
+            Change::Promote(id) => (AddNode, self.check_promoted(id, vitals, policy)?),
             Change::Update(Member { id, peer_urls, .. }) => {
                 let before = self.get(id)?.clone();
                 self.check_urls(id, &peer_urls)?;
@@ -198,14 +219,15 @@ impl Members {
         Ok(bytes.expect("a message without required fields can be written"))
     }
 
-    fn check_added(&self, added: &Member, vitals: &Vitals) -> Result<(), Refused> {
+    fn check_added(&self, added: &Member, vitals: &Vitals, policy: Policy) -> Result<(), Refused> {
         // The first one more may be the repair of a group that has lost all others.
         let (started, voters) = self.started(None);
         let is_second = started == 1 && voters == 1;
-        if !added.is_learner && !is_second && started < quorum(voters + 1) {
+        let is_started = added.is_learner || is_second || started >= quorum(voters + 1);
+        if policy.is_strict && !is_started {
             return Err(Refused::NotEnoughStarted);
         }
-        if !self.voters().all(|voter| vitals.active.contains(&voter.id)) {
+        if policy.is_strict && !self.voters().all(|voter| vitals.active.contains(&voter.id)) {
             return Err(Refused::Unhealthy);
         }
         if self.members.contains_key(&added.id) || self.was_removed(added.id) || added.id == 0 {
@@ -213,19 +235,22 @@ impl Members {
         }
         self.check_urls(added.id, &added.peer_urls)?;
         let learners = self.members.len() - voters;
-        if added.is_learner && learners >= LEARNERS_MAX {
+        if added.is_learner && learners >= policy.learners_max {
             return Err(Refused::TooManyLearners);
         }
         Ok(())
     }
 
-    fn check_removed(&self, id: u64, vitals: &Vitals) -> Result<(), Refused> {
+    fn check_removed(&self, id: u64, vitals: &Vitals, policy: Policy) -> Result<(), Refused> {
         if self.get(id)?.is_learner {
             return Ok(());
         }
         let (started, voters) = self.started(Some(id));
-        if voters == 0 || started < quorum(voters) {
+        if voters == 0 || (policy.is_strict && started < quorum(voters)) {
             return Err(Refused::NotEnoughStarted);
+        }
+        if !policy.is_strict {
+            return Ok(());
         }
         // Whoever is not heard of is no part of the quorum that there is.
         let heard = |voter: &&Member| vitals.active.contains(&voter.id);
@@ -236,7 +261,7 @@ impl Members {
         Ok(())
     }
 
-    fn check_promoted(&self, id: u64, vitals: &Vitals) -> Result<Member, Refused> {
+    fn check_promoted(&self, id: u64, vitals: &Vitals, policy: Policy) -> Result<Member, Refused> {
         let learner = self.get(id)?;
         if !learner.is_learner {
             return Err(Refused::NotLearner);
@@ -246,7 +271,7 @@ impl Members {
         }
         let (started, voters) = self.started(None);
         let started = started + usize::from(!learner.name.is_empty());
-        if started < quorum(voters + 1) {
+        if policy.is_strict && started < quorum(voters + 1) {
             return Err(Refused::NotEnoughStarted);
         }
         Ok(Member {
@@ -391,16 +416,33 @@ mod tests {
             let words = format!("{change:?} of {members:?} with {active:?}");
             let back = Change::of_bytes(&change.to_bytes());
             assert_eq!(back.as_ref(), Some(&change));
-            let planned = members.plan(change, &vitals(active));
+            let planned = members.plan(change, &vitals(active), Policy::default());
             assert_eq!(planned.map(|_| ()), expected, "{words}");
         }
+    }
+
+    #[test]
+    fn without_strict_checks_a_quorum_may_be_lost_but_not_the_last_member() {
+        let members = Members::founded(7, &[member(1), unstarted(2), learner(3)]);
+        let policy = Policy {
+            is_strict: false,
+            learners_max: 2,
+        };
+        let plan = |change| members.plan(change, &vitals(&[1]), policy).map(|_| ());
+        assert_eq!(plan(Change::Add(member(4))), Ok(()));
+        assert_eq!(plan(Change::Add(learner(4))), Ok(()));
+        assert_eq!(plan(Change::Remove(1)), Ok(()));
+        assert_eq!(plan(Change::Promote(3)), Err(Refused::NotInSync));
+        let last = Members::founded(7, &[member(1)]);
+        let planned = last.plan(Change::Remove(1), &vitals(&[1]), policy);
+        assert_eq!(planned, Err(Refused::NotEnoughStarted));
     }
 
     #[test]
     fn a_removed_id_does_not_come_back() {
         let mut members = Members::founded(7, &[member(1)]);
         members.removed.push(2);
-        let planned = members.plan(Change::Add(member(2)), &vitals(&[1]));
+        let planned = members.plan(Change::Add(member(2)), &vitals(&[1]), Policy::default());
         assert_eq!(planned, Err(Refused::IdTaken));
     }
 
@@ -409,7 +451,8 @@ mod tests {
     fn an_update_leaves_a_learner_one_as_in_etcd_21694() {
         let members = Members::founded(7, &[member(1), learner(2)]);
         for change in [Change::Update(member(2)), Change::Publish(member(2))] {
-            let planned = members.plan(change, &vitals(&[1])).unwrap();
+            let planned = members.plan(change, &vitals(&[1]), Policy::default());
+            let planned = planned.unwrap();
             let entry = ConfChangeV2::parse_from_bytes(&planned).unwrap();
             let kind = entry.changes[0].get_change_type();
             assert_eq!(kind, ConfChangeType::AddLearnerNode);

@@ -3,7 +3,7 @@
 //! A turn takes everything that waits, writes once, and applies once. What fails ends the store:
 //! nothing is tried again behind a write whose fate is unknown.
 
-use super::change::{Change, NotChanged, Refused};
+use super::change::{Change, NotChanged, Policy, Refused};
 use super::core::{Core, Payload, Role};
 use super::members::{MEMBERS_KEY, Members};
 use super::state::{Stop, evaluate};
@@ -69,6 +69,7 @@ pub(super) struct Driver {
     pub(super) core: Core<GroupLog>,
     pub(super) shared: Arc<Shared>,
     pub(super) carrier: Arc<dyn Carrier>,
+    pub(super) policy: Policy,
     pub(super) leadership: watch::Sender<Leadership>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) members: watch::Sender<Members>,
@@ -284,7 +285,10 @@ impl Driver {
     fn plan(&self, change: Change) -> Result<Vec<u8>, Refused> {
         match self.core.is_changing() {
             true => Err(Refused::Busy),
-            false => self.members.borrow().plan(change, &self.core.vitals()),
+            false => {
+                let members = self.members.borrow();
+                members.plan(change, &self.core.vitals(), self.policy)
+            }
         }
     }
 

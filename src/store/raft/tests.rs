@@ -69,6 +69,7 @@ fn options(id: u64, founders: u64) -> Options {
         founders: (1..=founders).map(member).collect(),
         heartbeat: Duration::from_millis(30),
         election_heartbeats: 50,
+        policy: Policy::default(),
     }
 }
 
