@@ -544,7 +544,7 @@ fn raw(args: &[&str]) -> Vec<(String, u64, u64)> {
             .iter()
             .map(|it| it["letter"].as_str().unwrap())
             .collect();
-        assert_eq!(letters, "mchkbldawsn");
+        assert_eq!(letters, "mchkbldawsun");
         let bytes = subspaces.iter().map(|it| it["bytes"].as_u64().unwrap());
         assert_eq!(instance["total_bytes"], bytes.sum::<u64>());
         let name = instance["instance"].as_str().unwrap().to_owned();

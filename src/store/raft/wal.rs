@@ -52,11 +52,21 @@ pub(super) struct GroupLog {
     pub(super) write_times: Arc<Histogram>,
 }
 
+/// What the engine's errors say when the disk is full: they carry no kind.
+const FULL: [&str; 3] = ["nospace", "ENOSPC", "No space left"];
+
 fn fault(doing: &str, error: &raft_engine::Error) -> StoreError {
-    StoreError::Fatal(
-        format!("the log failed while {doing} ({error}): repair the disk and start kvtool again")
-            .into(),
-    )
+    let text = error.to_string();
+    let sentence = match FULL.iter().any(|word| text.contains(word)) {
+        true => format!(
+            "the disk of the log is full (while {doing}): free some space and start kvtool again; \
+             nothing acknowledged is lost"
+        ),
+        false => {
+            format!("the log failed while {doing} ({text}): repair the disk and start kvtool again")
+        }
+    };
+    StoreError::Fatal(sentence.into())
 }
 
 impl Wal {
@@ -224,4 +234,27 @@ pub(super) fn decode_point(record: &[u8]) -> Option<Point> {
         term: u64::from_be_bytes(*term),
         members: protobuf::Message::parse_from_bytes(members).ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the engine says it when a file has no room, and when the next one cannot be begun.
+    #[test]
+    fn a_full_disk_is_named_whichever_way_the_engine_puts_it() {
+        let full = std::io::Error::from_raw_os_error(28);
+        for error in [
+            raft_engine::Error::Io(full),
+            raft_engine::Error::TryAgain("error when append [Append:2]: nospace".to_owned()),
+        ] {
+            assert!(
+                fault("being written", &error)
+                    .to_string()
+                    .contains("is full")
+            );
+        }
+        let other = raft_engine::Error::Corruption("x".to_owned());
+        assert!(!fault("being read", &other).to_string().contains("is full"));
+    }
 }
