@@ -1,7 +1,7 @@
 //! A store in one directory of one disk.
 //!
 //! - `home`: the directory: whose it is, its lock, its format.
-//! - `tree`: the log-structured merge tree (`fjall`) and its bounds.
+//! - `tree`: the log-structured merge tree, its bounds, and views of it.
 //! - `engine`: the tree of a directory.
 //! - `stage`: a whole state that comes from elsewhere.
 //! - `writer`: the one thread that writes; it commits all waiting batches with one fsync.
@@ -23,11 +23,10 @@ use super::{
 use crate::stats::Distribution;
 use bytes::Bytes;
 pub(super) use engine::{Engine, POINT_KEY};
-use fjall::{Readable, Snapshot};
 use futures_util::future::BoxFuture;
 pub use home::CERTIFICATES;
 
-use home::Home;
+use home::{BARE_FORMAT, Home};
 use parking_lot::RwLock;
 pub(super) use stage::Staged;
 use std::ops::Bound;
@@ -36,6 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tree::Snapshot;
 use writer::Work;
 
 /// Keys are bounded by the 16 bits of the engine's length field, less the one byte by which the
@@ -159,9 +159,11 @@ impl Local {
     /// directory is empty or missing.
     pub(super) fn open_replica(path: &Path) -> Result<Self, StoreError> {
         let home = Home::claim(path)?;
+        home.name_format(BARE_FORMAT)?;
         if !home.holds_data()? {
-            home.create(Engine::create)?;
+            home.create(Engine::create_bare)?;
         }
+        Engine::drop_journal(&home)?;
         Ok(Self::without_writer(Engine::open_read_only(home)?))
     }
 
@@ -270,7 +272,7 @@ impl LocalView {
             Ok(Self {
                 shared: shared.clone(),
                 generation: shared.generation.load(Ordering::Relaxed),
-                snapshot: Arc::new(engine.snapshot()),
+                snapshot: engine.snapshot(),
             })
         })
     }
@@ -291,10 +293,8 @@ impl LocalView {
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.read(|engine| {
-            let value = self.snapshot.get(engine.keyspace(), key);
-            Ok(value
-                .map_err(|error| engine.fault("reading", &error))?
-                .map(Bytes::from))
+            let value = self.snapshot.get(key);
+            value.map_err(|error| engine.fault("reading", &error))
         })
     }
 
@@ -329,12 +329,9 @@ impl LocalView {
         direction: Direction,
     ) -> Result<Page, StoreError> {
         self.read(|engine| {
-            let range = self.snapshot.range::<&[u8], _>(engine.keyspace(), range);
-            let item = |guard: fjall::Guard| match guard.into_inner() {
-                Ok((key, value)) => Ok((key.into(), value.into())),
-                Err(error) => Err(engine.fault("reading", &error)),
-            };
-            page(range.map(item), limit, direction)
+            let items = self.snapshot.range(range);
+            let items = items.map(|item| item.map_err(|error| engine.fault("reading", &error)));
+            page(items, limit, direction)
         })
     }
 }

@@ -199,7 +199,7 @@ impl Raft {
         };
         let write_times = log.write_times.clone();
         let is_alone = point.members.voters == [id];
-        let flushed = [point.index].into();
+        let durable = [point.index].into();
         let mut core = Core::new(&settings, log, hard_state, point);
         if is_alone {
             core.campaign();
@@ -231,8 +231,8 @@ impl Raft {
             waiting: HashMap::new(),
             next_token: 0,
             held: VecDeque::new(),
-            flushed,
-            unflushed_bytes: 0,
+            sealed: VecDeque::new(),
+            durable,
             reporting,
             arrived: None,
             ends_at: None,

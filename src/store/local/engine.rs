@@ -2,16 +2,17 @@
 //! makes.
 
 use super::stage::Staged;
-use super::tree::Tree;
+use super::tree::{Snapshot, Tree};
 use super::{fault, home::Home};
 use crate::stats::Histogram;
 use crate::store::round::{Base, ChangeSet};
 use crate::store::{DISK_TIMES, StoreError, Usage};
 use bytes::Bytes;
-use fjall::{Keyspace, PersistMode, Snapshot};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Counts the openings; byte 0 begins no instance's prefix.
@@ -42,8 +43,24 @@ pub(super) fn entry(key: &'static [u8], number: u64) -> (Bytes, Option<Bytes>) {
 impl Engine {
     /// Makes an empty engine in `data`, in the data directory `home`.
     pub(super) fn create(home: &Path, data: &Path) -> Result<(), StoreError> {
-        let made = Tree::open(data).and_then(|tree| tree.persist(PersistMode::SyncAll));
+        let made = Tree::create_journaled(data);
         made.map_err(|error| fault::engine(home, "making the store", &error))
+    }
+
+    /// Makes an empty engine for someone who has a log of his own.
+    pub(super) fn create_bare(home: &Path, data: &Path) -> Result<(), StoreError> {
+        let made = Tree::open(data).map(drop);
+        made.map_err(|error| fault::engine(home, "making the store", &error))
+    }
+
+    /// Lets go of the journal in a directory whose owner has a log of his own.
+    pub(super) fn drop_journal(home: &Home) -> Result<(), StoreError> {
+        let taken = Tree::take_from_journal(&home.data());
+        let tree = taken.map_err(|error| fault::engine(home.path(), "leaving its journal", &error));
+        match tree? {
+            Some(tree) => home.adopt(&tree),
+            None => Ok(()),
+        }
     }
 
     /// Opens the engine and begins a new term.
@@ -77,10 +94,8 @@ impl Engine {
     /// Refuses the state of a member of a group to those who do not read its log.
     pub(super) fn check_complete(&self) -> Result<(), StoreError> {
         let record = self.record(POINT_KEY);
-        if record
-            .map_err(|error| self.fault("reading its kind", &error))?
-            .is_none()
-        {
+        let record = record.map_err(|error| self.fault("reading its kind", &error))?;
+        if record.is_none() && matches!(self.tree, Tree::Journaled(_)) {
             return Ok(());
         }
         let directory = self.home.path().display();
@@ -91,8 +106,8 @@ impl Engine {
     /// Whether there are no keys but the engine's own.
     pub(in crate::store) fn is_empty(&self) -> bool {
         // Byte 0 begins the engine's own.
-        let mut keys = self.keyspace().range([1_u8].as_slice()..);
-        keys.next().is_none()
+        let range = (Bound::Included([1].as_slice()), Bound::Unbounded);
+        self.tree.keys(range).next().is_none()
     }
 
     /// One of the engine's own numbers; 0 when it was never set.
@@ -102,36 +117,32 @@ impl Engine {
         Ok(value.map_or(0, u64::from_be_bytes))
     }
 
-    pub(super) fn keyspace(&self) -> &Keyspace {
-        &self.tree.keyspace
-    }
-
     /// An error met while `doing` something, as the store's answer.
     pub(in crate::store) fn fault(&self, doing: &str, error: &fjall::Error) -> StoreError {
         fault::engine(self.home.path(), doing, error)
     }
 
     /// A view of all committed changes.
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.tree.snapshot()
     }
 
     /// Makes changes visible and durable, all or none, with one fsync.
     pub(in crate::store) fn commit(&self, changes: ChangeSet) -> fjall::Result<()> {
         let mut last_commit = self.last_commit.lock();
-        self.write(&mut last_commit, changes, Some(PersistMode::SyncData))?;
+        self.write(&mut last_commit, changes, true)?;
         Ok(self.home.acknowledge(*last_commit)?)
     }
 
     /// Makes changes visible, all or none. A crash may take them, and all that came after them.
     pub(in crate::store) fn apply(&self, changes: ChangeSet) -> fjall::Result<()> {
-        self.write(&mut self.last_commit.lock(), changes, None)
+        self.write(&mut self.last_commit.lock(), changes, false)
     }
 
     /// Makes everything durable that is visible.
     pub(in crate::store) fn sync(&self) -> fjall::Result<()> {
         let last_commit = self.last_commit.lock();
-        self.tree.persist(PersistMode::SyncData)?;
+        self.tree.persist()?;
         Ok(self.home.acknowledge(*last_commit)?)
     }
 
@@ -139,12 +150,12 @@ impl Engine {
         &self,
         last_commit: &mut u64,
         mut changes: ChangeSet,
-        durability: Option<PersistMode>,
+        is_durable: bool,
     ) -> fjall::Result<()> {
         let number = *last_commit + 1;
         changes.extend([entry(COMMIT_KEY, number)]);
         let begin = Instant::now();
-        self.tree.write(changes, durability)?;
+        self.tree.write(changes, is_durable)?;
         self.commit_times.note_time(begin.elapsed());
         *last_commit = number;
         Ok(())
@@ -155,9 +166,18 @@ impl Engine {
         self.tree.get(key)
     }
 
-    /// Begins a new memtable when the current one is full.
-    pub(in crate::store) fn make_room(&self) -> fjall::Result<()> {
+    /// Begins a new memtable when the current one is full; what number that one had, without a
+    /// journal.
+    pub(in crate::store) fn make_room(&self) -> fjall::Result<Option<u64>> {
         self.tree.make_room()
+    }
+
+    /// Without a journal: the number of the last memtable that is durable.
+    pub(in crate::store) fn flushed(&self) -> u64 {
+        match &self.tree {
+            Tree::Journaled(_) => 0,
+            Tree::Bare(tree) => tree.flushed(),
+        }
     }
 
     /// Rewrites all tables without dead data; reads and writes go on. The new tables need room
@@ -165,7 +185,7 @@ impl Engine {
     pub(super) fn reclaim(&self) -> Result<(), StoreError> {
         let flush = || self.flush().map_err(|error| self.fault("flushing", &error));
         flush()?;
-        self.keyspace().major_compact().map_err(|error| {
+        self.tree.merge_all().map_err(|error| {
             let sentence = format!("no space was given back ({error}); the data is unharmed");
             StoreError::Unavailable(sentence.into())
         })?;
@@ -221,7 +241,10 @@ impl Base for Engine {
     }
 
     fn keys(&self, start: &Bytes, end: &Bytes) -> impl Iterator<Item = fjall::Result<Bytes>> {
-        let range = self.keyspace().range(start.as_ref()..end.as_ref());
-        range.map(|guard| guard.key().map(Bytes::from))
+        let range = (
+            Bound::Included(start.as_ref()),
+            Bound::Excluded(end.as_ref()),
+        );
+        self.tree.keys(range)
     }
 }

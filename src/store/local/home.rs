@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! LOCK          locked while a process has the store open
-//! FORMAT        "kvtool data format 1"; written once, by rename
+//! FORMAT        "kvtool data format 1", or 2 where the engine has no journal; written by rename
 //! ACKNOWLEDGED  the number of the last acknowledged commit, 8 bytes, and their CRC, 4 bytes
 //! data/         the engine's files
 //! data.new/     an engine being made; becomes data/ when it is complete
@@ -44,7 +44,9 @@ const NEW_STORE_NAMES: [&str; 5] = [LOCK, FORMAT_NEW, DATA_NEW, CERTIFICATES, "l
 pub const CERTIFICATES: &str = "fixtures";
 
 const FORMAT_WORDS: &str = "kvtool data format ";
-const FORMAT_NUMBER: u64 = 1;
+const FIRST_FORMAT: u64 = 1;
+/// The engine may have no journal, beside a log that this kvtool keeps for a group.
+pub(super) const BARE_FORMAT: u64 = 2;
 /// Longer than any format line.
 const FORMAT_BYTES_MAX: u64 = 64;
 
@@ -64,7 +66,7 @@ impl Home {
     pub(super) fn claim(path: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|error| fault::not_made(path, &error))?;
         // Before anything is written: neither a stranger's nor a newer directory is touched.
-        is_formatted(path)?;
+        format(path)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -73,9 +75,9 @@ impl Home {
             .map_err(fatal(path, "opening its lock file"))?;
         take(&lock, path)?;
         // Again, because another process may have made and closed a store in between.
-        if !is_formatted(path)? {
+        if format(path)?.is_none() {
             make_staging(path).map_err(fatal(path, "making the directory"))?;
-            write_format(path).map_err(fatal(path, "writing its format"))?;
+            write_format(path, FIRST_FORMAT).map_err(fatal(path, "writing its format"))?;
         }
         Self::locked(path, lock)
     }
@@ -84,7 +86,7 @@ impl Home {
     pub(super) fn claim_existing(path: &Path) -> Result<Self, StoreError> {
         let missing =
             || StoreError::Fatal(format!("{} holds no store of kvtool", path.display()).into());
-        if !path.is_dir() || !is_formatted(path)? {
+        if !path.is_dir() || format(path)?.is_none() {
             return Err(missing());
         }
         let lock = OpenOptions::new().write(true).open(path.join(LOCK));
@@ -112,6 +114,14 @@ impl Home {
         };
         home.adopt_stage()?;
         Ok(home)
+    }
+
+    /// Names the format anew, before there is anything of it: older programs leave it alone then.
+    pub(super) fn name_format(&self, number: u64) -> Result<(), StoreError> {
+        match format(&self.path)? {
+            Some(named) if named >= number => Ok(()),
+            _ => write_format(&self.path, number).map_err(fatal(&self.path, "writing its format")),
+        }
     }
 
     /// The directory itself.
@@ -205,6 +215,14 @@ impl Home {
         renamed.map_err(fatal(&self.path, "preferring a new state"))
     }
 
+    /// Makes a part of the engine's directory, with all that counts, the whole of it.
+    pub(super) fn adopt(&self, part: &Path) -> Result<(), StoreError> {
+        let renamed =
+            fs::rename(part, self.path.join(DATA_WHOLE)).and_then(|()| sync_directory(&self.path));
+        renamed.map_err(fatal(&self.path, "leaving its journal"))?;
+        self.adopt_stage()
+    }
+
     /// Puts a state that counts in its place, if there is one, once nobody uses the one before.
     pub(super) fn adopt_stage(&self) -> Result<(), StoreError> {
         let whole = self.path.join(DATA_WHOLE);
@@ -249,7 +267,8 @@ fn take(lock: &File, path: &Path) -> Result<(), StoreError> {
     })
 }
 
-fn is_formatted(path: &Path) -> Result<bool, StoreError> {
+/// The number of the format; `None` where nothing has been made yet.
+fn format(path: &Path) -> Result<Option<u64>, StoreError> {
     let fatal = fatal(path, "reading its format");
     let text = match File::open(path.join(FORMAT)) {
         Ok(file) => {
@@ -259,7 +278,7 @@ fn is_formatted(path: &Path) -> Result<bool, StoreError> {
             text
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return refuse_strangers(path).map(|()| false);
+            return refuse_strangers(path).map(|()| None);
         }
         Err(error) => return Err(fatal(error)),
     };
@@ -268,10 +287,10 @@ fn is_formatted(path: &Path) -> Result<bool, StoreError> {
         .and_then(|text| text.strip_prefix(FORMAT_WORDS))
         .and_then(|number| number.trim_end().parse::<u64>().ok());
     match number {
-        Some(FORMAT_NUMBER) => Ok(true),
-        Some(newer) if newer > FORMAT_NUMBER => Err(StoreError::Unreadable(
+        Some(FIRST_FORMAT..=BARE_FORMAT) => Ok(number),
+        Some(newer) if newer > BARE_FORMAT => Err(StoreError::Unreadable(
             format!(
-                "{} has data format {newer} and this kvtool knows format {FORMAT_NUMBER}: use a \
+                "{} has data format {newer} and this kvtool knows format {BARE_FORMAT}: use a \
                  newer kvtool; nothing was changed",
                 path.display()
             )
@@ -302,10 +321,10 @@ fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write_format(path: &Path) -> io::Result<()> {
+fn write_format(path: &Path, number: u64) -> io::Result<()> {
     let new = path.join(FORMAT_NEW);
     let mut file = File::create(&new)?;
-    writeln!(file, "{FORMAT_WORDS}{FORMAT_NUMBER}")?;
+    writeln!(file, "{FORMAT_WORDS}{number}")?;
     file.sync_all()?;
     fs::rename(new, path.join(FORMAT))?;
     sync_directory(path)

@@ -2,22 +2,20 @@
 
 use super::engine::{COMMIT_KEY, TERM_KEY, entry};
 use super::fault;
-use super::tree::Tree;
+use super::tree::bare::Tree;
 use crate::store::StoreError;
 use bytes::Bytes;
-use fjall::PersistMode;
 use std::path::{Path, PathBuf};
 
 /// What is added is made durable in pieces of so much: more at once would keep the disk from others, who
 /// commit meanwhile.
-const SYNC_BYTES: usize = 8 << 20;
+const PIECE_BYTES: u64 = 8 << 20;
 
 /// A state that is not complete yet. What is there when it is dropped is removed later.
 pub(in crate::store) struct Staged {
     tree: Tree,
     home: PathBuf,
     last_key: Bytes,
-    unsynced_bytes: usize,
 }
 
 impl Staged {
@@ -28,7 +26,6 @@ impl Staged {
             tree: tree.map_err(|error| fault::engine(home, "staging a state", &error))?,
             home: home.to_owned(),
             last_key: Bytes::new(),
-            unsynced_bytes: 0,
         })
     }
 
@@ -47,34 +44,26 @@ impl Staged {
             last_key = key;
         }
         let last_key = last_key.clone();
-        let bytes = items.iter().map(|(key, value)| key.len() + value.len());
-        self.unsynced_bytes += bytes.sum::<usize>();
         // These count what has happened in one directory.
         let is_counter = |key: &[u8]| key == TERM_KEY || key == COMMIT_KEY;
         let kept = items.into_iter().filter(|(key, _)| !is_counter(key));
-        let changes = kept.map(|(key, value)| (key, Some(value))).collect();
-        let added = self.tree.make_room();
-        let added = added.and_then(|()| self.tree.write(changes, None));
-        added.map_err(|error| self.fault(&error))?;
+        let room = self.tree.make_room(PIECE_BYTES);
+        room.map_err(|error| self.fault(&error))?;
+        self.tree
+            .write(kept.map(|(key, value)| (key, Some(value))).collect());
         self.last_key = last_key;
-        if self.unsynced_bytes >= SYNC_BYTES {
-            self.sync()?;
-        }
         Ok(true)
     }
 
     /// Makes all of it durable.
     pub(in crate::store) fn sync(&mut self) -> Result<(), StoreError> {
-        self.unsynced_bytes = 0;
-        let synced = self.tree.persist(PersistMode::SyncAll);
-        synced.map_err(|error| self.fault(&error))
+        self.tree.flush().map_err(|error| self.fault(&error))
     }
 
     /// Completes it, durably: it begins with this number of commits.
     pub(super) fn finish(self, commits: u64) -> Result<(), StoreError> {
-        let counters = [entry(COMMIT_KEY, commits)].into();
-        let written = self.tree.write(counters, Some(PersistMode::SyncAll));
-        written.map_err(|error| self.fault(&error))
+        self.tree.write([entry(COMMIT_KEY, commits)].into());
+        self.tree.flush().map_err(|error| self.fault(&error))
     }
 
     fn fault(&self, error: &fjall::Error) -> StoreError {

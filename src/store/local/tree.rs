@@ -1,143 +1,172 @@
-//! A tree on a disk: one `fjall` keyspace, and its bounds.
+//! A log-structured merge tree on a disk, and views of it.
+//!
+//! - `journaled`: with a journal, for a store that has no other log (`fjall`).
+//! - `bare`: without one, for the state of a member of a group (`lsm-tree`, which is below `fjall`).
 //!
 //! ### Bounds, for two cores and modest memory
-//! Writes go to a journal and to a memtable; one engine thread turns full memtables into tables
-//! and merges tables. Memory is the block cache and the memtables: about 64 + 32 * 3 MiB and one
-//! round of writes.
-//!
-//! The store rotates memtables itself. Left to it, the engine asks for a rotation with every
-//! commit behind a full memtable, through a queue that its threads also write to: one thread can
-//! then lock itself out, and of two threads one spins while the other merges tables.
+//! Writes go to a memtable; one thread turns full memtables into tables and merges tables. Memory
+//! is the block cache and the memtables: about 64 + 32 * 3 MiB and one round of writes.
+
+pub(super) mod bare;
+mod journaled;
 
 use crate::store::round::ChangeSet;
 use bytes::Bytes;
-use fjall::compaction::Leveled;
-use fjall::{
-    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Snapshot,
-};
-use parking_lot::Mutex;
-use std::path::Path;
+use fjall::{AbstractTree, AnyTree, SeqNo};
+use lsm_tree::Guard;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 const CACHE_BYTES: u64 = 64 << 20;
-/// Replayed at the next start, so it also bounds the time of one.
-const JOURNALS_BYTES: u64 = 256 << 20;
-const ENGINE_THREADS: usize = 1;
-/// A full memtable; larger means fewer flushes and merges, smaller means less memory.
-const MEMTABLE_BYTES: u64 = 32 << 20;
 /// Full memtables waiting to become tables; more than this and writes wait.
 const SEALED_MEMTABLES_MAX: usize = 2;
 /// Unmerged tables; more than this and writes wait, since every read looks into each.
-/// The engine's own bound is 30, where it would wait without noticing its own failure.
 const UNMERGED_TABLES_MAX: usize = 20;
 /// Small tables make short merges, so that a full memtable waits less for one to end.
 const TABLE_BYTES: u64 = 32 << 20;
-const STALL_POLL: Duration = Duration::from_millis(1);
 
-const KEYSPACE: &str = "data";
-
-/// An open tree. Dropping it ends its thread.
-pub(super) struct Tree {
-    pub(super) keyspace: Keyspace,
-    database: Database,
-    /// Held from looking at the number of memtables to adding one.
-    rotation: Mutex<()>,
+/// An open tree, which one thread at a time may write. Dropping it ends the tree's own thread.
+pub(super) enum Tree {
+    /// One that keeps a journal.
+    Journaled(journaled::Tree),
+    /// One whose changes are durable when they are in tables.
+    Bare(bare::Tree),
 }
 
 impl Tree {
-    /// Opens the tree in a directory, or makes it.
+    /// Makes a tree with a journal.
+    pub(super) fn create_journaled(data: &Path) -> fjall::Result<()> {
+        journaled::Tree::open(data)?.persist()
+    }
+
+    /// Opens what is in a directory; a tree without a journal where there is nothing.
     pub(super) fn open(data: &Path) -> fjall::Result<Self> {
-        let database = Database::builder(data)
-            .cache_size(CACHE_BYTES)
-            .max_journaling_size(JOURNALS_BYTES)
-            .worker_threads(ENGINE_THREADS)
-            .open()?;
-        let keyspace = database.keyspace(KEYSPACE, || {
-            KeyspaceCreateOptions::default()
-                .max_memtable_size(u64::MAX)
-                .compaction_strategy(Arc::new(
-                    Leveled::default().with_table_target_size(TABLE_BYTES),
-                ))
-        })?;
-        Ok(Self {
-            keyspace,
-            database,
-            rotation: Mutex::new(()),
+        Ok(match journaled::Tree::is_in(data) {
+            true => Self::Journaled(journaled::Tree::open(data)?),
+            false => Self::Bare(bare::Tree::open(data)?),
         })
     }
 
+    /// The directory of the tree within that of its journal, when it has one; it holds everything.
+    pub(super) fn take_from_journal(data: &Path) -> fjall::Result<Option<PathBuf>> {
+        if !journaled::Tree::is_in(data) {
+            return Ok(None);
+        }
+        let tree = journaled::Tree::open(data)?;
+        tree.flush()?;
+        Ok(Some(tree.path()))
+    }
+
+    fn tree(&self) -> &AnyTree {
+        match self {
+            Self::Journaled(tree) => tree.tree(),
+            Self::Bare(tree) => tree.tree(),
+        }
+    }
+
     /// A view of all that was written.
-    pub(super) fn snapshot(&self) -> Snapshot {
-        self.database.snapshot()
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        match self {
+            Self::Journaled(tree) => tree.snapshot(),
+            Self::Bare(tree) => Arc::new(tree.snapshot()),
+        }
     }
 
-    /// The newest value of a key.
+    /// The newest value of a key, for whoever writes.
     pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        Ok(self.keyspace.get(key)?.map(Bytes::from))
+        Ok(self.tree().get(key, SeqNo::MAX)?.map(Bytes::from))
     }
 
-    /// Makes changes visible, all or none.
-    pub(super) fn write(
+    /// The keys of a range, for whoever writes.
+    pub(super) fn keys(
         &self,
-        changes: ChangeSet,
-        durability: Option<PersistMode>,
-    ) -> fjall::Result<()> {
-        let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), changes.len())
-            .durability(durability);
-        // One item per key: the engine gives all items of a batch the same age and could not
-        // tell which came later.
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.insert(&self.keyspace, key, value),
-                None => batch.remove(&self.keyspace, key),
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> impl Iterator<Item = fjall::Result<Bytes>> + use<> {
+        let items = self.tree().range::<&[u8], _>(range, SeqNo::MAX, None);
+        items.map(|item| Ok(item.key()?.into()))
+    }
+
+    /// Makes changes visible, all or none; durable too, if that is asked for.
+    pub(super) fn write(&self, changes: ChangeSet, is_durable: bool) -> fjall::Result<()> {
+        match self {
+            Self::Journaled(tree) => tree.write(changes, is_durable),
+            Self::Bare(tree) => {
+                tree.write(changes);
+                match is_durable {
+                    true => tree.flush(),
+                    false => Ok(()),
+                }
             }
         }
-        batch.commit()
     }
 
-    /// Makes what is visible as durable as asked for.
-    pub(super) fn persist(&self, mode: PersistMode) -> fjall::Result<()> {
-        self.database.persist(mode)
+    /// Makes durable what is visible.
+    pub(super) fn persist(&self) -> fjall::Result<()> {
+        match self {
+            Self::Journaled(tree) => tree.persist(),
+            Self::Bare(tree) => tree.flush(),
+        }
     }
 
     /// Begins a new memtable when the current one is full.
-    pub(super) fn make_room(&self) -> fjall::Result<()> {
-        if self.keyspace.tree.active_memtable().size() < MEMTABLE_BYTES {
-            return Ok(());
+    pub(super) fn make_room(&self) -> fjall::Result<Option<u64>> {
+        match self {
+            Self::Journaled(tree) => tree.make_room().map(|()| None),
+            Self::Bare(tree) => tree.make_room(bare::MEMTABLE_BYTES),
         }
-        self.rotate()
     }
 
-    /// Begins a new memtable; waits while the engine is behind.
-    fn rotate(&self) -> fjall::Result<()> {
-        let _rotation = self.rotation.lock();
-        let tree = &self.keyspace.tree;
-        while tree.sealed_memtable_count() >= SEALED_MEMTABLES_MAX
-            || tree.l0_run_count() >= UNMERGED_TABLES_MAX
-        {
-            self.wait()?;
-        }
-        self.keyspace.rotate_memtable().map(|_| ())
-    }
-
-    /// Gives the engine's thread time, and notices when it has failed.
-    fn wait(&self) -> fjall::Result<()> {
-        std::thread::sleep(STALL_POLL);
-        self.database.persist(PersistMode::Buffer)
-    }
-
-    /// Turns all memtables into tables; the engine passes over an empty one.
+    /// Turns all memtables into tables; an empty one is passed over.
     pub(super) fn flush(&self) -> fjall::Result<()> {
-        self.rotate()?;
-        while self.keyspace.tree.sealed_memtable_count() > 0 {
-            self.wait()?;
+        match self {
+            Self::Journaled(tree) => tree.flush(),
+            Self::Bare(tree) => tree.flush(),
         }
-        Ok(())
+    }
+
+    /// Merges all tables into new ones without what is dead.
+    pub(super) fn merge_all(&self) -> fjall::Result<()> {
+        match self {
+            Self::Journaled(tree) => tree.merge_all(),
+            Self::Bare(tree) => tree.merge_all(),
+        }
     }
 
     /// Bytes of the tables and memtables.
     pub(super) fn bytes(&self) -> u64 {
-        self.keyspace.disk_space() + self.database.write_buffer_size()
+        self.tree().disk_space() + self.tree().version_memtable_size_sum()
+    }
+}
+
+/// A view of a tree: of whole writes alone, and the same whenever it is read.
+pub(super) struct Snapshot {
+    tree: AnyTree,
+    seqno: SeqNo,
+    /// Keeps the tree from forgetting what can be seen here.
+    _hold: Hold,
+}
+
+enum Hold {
+    Journaled { _snapshot: fjall::Snapshot },
+    Bare { _place: bare::Place },
+}
+
+impl Snapshot {
+    /// The value of a key.
+    pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
+        Ok(self.tree.get(key, self.seqno)?.map(Bytes::from))
+    }
+
+    /// The keys of a range and their values.
+    pub(super) fn range(
+        &self,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> impl DoubleEndedIterator<Item = fjall::Result<(Bytes, Bytes)>> + use<> {
+        let items = self.tree.range::<&[u8], _>(range, self.seqno, None);
+        items.map(|item| {
+            let (key, value) = item.into_inner()?;
+            Ok((key.into(), value.into()))
+        })
     }
 }

@@ -29,13 +29,9 @@ const TURN_ASKS_MAX: usize = 1024;
 const HELD_MAX: usize = 256;
 /// How long a proposal is held back while nobody leads.
 const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Entries, or bytes of them, between two times that the state is made durable: all wait for that,
-/// heartbeats too, so it must not have much to write.
-pub(super) const FLUSH_ENTRIES: u64 = if cfg!(test) { 1_000 } else { 10_000 };
-const FLUSH_BYTES: usize = 8 << 20;
-/// The log is cut where the state was durable so many times ago. Who lags behind gets a whole
-/// state; tests come to it sooner.
-const LOG_FLUSHES: usize = if cfg!(test) { 1 } else { 8 };
+/// The log is cut where so many memtables began before the last one that is durable. Who lags behind
+/// gets a whole state; tests come to it sooner.
+const LOG_MEMTABLES: usize = if cfg!(test) { 1 } else { 8 };
 
 /// How many tenures a removed member stays: the others may need its vote to learn that it was.
 const GOODBYE_TENURES: u32 = 4;
@@ -79,9 +75,10 @@ pub(super) struct Driver {
     pub(super) waiting: HashMap<Token, Waiting>,
     pub(super) next_token: Token,
     pub(super) held: VecDeque<Held>,
-    /// How far the state was durable the last times it was made so, and what has come since.
-    pub(super) flushed: VecDeque<u64>,
-    pub(super) unflushed_bytes: usize,
+    /// The state's memtables that were sealed, with the last entry in each.
+    pub(super) sealed: VecDeque<(u64, u64)>,
+    /// How far the state was durable the last times that more of it became so.
+    pub(super) durable: VecDeque<u64>,
     /// Given to those who take states to other members.
     pub(super) reporting: mpsc::UnboundedSender<Report>,
     /// The state that goes with the message just taken.
@@ -128,6 +125,12 @@ pub(super) fn start(mut driver: Driver, mut inbox: Inbox) -> Result<(), StoreErr
         let sentence = match ran {
             Ok(Ok(close)) => {
                 drop(driver);
+                // So that the next start has nothing to do again; it could.
+                if let Ok(engine) = shared.engine()
+                    && let Err(error) = engine.sync()
+                {
+                    tracing::warn!(%error, "the state was not made durable, the log is");
+                }
                 shared.end(closed());
                 if let Some(reply) = close {
                     let _ = reply.send(());
@@ -398,7 +401,8 @@ impl Driver {
             return Err(StoreError::Fatal(sentence.into()));
         };
         self.shared.replace(state.into_staged())?;
-        self.flushed = [point.index].into();
+        self.sealed.clear();
+        self.durable = [point.index].into();
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
         let record = engine.record(MEMBERS_KEY);
         let record = record.map_err(|error| engine.fault("reading its members", &error))?;
@@ -410,12 +414,9 @@ impl Driver {
     fn apply(&mut self, committed: Vec<super::Committed>) -> Result<(), StoreError> {
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
         let fault = |error| engine.fault("applying", &error);
-        engine.make_room().map_err(fault)?;
-        let data = |entry: &super::Committed| match &entry.payload {
-            Payload::Data(data) => data.len(),
-            _ => 0,
-        };
-        self.unflushed_bytes += committed.iter().map(data).sum::<usize>();
+        let sealed = engine.make_room().map_err(fault)?;
+        let applied = self.core.point().index;
+        self.sealed.extend(sealed.map(|number| (number, applied)));
         let is_news = committed
             .iter()
             .any(|entry| matches!(entry.payload, Payload::Data(_)));
@@ -429,9 +430,7 @@ impl Driver {
         let key = Bytes::from_static(POINT_KEY);
         outcome.changes.insert(key, Some(record));
         engine.apply(outcome.changes).map_err(fault)?;
-        let point = outcome.point;
-        let index = point.index;
-        self.core.applied(point);
+        self.core.applied(outcome.point);
         if is_news {
             self.shared.announce();
         }
@@ -441,7 +440,7 @@ impl Driver {
         for (token, answer) in outcome.answers {
             self.answer(token, answer);
         }
-        self.flush(index)
+        self.cut_log(engine.flushed())
     }
 
     fn tell_members(&mut self, record: Bytes) -> Result<(), StoreError> {
@@ -460,23 +459,19 @@ impl Driver {
         }
     }
 
-    /// Now and then makes the state durable, and cuts the log where it was some times before.
-    fn flush(&mut self, index: u64) -> Result<(), StoreError> {
-        let last = self.flushed.back().copied().unwrap_or_default();
-        if index < last + FLUSH_ENTRIES && self.unflushed_bytes < FLUSH_BYTES {
-            return Ok(());
+    /// Cuts the log some way behind the state that is durable, with memtables up to `flushed`.
+    fn cut_log(&mut self, flushed: u64) -> Result<(), StoreError> {
+        while let Some((_, index)) = self.sealed.pop_front_if(|(number, _)| *number <= flushed) {
+            self.durable.push_back(index);
         }
-        let engine = self.shared.engine().map_err(StoreError::Fatal)?;
-        engine
-            .sync()
-            .map_err(|error| engine.fault("flushing", &error))?;
-        self.unflushed_bytes = 0;
-        self.flushed.push_back(index);
-        if self.flushed.len() <= LOG_FLUSHES {
-            return Ok(());
+        let mut cut = None;
+        while self.durable.len() > LOG_MEMTABLES {
+            cut = self.durable.pop_front();
         }
-        let before = self.flushed.pop_front().unwrap_or_default();
-        self.core.log_mut().cut_behind(before)
+        match cut {
+            Some(index) => self.core.log_mut().cut_behind(index),
+            None => Ok(()),
+        }
     }
 
     fn answer_lost(&mut self) {

@@ -1,6 +1,8 @@
 //! What is read after writes, also when their answers were lost.
 
 use super::*;
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 
 pub(super) async fn all(store: &Store) {
     order_within_a_batch(&Space::new(store).await).await;
@@ -12,6 +14,7 @@ pub(super) async fn all(store: &Store) {
     no_lost_increments(&Space::new(store).await).await;
     large_values(&Space::new(store).await).await;
     reclaiming(&Space::new(store).await).await;
+    views_while_reclaiming(&Space::new(store).await).await;
     neighbours(&Space::new(store).await, &Space::new(store).await).await;
 }
 
@@ -269,6 +272,48 @@ async fn reclaiming(space: &Space) {
     let usage = space.store.usage(&space.prefix).await.unwrap();
     assert!(usage.allocated_bytes >= usage.live_bytes, "{usage:?}");
     assert!(usage.live_bytes > 0, "{usage:?}");
+}
+
+/// A view is of whole batches, and the same whenever it is read, also while the store rewrites
+/// what it holds.
+async fn views_while_reclaiming(space: &Space) {
+    const BATCHES: u64 = 60;
+    const KEYS: u64 = 300;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let reclaiming = {
+        let (store, is_over) = (space.store.clone(), is_over.clone());
+        tokio::spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                store.reclaim().await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let readers = [(); 2].map(|()| {
+        let (space, is_over) = (space.clone(), is_over.clone());
+        tokio::spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                let view = space.view().await;
+                let range = (b"".as_slice(), [0xff].as_slice());
+                let first = space.scan(&view, range, NO_LIMIT, Direction::Forward).await;
+                let again = space.scan(&view, range, NO_LIMIT, Direction::Forward).await;
+                let values = first.items.iter().map(|(_, value)| value);
+                let values: BTreeSet<_> = values.collect();
+                assert!(values.len() <= 1, "parts of batches: {values:?}");
+                assert!(first == again, "a view has changed");
+            }
+        })
+    });
+    let mut writer = Writer::new(space);
+    for number in 1..=BATCHES {
+        let ops = (0..KEYS).map(|key| space.set(key.to_be_bytes(), number.to_be_bytes()));
+        writer.write(ops.collect()).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    reclaiming.await.unwrap();
+    for reader in readers {
+        reader.await.unwrap();
+    }
 }
 
 /// Instances share no keys.

@@ -20,7 +20,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A copy, in a directory of its own.
-fn copy(from: &Path) -> tempfile::TempDir {
+pub(super) fn copy(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for file in files(from) {
         let target = to.path().join(file.strip_prefix(from).unwrap());

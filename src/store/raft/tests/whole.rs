@@ -37,15 +37,17 @@ fn everything(view: &LocalView) -> Vec<(Bytes, Bytes)> {
     page.unwrap().items
 }
 
-/// More than the log keeps.
+/// More than the log keeps: some memtables, in as many turns.
 async fn write_much(raft: &Raft, round: u32) {
-    let writes = (0..3 * driver::FLUSH_ENTRIES).map(|number| {
-        let raft = raft.clone();
-        let key = format!("k{number:08}");
-        let value = round.to_string().repeat(3000);
-        async move { raft.apply(batch(&key, &value)).await.unwrap() }
-    });
-    futures_util::future::join_all(writes).await;
+    let value = round.to_string().repeat(3000);
+    for hundred in 0..30 {
+        let writes = (0..100).map(|number| {
+            let write = batch(&format!("k{hundred:02}{number:02}"), &value);
+            let raft = raft.clone();
+            async move { raft.apply(write).await.unwrap() }
+        });
+        futures_util::future::join_all(writes).await;
+    }
 }
 
 impl Trio {

@@ -1,0 +1,98 @@
+//! A tree without a journal.
+
+use super::super::tree::Tree;
+use super::*;
+use crate::store::round::ChangeSet;
+
+fn changes(keys: u32, value: &str) -> ChangeSet {
+    let value = Bytes::copy_from_slice(value.as_bytes());
+    let keys = (0..keys).map(|number| key(b'a', number));
+    keys.map(|key| (key, Some(value.clone()))).collect()
+}
+
+fn values(tree: &Tree) -> Vec<Bytes> {
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let items = tree.snapshot().range(all);
+    items.map(|item| item.unwrap().1).collect()
+}
+
+/// A crash takes what is in no table yet, and nothing before it.
+#[test]
+fn what_was_flushed_is_there_after_a_crash() {
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    let tree = Tree::open(&data).unwrap();
+    tree.write(changes(100, "1"), true).unwrap();
+    tree.write(changes(50, "2"), false).unwrap();
+    assert_eq!(values(&tree)[0], "2");
+    let crashed = damage::copy(&data);
+    let opened = Tree::open(crashed.path()).unwrap();
+    assert_eq!(values(&opened), vec![Bytes::from("1"); 100]);
+    opened.write(changes(1, "3"), false).unwrap();
+    assert_eq!(values(&opened)[0], "3");
+    opened.flush().unwrap();
+    drop(opened);
+    let opened = Tree::open(crashed.path()).unwrap();
+    assert_eq!(values(&opened)[0], "3");
+}
+
+/// Memtables have numbers, by which their owner knows what a crash leaves.
+#[test]
+fn memtables_are_flushed_in_order() {
+    let root = tempfile::tempdir().unwrap();
+    let Tree::Bare(tree) = Tree::open(root.path()).unwrap() else {
+        panic!("a new tree has no journal");
+    };
+    assert_eq!(tree.make_room(1).unwrap(), None);
+    for number in 1..=5 {
+        tree.write(changes(1, "1"));
+        assert_eq!(tree.make_room(1).unwrap(), Some(number));
+        assert!(tree.flushed() <= number);
+    }
+    tree.flush().unwrap();
+    assert_eq!(tree.flushed(), 5);
+}
+
+/// What was overwritten before a flush is not written, and what no view sees is not kept.
+#[test]
+fn old_versions_go_when_nobody_sees_them() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = Tree::open(root.path()).unwrap();
+    tree.write(changes(100, "1"), true).unwrap();
+    let view = tree.snapshot();
+    for _ in 0..20 {
+        tree.write(changes(100, &"2".repeat(1_000)), true).unwrap();
+    }
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let seen = view.range(all).map(|item| item.unwrap().1);
+    assert_eq!(seen.collect::<Vec<_>>(), vec![Bytes::from("1"); 100]);
+    drop(view);
+    tree.write(changes(100, "3"), true).unwrap();
+    tree.merge_all().unwrap();
+    tree.write(changes(1, "3"), true).unwrap();
+    assert!(tree.bytes() < 50_000, "{}", tree.bytes());
+    assert_eq!(values(&tree), vec![Bytes::from("3"); 100]);
+}
+
+/// A directory with a journal becomes one without, whole, whatever step a crash comes at.
+#[tokio::test]
+async fn a_journal_is_left_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open_and_write(root.path(), 0..50).await;
+    store.close().await.unwrap();
+    let before = damage::copy(root.path());
+    let replica = Local::open_replica(root.path()).unwrap();
+    assert_eq!(count(&replica, 100), Ok(50));
+    assert!(!root.path().join("data/keyspaces").exists());
+    drop(replica);
+    // The tree has left its journal, and is not in its place yet.
+    let data = root.path().join("data");
+    fs::rename(&data, root.path().join("data.whole")).unwrap();
+    fs::rename(before.path().join("data"), &data).unwrap();
+    let replica = Local::open_replica(root.path()).unwrap();
+    assert_eq!(count(&replica, 100), Ok(50));
+    drop(replica);
+    assert_eq!(names(root.path()), ALL_NAMES);
+    let error = Local::open(root.path()).err().unwrap().to_string();
+    assert!(error.contains("member of a group"), "{error}");
+}

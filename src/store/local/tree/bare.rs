@@ -1,0 +1,340 @@
+//! A tree without a journal: what is not in tables yet is gone after a crash, the newest first. Its
+//! owner has a log to bring it back from.
+//!
+//! A thread of its own turns memtables that are full into tables, and merges tables until there is
+//! nothing to merge. Memtables are numbered; those up to [`Tree::flushed`] are durable.
+//!
+//! ### What a view sees
+//! A write has a number, and is visible once all of it is in the memtable. A view has the number of
+//! the first write that it does not see, and of the tree's versions the newest that is older than
+//! that number. Versions are kept for the oldest view; in newer ones whatever is replaced can be
+//! left out, for when a memtable was sealed all that it holds was visible.
+
+use super::{CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, UNMERGED_TABLES_MAX};
+use crate::store::round::ChangeSet;
+use fjall::compaction::Leveled;
+use fjall::config::{
+    BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
+    RestartIntervalPolicy,
+};
+use fjall::{AbstractTree, AnyTree, CompressionType, SeqNo};
+use lsm_tree::{Cache, Config, SequenceNumberCounter};
+use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A full memtable; larger means fewer flushes and merges, smaller means less memory. Tests come
+/// to it sooner.
+pub(super) const MEMTABLE_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 32 << 20 };
+
+/// See [`super::Tree`].
+pub(in super::super) struct Tree {
+    shared: Arc<Shared>,
+    worker: Option<JoinHandle<()>>,
+}
+
+/// What whoever writes, whoever reads and the thread share.
+struct Shared {
+    tree: AnyTree,
+    /// Numbers of writes and of versions.
+    seqno: SequenceNumberCounter,
+    views: Arc<Views>,
+    /// Held while writing, and while a memtable is sealed.
+    writing: Mutex<()>,
+    work: Mutex<Work>,
+    /// Is notified when `work` changes.
+    changed: Condvar,
+}
+
+/// What the thread has to do, and how far it is.
+#[derive(Default)]
+struct Work {
+    /// Memtables that were sealed.
+    sealed: u64,
+    /// Those that are in tables.
+    flushed: u64,
+    is_ending: bool,
+    has_failed: bool,
+    /// Why, until somebody was told.
+    failure: Option<fjall::Error>,
+}
+
+impl Work {
+    fn check(&mut self) -> fjall::Result<()> {
+        match self.has_failed {
+            true => Err(self.failure.take().unwrap_or(fjall::Error::Poisoned)),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Tree {
+    /// Opens the tree in a directory, or makes it.
+    pub(in super::super) fn open(data: &Path) -> fjall::Result<Self> {
+        let bits = |bits| FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(bits));
+        let rare = BloomConstructionPolicy::FalsePositiveRate(0.0001);
+        let seqno = SequenceNumberCounter::default();
+        // What the tree makes visible by itself is not heeded.
+        let config = Config::new(data, seqno.clone(), SequenceNumberCounter::default())
+            .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))
+            .data_block_restart_interval_policy(RestartIntervalPolicy::new([10, 16]))
+            .filter_policy(FilterPolicy::new([
+                FilterPolicyEntry::Bloom(rare),
+                bits(10.0),
+            ]))
+            .data_block_compression_policy(CompressionPolicy::new([
+                CompressionType::None,
+                CompressionType::None,
+                CompressionType::Lz4,
+            ]));
+        let tree = config.open()?;
+        let visible = tree.get_highest_seqno().map_or(0, |highest| highest + 1);
+        seqno.fetch_max(visible);
+        let shared = Arc::new(Shared {
+            tree,
+            seqno,
+            views: Arc::new(Views::new(visible)),
+            writing: Mutex::new(()),
+            work: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let thread = std::thread::Builder::new().name("kvtool-tables".into());
+        let worker = {
+            let shared = shared.clone();
+            thread.spawn(move || shared.run())?
+        };
+        Ok(Self {
+            shared,
+            worker: Some(worker),
+        })
+    }
+
+    pub(super) fn tree(&self) -> &AnyTree {
+        &self.shared.tree
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let place = self.shared.views.open();
+        Snapshot {
+            tree: self.shared.tree.clone(),
+            seqno: place.seqno,
+            _hold: Hold::Bare { _place: place },
+        }
+    }
+
+    /// Makes changes visible, all or none.
+    pub(in super::super) fn write(&self, changes: ChangeSet) {
+        let Shared {
+            tree,
+            seqno,
+            views,
+            writing,
+            ..
+        } = &*self.shared;
+        let _writing = writing.lock();
+        let number = seqno.next();
+        // One item per key: which of two of one number came later could not be told.
+        for (key, value) in changes {
+            match value {
+                Some(value) => tree.insert(key, value, number),
+                None => tree.remove(key, number),
+            };
+        }
+        views.publish(number + 1);
+    }
+
+    /// Seals the memtable when it is so large, and answers its number; waits while the thread is
+    /// behind.
+    pub(in super::super) fn make_room(&self, memtable_bytes: u64) -> fjall::Result<Option<u64>> {
+        match self.tree().active_memtable().size() < memtable_bytes {
+            true => Ok(None),
+            false => self.seal().map(Some),
+        }
+    }
+
+    /// How many memtables are in tables.
+    pub(in super::super) fn flushed(&self) -> u64 {
+        self.shared.work.lock().flushed
+    }
+
+    /// The number of the last memtable that was sealed: this one, unless it is empty.
+    fn seal(&self) -> fjall::Result<u64> {
+        let Shared {
+            tree,
+            writing,
+            work,
+            changed,
+            ..
+        } = &*self.shared;
+        let mut work = work.lock();
+        loop {
+            work.check()?;
+            let is_behind = work.sealed - work.flushed >= SEALED_MEMTABLES_MAX as u64
+                || tree.l0_run_count() >= UNMERGED_TABLES_MAX;
+            if !is_behind {
+                break;
+            }
+            changed.wait(&mut work);
+        }
+        let _writing = writing.lock();
+        if tree.rotate_memtable().is_some() {
+            work.sealed += 1;
+            changed.notify_all();
+        }
+        Ok(work.sealed)
+    }
+
+    /// Makes everything durable that is visible.
+    pub(in super::super) fn flush(&self) -> fjall::Result<()> {
+        let number = self.seal()?;
+        let mut work = self.shared.work.lock();
+        while work.flushed < number {
+            work.check()?;
+            self.shared.changed.wait(&mut work);
+        }
+        Ok(())
+    }
+
+    pub(super) fn merge_all(&self) -> fjall::Result<()> {
+        let Shared { tree, views, .. } = &*self.shared;
+        Ok(tree.major_compact(TABLE_BYTES, views.oldest())?)
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        self.shared.work.lock().is_ending = true;
+        self.shared.changed.notify_all();
+        if let Some(worker) = self.worker.take() {
+            // A panic there is told of by `work`.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        let ran = catch_unwind(AssertUnwindSafe(|| self.flush_and_merge()));
+        let mut work = self.work.lock();
+        work.has_failed = !matches!(ran, Ok(Ok(())));
+        work.failure = ran.ok().and_then(Result::err);
+        self.changed.notify_all();
+    }
+
+    /// Until it is to end; the tables that were left first.
+    fn flush_and_merge(&self) -> fjall::Result<()> {
+        loop {
+            self.merge()?;
+            let mut work = self.work.lock();
+            while work.sealed == work.flushed && !work.is_ending {
+                self.changed.wait(&mut work);
+            }
+            if work.is_ending {
+                return Ok(());
+            }
+            let sealed = work.sealed;
+            drop(work);
+            {
+                let lock = self.tree.get_flush_lock();
+                self.tree.flush(&lock, self.views.oldest())?;
+            }
+            self.forget();
+            self.work.lock().flushed = sealed;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Merges tables, as long as no memtable waits.
+    fn merge(&self) -> fjall::Result<()> {
+        let leveled = Leveled::default().with_table_target_size(TABLE_BYTES);
+        let strategy = Arc::new(leveled);
+        loop {
+            let before = self.tree.current_version().id();
+            self.tree.compact(strategy.clone(), self.views.oldest())?;
+            self.forget();
+            // Who waits for fewer tables looks again.
+            self.changed.notify_all();
+            let work = self.work.lock();
+            let is_over = self.tree.current_version().id() == before;
+            if is_over || work.sealed > work.flushed || work.is_ending {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets go of versions that no view needs any more, and of their memtables.
+    fn forget(&self) {
+        {
+            // Nothing is half written now, so views may see up to the newest version.
+            let _writing = self.writing.lock();
+            self.views.publish(self.seqno.get());
+        }
+        let path = &self.tree.tree_config().path;
+        let mut versions = self.tree.get_version_history_lock();
+        if let Err(error) = versions.maintenance(path, self.views.oldest()) {
+            // It is tried again with the next.
+            tracing::warn!(%error, "an old list of tables was not removed");
+        }
+    }
+}
+
+/// The views of a tree that are open.
+struct Views(Mutex<Open>);
+
+struct Open {
+    /// The number of the first write that cannot be seen yet.
+    visible: SeqNo,
+    /// How many see up to which.
+    count: BTreeMap<SeqNo, usize>,
+}
+
+impl Views {
+    fn new(visible: SeqNo) -> Self {
+        let count = BTreeMap::new();
+        Self(Mutex::new(Open { visible, count }))
+    }
+
+    fn open(self: &Arc<Self>) -> Place {
+        let mut open = self.0.lock();
+        let seqno = open.visible;
+        *open.count.entry(seqno).or_default() += 1;
+        drop(open);
+        Place {
+            seqno,
+            views: self.clone(),
+        }
+    }
+
+    fn publish(&self, seqno: SeqNo) {
+        let mut open = self.0.lock();
+        open.visible = open.visible.max(seqno);
+    }
+
+    /// What the oldest view sees up to.
+    fn oldest(&self) -> SeqNo {
+        let open = self.0.lock();
+        let oldest = open.count.keys().next();
+        oldest.copied().unwrap_or(open.visible)
+    }
+}
+
+/// The place of an open view.
+pub(super) struct Place {
+    seqno: SeqNo,
+    views: Arc<Views>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.views.0.lock();
+        if let Some(count) = open.count.get_mut(&self.seqno) {
+            *count -= 1;
+            if *count == 0 {
+                open.count.remove(&self.seqno);
+            }
+        }
+    }
+}
