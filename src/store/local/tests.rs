@@ -1,11 +1,11 @@
 //! What only a store on a disk can be asked. Here: openings.
 #![allow(clippy::unwrap_used)]
 
-mod bare;
 mod damage;
 mod disk;
 mod rounds;
 mod stage;
+mod trees;
 
 use super::*;
 use crate::store::{BatchId, Op};

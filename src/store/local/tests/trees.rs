@@ -1,8 +1,13 @@
-//! A tree without a journal.
+//! Trees with and without a journal.
 
 use super::super::tree::Tree;
 use super::*;
 use crate::store::round::ChangeSet;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// Long enough for a view of a part of a write, where there can be one: seen within a second.
+const FLUSHES_FOR: Duration = Duration::from_secs(3);
 
 fn changes(keys: u32, value: &str) -> ChangeSet {
     let value = Bytes::copy_from_slice(value.as_bytes());
@@ -95,4 +100,42 @@ async fn a_journal_is_left_behind() {
     assert_eq!(names(root.path()), ALL_NAMES);
     let error = Local::open(root.path()).err().unwrap().to_string();
     assert!(error.contains("member of a group"), "{error}");
+}
+
+/// A flush ends while a write is under way: no view sees a part of that, or changes.
+#[test]
+fn views_are_of_whole_writes_while_memtables_are_flushed() {
+    const KEYS: u32 = 300;
+    let root = tempfile::tempdir().unwrap();
+    let journaled = root.path().join("journaled");
+    Tree::create_journaled(&journaled).unwrap();
+    for data in [journaled, root.path().join("bare")] {
+        let tree = Tree::open(&data).unwrap();
+        tree.write(changes(KEYS, "0"), false).unwrap();
+        let is_over = AtomicBool::new(false);
+        let until_over = |work: &(dyn Fn() + Sync)| {
+            while !is_over.load(Ordering::Relaxed) {
+                work();
+            }
+        };
+        let read = || {
+            let view = tree.snapshot();
+            let first = view.get(&key(b'a', 0)).unwrap();
+            let last = view.get(&key(b'a', KEYS - 1)).unwrap();
+            assert_eq!(first, last);
+        };
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| until_over(&|| tree.flush().unwrap()));
+            let reader = scope.spawn(|| until_over(&read));
+            for number in 1.. {
+                let changes = changes(KEYS, &number.to_string());
+                tree.write(changes, true).unwrap();
+                if begin.elapsed() > FLUSHES_FOR || reader.is_finished() {
+                    break;
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
 }
