@@ -5,7 +5,7 @@
 //! estimates), it is asked. From then on what commits add is added, whichever server made them.
 //! That is never too little but for deletions: overwritten versions count until compaction has
 //! deleted them, and what compaction deletes is seen when the size is next measured. So before a
-//! write is refused the size is measured again, in all at most [`MEASURING_SHARE`] of the time; in
+//! write is refused the size is measured again, for one of [`MEASURING_SHARE`] parts of the time; in
 //! between, what is refused is refused by an estimate, and no alarm is raised for it.
 
 use crate::error::{Error, Result};
@@ -21,8 +21,6 @@ use std::time::{Duration, Instant};
 const META: &str = "size";
 /// The part of the time that goes into measuring: one of so many.
 const MEASURING_SHARE: u32 = 10;
-/// Measured again no sooner than this, however quick it was.
-const MEASURING_PAUSE: Duration = Duration::from_millis(100);
 /// What the records of one change take beside its key and value: two revisions, and prefixes.
 const CHANGE_BYTES: u64 = 96;
 /// Each change leaves its key in the index, in the history, and with the live version.
@@ -91,9 +89,7 @@ impl Size {
             if known.is_exact {
                 return Ok(Some(known.bytes));
             }
-            let is_early = |(at, took): (Instant, Duration)| {
-                at.elapsed() < MEASURING_PAUSE.max(took * MEASURING_SHARE)
-            };
+            let is_early = |(at, took): (Instant, Duration)| at.elapsed() < took * MEASURING_SHARE;
             if known.measured.is_some_and(is_early) {
                 return Ok(None);
             }
