@@ -30,23 +30,26 @@ pub struct Origin {
 
 /// A place of one connection in an instance, which stays open meanwhile.
 ///
-/// An instance may be closed under it, when it is deleted; the connection then enters anew.
+/// An instance may end under it, when it is deleted; the connection then enters anew.
 #[derive(Clone, Default)]
-pub struct Seat(Arc<Mutex<Option<(Instance, Arc<()>)>>>);
+pub struct Seat(Arc<Mutex<Option<Taken>>>);
+
+/// An instance, and what holds it open.
+type Taken = (Instance, Arc<()>);
 
 impl Seat {
     /// Where the connection works.
     fn instance(&self) -> Option<Instance> {
         let seat = self.0.lock();
         let instance = seat.as_ref().map(|(instance, _)| instance);
-        instance.filter(|instance| !instance.is_closed()).cloned()
+        instance.filter(|instance| !instance.is_over()).cloned()
     }
 
     /// Takes a place. Of several requests that enter at once, all enter the same.
     fn take(&self, instance: Instance, held: Arc<()>) -> Instance {
         let mut seat = self.0.lock();
         match seat.as_ref() {
-            Some((taken, _)) if !taken.is_closed() => taken.clone(),
+            Some((taken, _)) if !taken.is_over() => taken.clone(),
             _ => seat.insert((instance, held)).0.clone(),
         }
     }

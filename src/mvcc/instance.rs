@@ -530,6 +530,11 @@ impl Instance {
         *self.inner.closing.borrow()
     }
 
+    /// Whether it can serve no more: it is closed, or its store has failed, or it was deleted.
+    pub fn is_over(&self) -> bool {
+        self.is_closed() || self.inner.failed.borrow().is_some()
+    }
+
     /// Who leads, now and as it changes.
     pub fn leadership(&self) -> state_watch::Receiver<Leadership> {
         self.inner.leadership.clone()

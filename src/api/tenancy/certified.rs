@@ -146,6 +146,12 @@ impl Certified {
             ..
         } = &*self.0;
         let mut open = self.0.open.lock().await;
+        if let Some((_, entry)) = open
+            .extract_if(|known, entry| known == name && entry.instance.is_over())
+            .next()
+        {
+            self.close_one(&entry.instance).await;
+        }
         if let Some(entry) = open.get_mut(name) {
             entry.used = Instant::now();
             return Ok((entry.instance.clone(), entry.held.clone()));
