@@ -3,7 +3,7 @@
 //! A store of one disk knows what all of them take together. Of one alone it is found by adding up
 //! its keys and values, which reads all of it; where the store can tell without (FoundationDB
 //! estimates), it is asked. From then on what commits add is added, whichever server made them.
-//! That is never too little but for deletions: overwritten versions count until compaction has
+//! That is hardly ever too little: overwritten versions count until compaction has
 //! deleted them, and what compaction deletes is seen when the size is next measured. So before a
 //! write is refused the size is measured again, for one of [`MEASURING_SHARE`] parts of the time; in
 //! between, what is refused is refused by an estimate, and no alarm is raised for it.
@@ -11,7 +11,8 @@
 use crate::error::{Error, Result};
 use crate::mvcc::feed::Committed;
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{Current, Layout, State, Value};
+use crate::mvcc::keyspace::{BLOB_THRESHOLD_BYTES, Current, Layout, State, Value};
+use crate::pb::mvccpb::Event;
 use crate::store::{ApplyError, Batch, Guard, Op, Store, View};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -66,7 +67,11 @@ impl Size {
 
     /// Takes in what a commit has added.
     pub fn note(&self, batch: &Committed) {
-        let more: u64 = batch.changes.iter().map(change_bytes).sum();
+        let events = batch.commits.iter().flat_map(|commit| &commit.events);
+        let more: u64 = match batch.commits.is_empty() {
+            false => events.map(event_bytes).sum(),
+            true => batch.changes.iter().map(change_bytes).sum(),
+        };
         if more > 0 {
             let mut known = self.known.lock();
             *self.added.lock() += more;
@@ -151,6 +156,17 @@ pub async fn recorded(view: &View, layout: &Layout) -> Result<Option<u64>> {
     Ok(record.map(decode).transpose()?.map(|(bytes, _)| bytes))
 }
 
+fn event_bytes(event: &Event) -> u64 {
+    event.kv.as_ref().map_or(0, |kv| {
+        let copies = match kv.value.len() <= BLOB_THRESHOLD_BYTES {
+            true => VALUE_COPIES,
+            false => 1,
+        };
+        KEY_COPIES * kv.key.len() as u64 + copies * kv.value.len() as u64 + CHANGE_BYTES
+    })
+}
+
+/// Where only what keys became is at hand: of several versions in one batch the last one counts.
 fn change_bytes((key, put): &(Bytes, Option<Current>)) -> u64 {
     let value = put.as_ref().map_or(0, |put| match &put.value {
         Value::Inline(bytes) => VALUE_COPIES * bytes.len() as u64,
@@ -180,7 +196,6 @@ fn decode(mut record: Bytes) -> Result<(u64, u64)> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::mvcc::keyspace::BLOB_THRESHOLD_BYTES;
     use crate::mvcc::{Instance, Options};
     use crate::pb::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest};
     use crate::store::memory::Memory;
