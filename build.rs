@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "proto/rpc.proto",
         "proto/lock.proto",
         "proto/election.proto",
+        "proto/kvtool/control/v1/control.proto",
         "proto/kvtool/peer/v1/peer.proto",
         "proto/kvtool/raft/v1/raft.proto",
     ];

@@ -198,6 +198,15 @@ pub enum Error {
     /// The certificate of the connection names no instance, and each works in that which it names.
     #[error("the certificate of this connection names no keyspace, or several")]
     NoInstance,
+    /// An instance that there is none of.
+    #[error("there is no keyspace of that name")]
+    InstanceNotFound,
+    /// An instance that is to be made, and is there.
+    #[error("there is a keyspace of that name already")]
+    InstanceExists,
+    /// The instance that the server itself works in.
+    #[error("the server itself works in that keyspace")]
+    InstanceInUse,
     /// What concerns the whole server is not for those who have one keyspace of many.
     #[error("etcdserver: permission denied")]
     TenantDenied,
@@ -349,8 +358,10 @@ impl Error {
             | Self::InvalidAuthMgmt
             | Self::AuthOldRevision => Code::InvalidArgument,
             Self::Compacted | Self::FutureRevision | Self::LeaseTtlTooLarge => Code::OutOfRange,
-            Self::LeaseNotFound | Self::MemberNotFound => Code::NotFound,
-            Self::LeaseExists
+            Self::LeaseNotFound | Self::MemberNotFound | Self::InstanceNotFound => Code::NotFound,
+            Self::InstanceExists
+            | Self::InstanceInUse
+            | Self::LeaseExists
             | Self::MemberExists
             | Self::NoPeerPort
             | Self::PeerUrlExists

@@ -31,6 +31,14 @@ pub mod v3electionpb {
 
 /// Packages of our own.
 pub mod kvtool {
+    /// What an operator asks about the keyspaces of a server.
+    pub mod control {
+        /// The first version.
+        pub mod v1 {
+            tonic::include_proto!("kvtool.control.v1");
+        }
+    }
+
     /// What servers of one instance say to each other.
     pub mod peer {
         /// The first version.

@@ -484,6 +484,8 @@ fn every_metric_is_documented_with_its_type() {
             let name = cells.next().unwrap().trim_end_matches('`');
             (name.to_owned(), cells.next().unwrap().to_owned())
         })
+        // This server has no tenants; `tests/tenants.rs` looks at theirs.
+        .filter(|(name, _)| !name.starts_with("kvtool_instance"))
         .collect();
     assert_eq!(documented, page.types);
 }

@@ -6,6 +6,7 @@
 
 mod keyspace;
 mod process;
+mod tenants;
 mod text;
 
 pub use text::CONTENT_TYPE;
@@ -46,11 +47,12 @@ impl Metrics {
         }
     }
 
-    /// All metrics of the server and of one of its instances.
-    pub async fn page(&self, instance: &Instance) -> String {
+    /// All metrics of the server and of one of its instances, and some of those of its tenants.
+    pub async fn page(&self, instance: &Instance, tenants: Vec<Instance>) -> String {
         let mut page = Page::default();
         self.write_server(&mut page);
         keyspace::write(&mut page, instance).await;
+        tenants::write(&mut page, tenants);
         self.write_calls(&mut page);
         process::write(&mut page, self.started);
         page.into_text()

@@ -7,6 +7,7 @@
 //! - [`front`]: what is checked or put right for every gRPC call alike.
 //! - [`calls`]: counts gRPC calls.
 //! - [`etcd`]: the etcd v3 services.
+//! - [`control`]: what an operator asks about the instances of a server.
 //! - [`peer`]: what servers of one instance say to each other.
 //! - [`raft`]: what members of a group say to each other.
 //! - [`channel`]: connections from one server to another.
@@ -17,6 +18,7 @@
 
 pub mod calls;
 pub mod channel;
+pub mod control;
 pub mod etcd;
 pub mod front;
 pub mod listener;

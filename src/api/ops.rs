@@ -1,6 +1,7 @@
 //! Health, version and metrics over plain HTTP, with etcd's paths, statuses and bodies.
 
 use super::metrics::{CONTENT_TYPE, Metrics};
+use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use crate::error::{Error, Result};
 use crate::mvcc::Instance;
@@ -25,6 +26,8 @@ const NO_SNIFF: (header::HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "n
 struct Told {
     instance: Instance,
     metrics: Arc<Metrics>,
+    /// Whose instances are told of too.
+    tenancy: Option<Arc<dyn Tenancy>>,
 }
 
 /// The HTTP endpoints of a client port, and the answer to every path that nothing else serves.
@@ -36,15 +39,20 @@ pub fn router(
     shows_metrics: bool,
 ) -> Router {
     let version = get(move || async move { version_body(version) });
-    endpoints(instance, metrics, shows_metrics).route("/version", only_get(version))
+    endpoints(instance, metrics, None, shows_metrics).route("/version", only_get(version))
 }
 
 /// The endpoints of a port for those who watch over the server.
-pub fn watched(instance: Instance, metrics: Arc<Metrics>) -> Router {
-    endpoints(instance, metrics, true)
+pub fn watched(instance: Instance, tenancy: Arc<dyn Tenancy>, metrics: Arc<Metrics>) -> Router {
+    endpoints(instance, metrics, Some(tenancy), true)
 }
 
-fn endpoints(instance: Instance, metrics: Arc<Metrics>, shows_metrics: bool) -> Router {
+fn endpoints(
+    instance: Instance,
+    metrics: Arc<Metrics>,
+    tenancy: Option<Arc<dyn Tenancy>>,
+    shows_metrics: bool,
+) -> Router {
     let mut router = Router::<Told>::new()
         .route("/health", only_get(get(health)))
         .fallback(not_found);
@@ -58,11 +66,19 @@ fn endpoints(instance: Instance, metrics: Arc<Metrics>, shows_metrics: bool) -> 
             router = router.route(&path, checked(std::slice::from_ref(check)));
         }
     }
-    router.with_state(Told { instance, metrics })
+    router.with_state(Told {
+        instance,
+        metrics,
+        tenancy,
+    })
 }
 
 async fn metrics_page(State(told): State<Told>) -> Response {
-    let page = told.metrics.page(&told.instance).await;
+    let tenants = match &told.tenancy {
+        Some(tenancy) => tenancy.open_instances().await,
+        None => Vec::new(),
+    };
+    let page = told.metrics.page(&told.instance, tenants).await;
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response()
 }
 

@@ -5,7 +5,7 @@ use super::listener::{Listener, connections};
 use super::metrics::Metrics;
 use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
-use super::{etcd, ops, peer};
+use super::{control, etcd, ops, peer};
 use crate::mvcc::Instance;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct Ports {
     pub http: Vec<Listener>,
     /// For those who watch over the server: health and metrics alone.
     pub watched: Vec<Listener>,
+    /// For those who say which instances there are. Whoever reaches these may do that.
+    pub control: Vec<Listener>,
 }
 
 /// The bounds of a server.
@@ -79,14 +81,23 @@ pub async fn run(
         let stopped = async move { stopped.wait().await };
         transport(&limits).serve_with_incoming_shutdown(front, connections, stopped)
     };
-    let told = metrics.clone();
-    let watched =
-        Box::new(move |instance: &Instance| ops::watched(instance.clone(), told.clone()).into());
+    let (told, tenants) = (metrics.clone(), tenancy.clone() as Arc<dyn Tenancy>);
+    let watched = Box::new(move |instance: &Instance| {
+        ops::watched(instance.clone(), tenants.clone(), told.clone()).into()
+    });
     let watched = serve(
-        of_operators,
+        of_operators.clone(),
         ports.watched,
         WATCHED_CONNECTIONS_MAX,
         watched,
+    );
+    let tenants = tenancy.clone() as Arc<dyn Tenancy>;
+    let control = Box::new(move |instance: &Instance| control::routes(instance, &tenants));
+    let control = serve(
+        of_operators,
+        ports.control,
+        WATCHED_CONNECTIONS_MAX,
+        control,
     );
     // What the server as a whole does is not for those who have a part of it.
     let shows_metrics = !is_shared;
@@ -108,7 +119,7 @@ pub async fn run(
         grpc.merge(http).into()
     });
     let clients = serve(tenancy, ports.clients, limits.max_connections, clients);
-    let serving = async { tokio::try_join!(clients, http, watched).map(drop) };
+    let serving = async { tokio::try_join!(clients, http, watched, control).map(drop) };
     tokio::pin!(serving);
     tokio::select! {
         outcome = &mut serving => return outcome,

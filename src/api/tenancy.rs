@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::mvcc::Instance;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
+use parking_lot::Mutex;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// What is known of a connection before its first request.
 #[derive(Debug, Default, Clone)]
@@ -28,8 +29,31 @@ pub struct Origin {
 }
 
 /// A place of one connection in an instance, which stays open meanwhile.
+///
+/// An instance may end under it, when it is deleted; the connection then enters anew.
 #[derive(Clone, Default)]
-pub struct Seat(Arc<OnceLock<(Instance, Arc<()>)>>);
+pub struct Seat(Arc<Mutex<Option<Taken>>>);
+
+/// An instance, and what holds it open.
+type Taken = (Instance, Arc<()>);
+
+impl Seat {
+    /// Where the connection works.
+    fn instance(&self) -> Option<Instance> {
+        let seat = self.0.lock();
+        let instance = seat.as_ref().map(|(instance, _)| instance);
+        instance.filter(|instance| !instance.is_over()).cloned()
+    }
+
+    /// Takes a place. Of several requests that enter at once, all enter the same.
+    fn take(&self, instance: Instance, held: Arc<()>) -> Instance {
+        let mut seat = self.0.lock();
+        match seat.as_ref() {
+            Some((taken, _)) if !taken.is_over() => taken.clone(),
+            _ => seat.insert((instance, held)).0.clone(),
+        }
+    }
+}
 
 impl std::fmt::Debug for Seat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -54,6 +78,16 @@ pub trait Tenancy: Send + Sync + 'static {
     /// these are then not told what the server as a whole does.
     fn of_operators(&self) -> Option<Instance> {
         None
+    }
+
+    /// The instances that were opened for connections.
+    fn open_instances(&self) -> BoxFuture<'_, Vec<Instance>> {
+        ready(Vec::new()).boxed()
+    }
+
+    /// Closes the instance of a name, if it was opened for connections.
+    fn release<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, ()> {
+        ready(()).boxed()
     }
 }
 

@@ -15,6 +15,7 @@ mod force;
 pub mod generate;
 mod groups;
 mod inspect;
+mod instance;
 mod log;
 mod member;
 pub mod output;
@@ -53,6 +54,7 @@ enum Verb {
     Dump(dump::DumpArgs),
     Compact(compact::CompactArgs),
     InspectKeyspace(Box<inspect::InspectArgs>),
+    Instance(instance::InstanceArgs),
     Member(member::MemberArgs),
     MoveLeader(member::MoveLeaderArgs),
     ForceNewCluster(force::ForceArgs),
@@ -96,6 +98,7 @@ fn run(Cli { verb }: Cli) -> Result<()> {
             Verb::Dump(args) => interruptible(dump::run(args)).await,
             Verb::Compact(args) => interruptible(compact::run(args)).await,
             Verb::InspectKeyspace(args) => interruptible(inspect::run(*args)).await,
+            Verb::Instance(args) => interruptible(instance::run(args)).await,
             Verb::Member(args) => interruptible(member::run(args)).await,
             Verb::MoveLeader(args) => interruptible(member::move_leader(args)).await,
             Verb::ForceNewCluster(args) => force::run(&args),

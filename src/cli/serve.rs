@@ -153,6 +153,10 @@ impl Serving<'_> {
         for (listeners, what) in [
             (&ports.http, "plain HTTP has URLs of its own"),
             (&ports.watched, "metrics and health have URLs of their own"),
+            (
+                &ports.control,
+                "keyspaces are made and deleted at URLs of their own",
+            ),
         ] {
             if !listeners.is_empty() {
                 tracing::info!(urls = urls(listeners), "{what}");
@@ -175,7 +179,15 @@ impl Serving<'_> {
             None => server::run(ports, instance.clone(), version, limits, shutdown).await,
             Some((rule, open_max)) => {
                 let store = self.store.clone();
-                let tenants = Certified::new(rule, store, options, open_max, instance.clone());
+                let taking = self.peer_port.as_ref().map(PeerPort::taking);
+                let options = Options {
+                    // Client ports speak TLS, which servers do not speak to each other there.
+                    peers: options.peers.filter(|_| taking.is_some()),
+                    ..options
+                };
+                let taking = taking.unwrap_or_default();
+                let operators = instance.clone();
+                let tenants = Certified::new(rule, store, options, open_max, operators, taking);
                 let (stop, stopped) = oneshot::channel();
                 let closing = tokio::spawn(tenants.clone().close_idle(stopped));
                 let served = server::run(ports, tenants, version, limits, shutdown).await;
@@ -284,6 +296,7 @@ async fn bind(settings: &Settings) -> Result<Bound> {
             clients: bind_all(&settings.listen, tls).await?,
             http: bind_all(&settings.listen_http, tls).await?,
             watched: bind_all(&settings.listen_metrics, tls).await?,
+            control: bind_all(&settings.listen_control, None).await?,
         },
         peers: match group {
             Some(group) => bind_all(&group.listen, group.tls.as_ref()).await?,

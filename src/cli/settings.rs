@@ -122,6 +122,8 @@ pub struct Settings {
     pub listen_http: Vec<HostUrl>,
     /// Where to listen for those who watch over the server.
     pub listen_metrics: Vec<HostUrl>,
+    /// Where to listen for those who say which keyspaces there are.
+    pub listen_control: Vec<HostUrl>,
     /// Where clients are told to connect; empty: where the server listens.
     pub client_urls: Vec<HostUrl>,
     /// Where other members are told to connect.
@@ -155,6 +157,13 @@ impl Settings {
         let listen_http = listen_urls(https, &mut seen)?;
         let watched = layers.get("listen-metrics-urls");
         let listen_metrics = listen_urls(watched, &mut seen)?;
+        let controlled = layers.get("listen-control-urls");
+        let listen_control = listen_urls(controlled, &mut seen)?;
+        if let Some(open) = listen_control.iter().find(|url| !url.is_private()) {
+            return Err(controlled.refuse(format!(
+                "whoever reaches {open} may delete keyspaces: write unix://PATH or http://127.0.0.1:PORT"
+            )));
+        }
         let listening = [
             (clients, &listen),
             (https, &listen_http),
@@ -205,6 +214,7 @@ impl Settings {
             listen,
             listen_http,
             listen_metrics,
+            listen_control,
             client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
             peer_urls: parse(layers.get("initial-advertise-peer-urls"), values::urls)?,
             forward_writes: parse(layers.get("forward-writes"), str::parse)?,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::mvcc::keyspace::Layout;
+use crate::mvcc::size::Size;
 use crate::mvcc::watch::Hub;
 use crate::mvcc::{Instance, Options};
 use crate::pb::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest};
@@ -72,7 +73,7 @@ impl World {
             .1,
         };
         let cache = Arc::new(Cache::new(0, state.revision));
-        let feed = Arc::new(Feed::new(cache, Arc::new(Hub::new(state))));
+        let feed = Arc::new(Feed::new(cache, Arc::new(Hub::new(state)), Size::default()));
         Census::new(job, feed, None)
     }
 

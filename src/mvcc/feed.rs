@@ -3,6 +3,7 @@
 use crate::mvcc::auth::Shelf;
 use crate::mvcc::cache::Cache;
 use crate::mvcc::keyspace::{Current, State, Turn};
+use crate::mvcc::size::Size;
 use crate::mvcc::watch::{Commit, Hub};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -30,16 +31,19 @@ pub struct Feed {
     pub cache: Arc<Cache>,
     /// Who may do what.
     pub rules: Shelf,
+    /// How many bytes the instance takes.
+    pub size: Size,
     hub: Arc<Hub>,
     order: Mutex<()>,
 }
 
 impl Feed {
-    /// Begins at the state that the hub and the cache were made with.
-    pub fn new(cache: Arc<Cache>, hub: Arc<Hub>) -> Self {
+    /// Begins at the state that the hub, the cache and the size were made with.
+    pub fn new(cache: Arc<Cache>, hub: Arc<Hub>, size: Size) -> Self {
         Self {
             cache,
             rules: Shelf::default(),
+            size,
             hub,
             order: Mutex::new(()),
         }
@@ -51,6 +55,7 @@ impl Feed {
         if batch.state.batch.sequence <= self.hub.state().batch.sequence {
             return;
         }
+        self.size.note(&batch);
         // First, so that who hears of the state finds it there.
         self.cache
             .apply(batch.from, batch.state.revision, batch.changes, batch.turns);

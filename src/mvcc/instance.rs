@@ -1,6 +1,7 @@
 //! One keyspace: the calls the API makes.
 
 mod access;
+mod admission;
 mod keys;
 mod leases;
 mod members;
@@ -9,6 +10,7 @@ mod observe;
 pub use observe::Observation;
 
 use crate::error::{Error, Result};
+use crate::mvcc::allowance::{self, Allowance};
 use crate::mvcc::auth::{self, Caller, Credentials, Passwords, Tokens};
 use crate::mvcc::cache::Cache;
 use crate::mvcc::census::Census;
@@ -21,10 +23,12 @@ use crate::mvcc::keyspace::{Layout, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
 use crate::mvcc::queue::{self, Handle};
 use crate::mvcc::quota::Quota;
+use crate::mvcc::rate::Rates;
 use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
-use crate::mvcc::request::{Call, Request, Response};
+use crate::mvcc::request::{Request, Response};
 use crate::mvcc::sequencer;
+use crate::mvcc::size::Size;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
 use crate::mvcc::{alarm, clock, collector, hash, identity, lease, snapshot, writer};
@@ -140,6 +144,7 @@ pub struct Instance {
 }
 
 struct Inner {
+    name: String,
     store: Store,
     layout: Layout,
     options: Options,
@@ -149,6 +154,8 @@ struct Inner {
     announcement: Announcement,
     sequencer: Handle,
     quota: Option<Quota>,
+    allowance: state_watch::Receiver<Allowance>,
+    rates: Rates,
     hub: Arc<Hub>,
     feed: Arc<Feed>,
     read_index: ReadIndex,
@@ -171,10 +178,13 @@ impl Instance {
         let view = store.view(Consistency::Linearizable).await?;
         let state = read::state(&view, &layout).await?;
         let complete = compact::complete(&view, &layout).await?;
+        let size = Size::load(&view, &layout, &state).await?;
+        let allowed = Allowance::load(&view, &layout).await?;
+        let (allowances, allowance) = state_watch::channel(allowed);
 
         let hub = Arc::new(Hub::new(state));
         let cache = Arc::new(Cache::new(options.cache_bytes, state.revision));
-        let feed = Arc::new(Feed::new(cache, hub.clone()));
+        let feed = Arc::new(Feed::new(cache, hub.clone(), size));
         let stats = Arc::new(Stats::default());
         let granted = Arc::new(Notify::new());
         let (done, compacted) = state_watch::channel(complete);
@@ -240,6 +250,7 @@ impl Instance {
                 stats.clone(),
             )),
             tokio::spawn(census.clone().run()),
+            tokio::spawn(allowance::follow_forever(job.clone(), allowances)),
         ];
         if let Some(follower) = &follower {
             tasks.push(tokio::spawn(follower.clone().run()));
@@ -261,6 +272,9 @@ impl Instance {
             store: job.store,
             layout: job.layout,
             quota: options.quota_bytes.map(Quota::new),
+            allowance,
+            rates: Rates::default(),
+            name: name.to_owned(),
             tokens: Tokens::new(&options.auth.tokens),
             passwords: Passwords::new(options.auth.bcrypt_cost),
             options,
@@ -301,49 +315,6 @@ impl Instance {
     fn complete(&self, header: &mut Option<ResponseHeader>) {
         let revision = header.as_ref().map_or(0, |header| header.revision);
         *header = Some(self.header_at(revision));
-    }
-
-    /// Waits for the outcome of a request.
-    async fn submit(&self, request: Request) -> Result<Response> {
-        self.check_token()?;
-        self.check_space(request.cost()).await?;
-        let call = Call {
-            caller: self.caller.clone(),
-            request,
-        };
-        self.inner.sequencer.submit(call).await
-    }
-
-    /// Refuses what the quota has no room for, and raises the alarm that says so to everybody.
-    async fn check_space(&self, cost: u64) -> Result<()> {
-        let Inner { store, layout, .. } = &*self.inner;
-        let Some(quota) = self.inner.quota.as_ref().filter(|_| cost > 0) else {
-            return Ok(());
-        };
-        if quota.admit(cost) {
-            return Ok(());
-        }
-        let usage = store.usage(layout.prefix()).await?;
-        if quota.admit_after(usage.live_bytes, cost) {
-            return Ok(());
-        }
-        if !self.state().no_space {
-            tracing::warn!(
-                used = usage.live_bytes,
-                "the quota is exceeded, so nothing is added"
-            );
-            let raised = AlarmRequest {
-                action: AlarmAction::Activate.into(),
-                member_id: self.inner.member_id,
-                alarm: AlarmType::Nospace.into(),
-            };
-            let call = Call {
-                caller: Caller::Server,
-                request: Request::Alarm(raised),
-            };
-            self.inner.sequencer.submit(call).await?;
-        }
-        Err(Error::NoSpace)
     }
 
     /// Sees to it that this server knows what another has written for it.
@@ -524,17 +495,29 @@ impl Instance {
             ..Progress::default()
         });
         let usage = match is_tenant {
-            true => Usage::default(),
+            true => self.own_usage().await?,
             false => self.inner.store.usage(self.inner.layout.prefix()).await?,
         };
+        let allowed = self.allowance().size_bytes;
+        let quota_bytes = [allowed, self.inner.options.quota_bytes];
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
             leadership,
             progress,
             usage,
-            quota_bytes: self.inner.options.quota_bytes,
+            quota_bytes: quota_bytes.into_iter().flatten().min(),
             alarms: self.alarms(&view).await?,
         })
+    }
+
+    /// Its name in the store.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Where it is kept.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
     }
 
     /// Tells this opening of this instance from all others.
@@ -545,6 +528,11 @@ impl Instance {
     /// Whether it is being closed, or was.
     pub fn is_closed(&self) -> bool {
         *self.inner.closing.borrow()
+    }
+
+    /// Whether it can serve no more: it is closed, or its store has failed, or it was deleted.
+    pub fn is_over(&self) -> bool {
+        self.is_closed() || self.inner.failed.borrow().is_some()
     }
 
     /// Who leads, now and as it changes.
@@ -627,6 +615,10 @@ impl Instance {
         }
         if let Err(error) = in_parting(self.inner.census.save()).await {
             tracing::debug!(%error, "the counts are left to be read anew");
+        }
+        let (job, feed) = (&self.inner.announcement.job, &self.inner.feed);
+        if let Err(error) = in_parting(feed.size.save(job, &feed.state())).await {
+            tracing::debug!(%error, "the size is left to be measured anew");
         }
         if self.inner.store.is_shared() {
             self.inner.announcement.withdraw().await;

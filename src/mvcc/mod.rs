@@ -8,6 +8,7 @@
 //! of what the others have written, and [`forward`] spares them to be in each other's way.
 
 mod alarm;
+mod allowance;
 pub mod auth;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -40,6 +41,7 @@ mod forward_test;
 mod hash;
 mod identity;
 pub mod instance;
+pub mod instances;
 mod job;
 pub mod keyspace;
 mod lease;
@@ -49,6 +51,7 @@ mod pace;
 mod peer;
 mod queue;
 mod quota;
+mod rate;
 mod read;
 mod read_index;
 mod request;
@@ -57,6 +60,7 @@ mod sequencer;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod servers_test;
+mod size;
 pub mod snapshot;
 pub mod stats;
 mod stream;
@@ -64,6 +68,7 @@ mod txn;
 pub mod watch;
 mod writer;
 
+pub use allowance::Allowance;
 pub use cache::Coverage;
 pub use compact::AutoCompaction;
 pub use instance::{Advertised, Instance, InstanceStatus, Observation, Options};

@@ -106,6 +106,14 @@ pub struct Stats {
     pub look_times: Histogram,
     /// Looks that failed.
     pub looks_failed: Counter,
+    /// Requests of callers that came to be admitted.
+    pub asked: Counter,
+    /// Bytes of the writes among them that were admitted.
+    pub write_bytes: Counter,
+    /// Requests refused, for there were too many.
+    pub refused_rate: Counter,
+    /// Writes refused, for there is no room.
+    pub refused_space: Counter,
 }
 
 impl Default for Stats {
@@ -134,6 +142,10 @@ impl Default for Stats {
             taken: Counter::default(),
             look_times: times(),
             looks_failed: Counter::default(),
+            asked: Counter::default(),
+            write_bytes: Counter::default(),
+            refused_rate: Counter::default(),
+            refused_space: Counter::default(),
         }
     }
 }

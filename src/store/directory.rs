@@ -3,6 +3,7 @@
 //! ```text
 //! 0x00 'd' name  ->  number, 4 bytes, big endian
 //! 0x00 'n'       ->  the last number given
+//! 0x00 'x' number ->  empty: an instance without a name, whose keys are being deleted
 //! ```
 //!
 //! The prefix of an instance is the byte 0x01 and the low 3 bytes of its number, so prefixes are
@@ -16,10 +17,16 @@ use bytes::Bytes;
 
 const ENTRY: &[u8] = b"\x00d";
 const LAST_NUMBER: &[u8] = b"\x00n";
+const DOOMED: &[u8] = b"\x00x";
 const NUMBER_MAX: u32 = 0xff_ffff;
 const NAME_BYTES_MAX: usize = 255;
 /// Entries read at once.
 const PAGE: PageLimit = PageLimit {
+    items: 1000,
+    bytes: 1 << 20,
+};
+/// Keys looked at once while they are added up or deleted.
+const SWEEP: PageLimit = PageLimit {
     items: 1000,
     bytes: 1 << 20,
 };
@@ -68,6 +75,105 @@ pub async fn instances(view: &View) -> Result<Vec<(String, Bytes)>, StoreError> 
             Some((last, _)) if page.more => from = [last, b"\0".as_slice()].concat(),
             _ => return Ok(instances),
         }
+    }
+}
+
+/// Deletes the instance `name`; false: there is none.
+///
+/// It loses its name first, so that nobody opens it any more, and its number is not given again.
+/// Its keys go in bounded batches; what a deletion left behind that was cut off, the next one
+/// takes along.
+pub async fn remove(store: &Store, name: &str) -> Result<bool, StoreError> {
+    let entry = Bytes::from([ENTRY, name.as_bytes()].concat());
+    let mut is_found = false;
+    for _ in 0..ATTEMPTS_MAX {
+        let view = store.view(Consistency::Linearizable).await?;
+        let Some(value) = view.get(&entry).await? else {
+            sweep(store).await?;
+            return Ok(is_found);
+        };
+        // Should it turn out to be gone at the next look, it was this that removed it, or another.
+        is_found = true;
+        let prefix = encode(decode(&value)?)?;
+        let guard = Guard {
+            key: entry.clone(),
+            expected: Some(value.clone()),
+        };
+        let ops = vec![
+            Op::Clear(entry.clone()),
+            Op::Set(Bytes::from([DOOMED, &value].concat()), Bytes::new()),
+        ];
+        tracing::info!(name, ?prefix, "the instance is deleted");
+        match apply(store, Some(guard), ops).await {
+            Ok(()) | Err(ApplyError::Conflict | ApplyError::Unknown) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(StoreError::Unavailable(
+        format!("instance {name} could not be deleted in {ATTEMPTS_MAX} attempts").into(),
+    ))
+}
+
+/// Deletes what instances without a name have left.
+async fn sweep(store: &Store) -> Result<(), StoreError> {
+    let end = [DOOMED, &[0xff; 5]].concat();
+    loop {
+        let view = store.view(Consistency::Linearizable).await?;
+        let doomed = view.scan(DOOMED, &end, PAGE, Direction::Forward).await?;
+        let Some((mark, _)) = doomed.items.into_iter().next() else {
+            return Ok(());
+        };
+        let prefix = encode(decode(&mark.slice(DOOMED.len()..))?)?;
+        let until = [prefix.as_ref(), &[0xff]].concat();
+        let mut ops = Vec::new();
+        let left = view
+            .scan(&prefix, &until, SWEEP, Direction::Forward)
+            .await?;
+        ops.extend(left.items.into_iter().map(|(key, _)| Op::Clear(key)));
+        if !left.more {
+            ops.push(Op::Clear(mark));
+        }
+        // Of an unknown outcome the next look shows it.
+        match apply(store, None, ops).await {
+            Ok(()) | Err(ApplyError::Unknown) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// What the keys with a prefix, and their values, take.
+pub async fn size(store: &Store, prefix: &Bytes) -> Result<u64, StoreError> {
+    let (mut from, end) = (prefix.to_vec(), [prefix.as_ref(), &[0xff]].concat());
+    let mut bytes = 0;
+    let view = store.view(Consistency::Serializable).await?;
+    loop {
+        let page = view.scan(&from, &end, SWEEP, Direction::Forward).await?;
+        let sizes = page
+            .items
+            .iter()
+            .map(|(key, value)| key.len() + value.len());
+        bytes += sizes.sum::<usize>() as u64;
+        match page.items.last() {
+            Some((last, _)) if page.more => from = [last, b"\0".as_slice()].concat(),
+            _ => return Ok(bytes),
+        }
+        // Other work on this thread comes first.
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn apply(store: &Store, guard: Option<Guard>, ops: Vec<Op>) -> Result<(), ApplyError> {
+    let id = BatchId {
+        writer: rand::random(),
+        sequence: 0,
+    };
+    store.apply(Batch { id, guard, ops }).await
+}
+
+fn failed(error: ApplyError) -> StoreError {
+    match error {
+        ApplyError::Fatal(sentence) => StoreError::Fatal(sentence),
+        error => StoreError::Unavailable(error.to_string().into()),
     }
 }
 

@@ -486,6 +486,42 @@ impl Fdb {
         ))
     }
 
+    /// Deletes the directory `("kvtool", name)` with all that it holds; false: there is none.
+    pub async fn remove_instance(&self, name: &str) -> Result<bool, StoreError> {
+        let path = [ROOT.to_owned(), name.to_owned()];
+        let mut transaction = self.0.transaction()?;
+        let mut is_found = false;
+        for _ in 0..DIRECTORY_ATTEMPTS {
+            let removed = DirectoryLayer::default()
+                .remove_if_exists(&transaction, &path)
+                .await;
+            let error = match removed {
+                // After an outcome that was unknown it may have been this that removed it.
+                Ok(removed) => {
+                    is_found |= removed;
+                    match transaction.commit().await {
+                        Ok(_) => return Ok(is_found),
+                        Err(failed) => {
+                            let error = *failed;
+                            let again = failed.on_error().await;
+                            transaction = again.map_err(|_| fault::read(error))?;
+                            continue;
+                        }
+                    }
+                }
+                Err(DirectoryError::FdbError(error)) => error,
+                Err(DirectoryError::DirectoryDoesNotExists | DirectoryError::PathDoesNotExists) => {
+                    return Ok(is_found);
+                }
+                Err(error) => return Err(refused_directory(&error)),
+            };
+            transaction = transaction.on_error(error).await.map_err(fault::read)?;
+        }
+        Err(StoreError::Unavailable(
+            format!("instance {name} not deleted in {DIRECTORY_ATTEMPTS} attempts").into(),
+        ))
+    }
+
     /// Gives up leaderships and ends; further calls answer `Fatal`.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.0.check_open()?;

@@ -493,6 +493,15 @@ impl Store {
         }
     }
 
+    /// What the keys with a prefix, and their values, take. Reads all of them where the store
+    /// cannot tell otherwise.
+    pub async fn size(&self, prefix: &Bytes) -> Result<u64, StoreError> {
+        match self {
+            Store::Fdb(store) => Ok(store.usage(prefix).await?.live_bytes),
+            store => directory::size(store, prefix).await,
+        }
+    }
+
     /// Gives space freed by clears back, while reads and writes go on.
     pub async fn reclaim(&self) -> Result<(), StoreError> {
         match self {
@@ -542,6 +551,15 @@ impl Store {
         match self {
             Store::Fdb(store) => store.instance_prefix(name).await,
             store => directory::prefix(store, name).await,
+        }
+    }
+
+    /// Deletes the instance `name` with all that it holds; false: there is none. What has it open
+    /// can write there no more, for the record is gone that its writes are guarded by.
+    pub async fn remove_instance(&self, name: &str) -> Result<bool, StoreError> {
+        match self {
+            Store::Fdb(store) => store.remove_instance(name).await,
+            store => directory::remove(store, name).await,
         }
     }
 }

@@ -17,7 +17,8 @@ mod tests;
 mod wire;
 
 pub use link::Links;
-pub(super) use service::{Taking, service};
+pub use service::Taking;
+pub(super) use service::service;
 
 use prost::Message;
 

@@ -7,8 +7,10 @@ use crate::mvcc::forward::Handover;
 use crate::pb::kvtool::peer::v1::{self, Answer, Answers, Requests, answer, peer_server};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use parking_lot::RwLock;
 use peer_server::PeerServer;
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
@@ -17,19 +19,30 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 /// Requests of one stream under way; the next frame is read when there are fewer.
 const RUNNING_REQUESTS: usize = 5000;
 
-/// The instance that does what is handed over, which may be opened later than its port.
+/// The instances that do what is handed over, which may be opened later than their port.
 #[derive(Clone, Default)]
 pub struct Taking {
-    instance: Arc<OnceLock<Instance>>,
+    /// By their openings, which are the tokens of their records.
+    instances: Arc<RwLock<HashMap<u128, Instance>>>,
     /// Has a receiver for each stream.
     streams: watch::Sender<()>,
 }
 
 impl Taking {
-    /// From now on it is this one.
+    /// From now on it is this one too.
     pub fn begin(&self, instance: &Instance) {
-        // Of two, the first stays; nobody opens two.
-        let _ = self.instance.set(instance.clone());
+        let opening = instance.opening();
+        self.instances.write().insert(opening, instance.clone());
+    }
+
+    /// From now on it is this one no more.
+    pub fn end(&self, instance: &Instance) {
+        self.instances.write().remove(&instance.opening());
+    }
+
+    /// The one whose record has this token.
+    fn instance(&self, token: u128) -> Option<Instance> {
+        self.instances.read().get(&token).cloned()
     }
 
     /// Completes when nobody hands anything over.
@@ -66,17 +79,18 @@ impl peer_server::Peer for Peer {
         let token = request.metadata().get(TOKEN);
         let token = token.and_then(|token| token.to_str().ok());
         let token = token.and_then(|token| u128::from_str_radix(token, 16).ok());
-        let instance = self.taking.instance.get();
-        let Some(instance) =
-            instance.filter(|instance| token.is_some_and(|token| instance.admits(token)))
-        else {
+        let instance = token.and_then(|token| {
+            let instance = self.taking.instance(token)?;
+            instance.admits(token).then_some(instance)
+        });
+        let Some(instance) = instance else {
             return Err(Status::failed_precondition(
                 "this is not the server that leads, or not the one that was called",
             ));
         };
         let (frames, answers) = mpsc::channel(FRAMES_WAITING);
         let serving = Serving {
-            instance: instance.clone(),
+            instance,
             stopping: self.stopping.clone(),
             is_closing: false,
             frames,

@@ -58,6 +58,11 @@ impl PeerPort {
         self.taking.begin(instance);
     }
 
+    /// Where they hand requests over.
+    pub fn taking(&self) -> Taking {
+        self.taking.clone()
+    }
+
     /// Says to others that no further requests are taken.
     pub fn stop_taking(&self) {
         self.stop_taking.send_replace(true);

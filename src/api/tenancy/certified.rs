@@ -1,6 +1,7 @@
 //! An instance for each certificate: opened when its owner first calls, closed when he is gone.
 
 use super::{Origin, Tenancy};
+use crate::api::peer::Taking;
 use crate::api::tls::Shown;
 use crate::error::{Error, Result};
 use crate::mvcc::{Instance, Options};
@@ -64,6 +65,7 @@ struct Shared {
     options: Options,
     open_max: usize,
     operators: Instance,
+    taking: Taking,
     open: Mutex<HashMap<String, Open>>,
 }
 
@@ -83,25 +85,25 @@ impl Open {
 
 impl Certified {
     /// Instances of a store, at most so many of them open at a time; `operators` is the instance of
-    /// those who watch over the server.
+    /// those who watch over the server, and `taking` takes what other servers hand over to them.
     pub fn new(
         rule: Rule,
         store: Store,
         options: Options,
         open_max: usize,
         operators: Instance,
+        taking: Taking,
     ) -> Self {
         Self(Arc::new(Shared {
             rule,
             store,
-            // A connection to the server that leads is made for one instance, and these are many.
             options: Options {
-                peers: None,
                 is_tenant: true,
                 ..options
             },
             open_max,
             operators,
+            taking,
             open: Mutex::default(),
         }))
     }
@@ -119,7 +121,7 @@ impl Certified {
             let over: Vec<_> = open.extract_if(is_over).collect();
             for (name, entry) in over {
                 tracing::debug!(name, "nobody uses the instance, it is closed");
-                entry.instance.close().await;
+                self.close_one(&entry.instance).await;
             }
         }
         self.close().await;
@@ -127,8 +129,13 @@ impl Certified {
 
     async fn close(&self) {
         for (_, entry) in self.0.open.lock().await.drain() {
-            entry.instance.close().await;
+            self.close_one(&entry.instance).await;
         }
+    }
+
+    async fn close_one(&self, instance: &Instance) {
+        self.0.taking.end(instance);
+        instance.close().await;
     }
 
     async fn open(&self, name: &str) -> Result<(Instance, Arc<()>)> {
@@ -139,6 +146,12 @@ impl Certified {
             ..
         } = &*self.0;
         let mut open = self.0.open.lock().await;
+        if let Some((_, entry)) = open
+            .extract_if(|known, entry| known == name && entry.instance.is_over())
+            .next()
+        {
+            self.close_one(&entry.instance).await;
+        }
         if let Some(entry) = open.get_mut(name) {
             entry.used = Instant::now();
             return Ok((entry.instance.clone(), entry.held.clone()));
@@ -148,9 +161,11 @@ impl Certified {
             let oldest = idle.min_by_key(|(_, entry)| entry.used);
             let name = oldest.map(|(name, _)| name.clone());
             let closed = name.and_then(|name| open.remove(&name));
-            closed.ok_or(Error::TooManyRequests)?.instance.close().await;
+            let closed = closed.ok_or(Error::TooManyRequests)?;
+            self.close_one(&closed.instance).await;
         }
         let instance = Instance::open(store.clone(), name, options.clone()).await?;
+        self.0.taking.begin(&instance);
         let entry = Open {
             instance,
             held: Arc::default(),
@@ -164,22 +179,39 @@ impl Certified {
 
 impl Tenancy for Certified {
     fn instance(&self, origin: &Origin) -> Result<Option<Instance>> {
-        Ok(origin.seat.0.get().map(|(instance, _)| instance.clone()))
+        Ok(origin.seat.instance())
     }
 
     fn enter<'a>(&'a self, origin: &'a Origin) -> BoxFuture<'a, Result<Instance>> {
         async move {
             let shown = origin.shown.as_deref();
             let name = shown.and_then(|shown| self.0.rule.name(shown));
-            let seat = self.open(name.ok_or(Error::NoInstance)?).await?;
-            // Of several requests that enter at once, all enter the same.
-            Ok(origin.seat.0.get_or_init(|| seat).0.clone())
+            let (instance, held) = self.open(name.ok_or(Error::NoInstance)?).await?;
+            Ok(origin.seat.take(instance, held))
         }
         .boxed()
     }
 
     fn of_operators(&self) -> Option<Instance> {
         Some(self.0.operators.clone())
+    }
+
+    fn open_instances(&self) -> BoxFuture<'_, Vec<Instance>> {
+        async move {
+            let open = self.0.open.lock().await;
+            open.values().map(|entry| entry.instance.clone()).collect()
+        }
+        .boxed()
+    }
+
+    fn release<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()> {
+        async move {
+            let mut open = self.0.open.lock().await;
+            if let Some(entry) = open.remove(name) {
+                self.close_one(&entry.instance).await;
+            }
+        }
+        .boxed()
     }
 }
 
@@ -206,7 +238,14 @@ mod tests {
         let operators = Instance::open(store.clone(), "default", options.clone())
             .await
             .unwrap();
-        let tenants = Certified::new(Rule::CommonName, store, options, 2, operators);
+        let tenants = Certified::new(
+            Rule::CommonName,
+            store,
+            options,
+            2,
+            operators,
+            Taking::default(),
+        );
         let (one, two) = (origin("one"), origin("two"));
         assert!(tenants.instance(&one).unwrap().is_none());
         let first = tenants.enter(&one).await.unwrap();

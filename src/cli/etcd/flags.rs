@@ -4,11 +4,12 @@
 use crate::cli::settings::raw::{ALIASES, DEFAULTS};
 
 /// Settings that etcd does not know; the environment gives them, as to `kvtool serve`.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "store",
     "instance",
     "instances-max",
     "forward-writes",
+    "listen-control-urls",
     "fdb-",
     "cache-bytes",
     "etcd-version",

@@ -42,6 +42,10 @@ pub struct RawSettings {
     /// URLs serve both]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     listen_metrics_urls: Option<String>,
+    /// URLs for `kvtool instance`: unix://PATH, or http:// on a loopback address; whoever reaches them
+    /// may delete keyspaces [default: none]
+    #[arg(long, value_name = "URLS", help_heading = "Network")]
+    listen_control_urls: Option<String>,
     /// URLs clients are told to connect to [default: those listened on]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     advertise_client_urls: Option<String>,
@@ -270,6 +274,7 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("listen-client-urls", "http://127.0.0.1:2379"),
     ("listen-client-http-urls", ""),
     ("listen-metrics-urls", ""),
+    ("listen-control-urls", ""),
     ("advertise-client-urls", ""),
     ("forward-writes", "true"),
     ("grpc-keepalive-interval", "2h"),

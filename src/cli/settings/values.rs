@@ -27,6 +27,18 @@ impl HostUrl {
             Place::Unix(_) => true,
         }
     }
+
+    /// Whether only this machine reaches it, and without TLS.
+    pub fn is_private(&self) -> bool {
+        let is_here = match &self.place {
+            Place::Tcp { host, .. } => {
+                let address = host.parse::<IpAddr>();
+                host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+            }
+            Place::Unix(_) => true,
+        };
+        is_here && !self.tls
+    }
 }
 
 impl fmt::Display for HostUrl {

@@ -37,6 +37,7 @@ impl Instance {
         let range = KeyRange::new(request.key.clone(), request.range_end.clone());
         let wanted = read::items_wanted(request);
         self.check_token()?;
+        self.check_rate(0)?;
         let is_newest = request.revision <= 0 || request.revision == feed.state().revision;
         // What is counted is known without any items.
         if is_newest && (feed.cache.is_enabled() || wanted == 0) {
@@ -152,6 +153,7 @@ impl Instance {
             ..
         } = &*self.inner;
         self.check_token()?;
+        self.check_rate(0)?;
         let is_serializable = txn::is_serializable(request);
         if is_serializable {
             self.catch_up().await?;

@@ -45,6 +45,11 @@ impl Instance {
         &self.inner.stats
     }
 
+    /// Live keys, if their number is known.
+    pub fn keys(&self) -> Option<usize> {
+        self.inner.feed.cache.total().1
+    }
+
     /// What the instance is doing.
     pub async fn observe(&self) -> Observation {
         let Inner {
@@ -64,7 +69,7 @@ impl Instance {
             leadership: *self.inner.leadership.borrow(),
             usage: usage.ok().and_then(Result::ok),
             disk_times: store.disk_times(),
-            keys: feed.cache.total().1,
+            keys: self.keys(),
             coverage: feed.cache.coverage(),
             audience,
             waiting,

@@ -13,6 +13,7 @@ pub(super) async fn all(open: &impl Fn() -> Store) {
     larger_than_limits(&Space::new(&store).await).await;
     changes_wake(&Space::new(&store).await).await;
     names(&store).await;
+    removals(&store).await;
     leads(&Space::new(&store).await).await;
     after_close(open()).await;
 }
@@ -168,6 +169,35 @@ async fn names(store: &Store) {
     let made = futures_util::future::join_all(makers).await;
     let made: Vec<Bytes> = made.into_iter().map(Result::unwrap).collect();
     assert!(made.iter().all(|prefix| prefix == &made[0]), "{made:?}");
+}
+
+/// A removed instance leaves nothing behind and touches no other, and its name begins anew.
+async fn removals(store: &Store) {
+    // More than one batch of deletions takes.
+    const KEYS: usize = 2500;
+    let space = Space {
+        store: store.clone(),
+        prefix: store.instance_prefix("removed").await.unwrap(),
+    };
+    let neighbour = Space::new(store).await;
+    let kept = neighbour.batch(None, vec![neighbour.set("kept", "value")]);
+    store.apply(kept).await.unwrap();
+    for begin in (0..KEYS).step_by(500) {
+        let sets = (begin..begin + 500).map(|number| space.set(number.to_string(), "value"));
+        let batch = space.batch(None, sets.collect());
+        store.apply(batch).await.unwrap();
+    }
+    let size = store.size(&space.prefix).await.unwrap();
+    assert!(size >= (KEYS * "value".len()) as u64, "{size}");
+    assert!(store.remove_instance("removed").await.unwrap());
+    assert!(!store.remove_instance("removed").await.unwrap());
+    let view = store.view(Consistency::Linearizable).await.unwrap();
+    assert_eq!(space.all(&view).await, []);
+    assert_eq!(neighbour.get("kept").await.unwrap(), "value");
+    let names = store.instances().await.unwrap();
+    assert!(names.iter().all(|(name, _)| name != "removed"), "{names:?}");
+    let anew = store.instance_prefix("removed").await.unwrap();
+    assert_ne!(anew, space.prefix);
 }
 
 /// A closed store answers, and does not hang.
