@@ -194,6 +194,7 @@ async fn open(
                 let name = shown
                     .as_ref()
                     .and_then(|shown| shown.common_name.as_deref());
+                origin.encrypted = true;
                 origin.certified = name.filter(|_| tls.names_users()).map(Into::into);
                 origin.shown = shown.map(Arc::new);
                 Box::new(stream)

@@ -284,6 +284,7 @@ async fn bind(settings: &Settings) -> Result<Bound> {
             clients: bind_all(&settings.listen, tls).await?,
             http: bind_all(&settings.listen_http, tls).await?,
             watched: bind_all(&settings.listen_metrics, tls).await?,
+            web: settings.web.clone(),
         },
         peers: match group {
             Some(group) => bind_all(&group.listen, group.tls.as_ref()).await?,

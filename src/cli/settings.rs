@@ -17,6 +17,7 @@ pub use values::HostUrl;
 use super::duration;
 use super::exit::UsageError;
 use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
+use crate::api::etcd::gateway::{Access, Web};
 use crate::api::listener::Place;
 use crate::api::server::Limits;
 use crate::api::tenancy::Rule;
@@ -122,6 +123,8 @@ pub struct Settings {
     pub listen_http: Vec<HostUrl>,
     /// Where to listen for those who watch over the server.
     pub listen_metrics: Vec<HostUrl>,
+    /// How plain HTTP is served to clients.
+    pub web: Web,
     /// Where clients are told to connect; empty: where the server listens.
     pub client_urls: Vec<HostUrl>,
     /// Where other members are told to connect.
@@ -205,6 +208,13 @@ impl Settings {
             listen,
             listen_http,
             listen_metrics,
+            web: Web {
+                gateway: parse(layers.get("enable-grpc-gateway"), str::parse)?,
+                access: Access {
+                    origins: parse(layers.get("cors"), values::origins)?,
+                    hosts: parse(layers.get("host-whitelist"), values::hosts)?,
+                },
+            },
             client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
             peer_urls: parse(layers.get("initial-advertise-peer-urls"), values::urls)?,
             forward_writes: parse(layers.get("forward-writes"), str::parse)?,
