@@ -31,6 +31,15 @@ impl HostUrl {
     }
 }
 
+impl HostUrl {
+    /// Whether another URL is that of the same port of this machine, and one of them speaks TLS. As
+    /// with etcd, a client is then served in what it begins with.
+    pub fn shares_port(&self, other: &Self) -> bool {
+        let is_one = matches!(self.place, Place::Tcp { port: 1.., .. });
+        is_one && self.place == other.place && self.tls != other.tls
+    }
+}
+
 impl fmt::Display for HostUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.place.url(self.tls).fmt(f)
