@@ -50,6 +50,10 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instances-max -d
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-http-urls -d 'URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-metrics-urls -d 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l enable-grpc-gateway -d 'Serve etcd\'s API as JSON, too, where plain HTTP is served [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cors -d 'Origins of web pages that may use what is served over HTTP, with commas between; * is all [default: none]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l host-whitelist -d 'Hosts that HTTP requests without TLS may name, with commas between; * is all [default: *]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l advertise-client-urls -d 'URLs clients are told to connect to [default: those listened on]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l forward-writes -d 'Send writes to the server that leads, where several serve one keyspace [default: true]' -r -f -a "true\t''
 false\t''"

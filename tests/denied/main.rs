@@ -31,19 +31,35 @@ async fn start(program: &Program, directory: &Path) -> (Server, Side) {
     (server, side)
 }
 
-/// The words of a refusal: of who has not said who he is, of who has said nonsense, and of others.
-fn refusal(caller: &str) -> &'static str {
+/// The code and the words of a refusal: of who has not said who he is, of who has said nonsense, and
+/// of others.
+fn refusal(caller: &str) -> (&'static str, &'static str) {
     match caller {
-        "nobody" => "InvalidArgument etcdserver: user name is empty",
-        "stranger" => "Unauthenticated etcdserver: invalid auth token",
-        _ => "PermissionDenied etcdserver: permission denied",
+        "nobody" => ("InvalidArgument", "etcdserver: user name is empty"),
+        "stranger" => ("Unauthenticated", "etcdserver: invalid auth token"),
+        _ => ("PermissionDenied", "etcdserver: permission denied"),
     }
 }
 
 fn is_refusal(outcome: &Outcome) -> bool {
-    let callers = ["nobody", "stranger", "other"];
+    let is_said = |said: &String| {
+        let mut words = ["nobody", "stranger", "other"].map(refusal).into_iter();
+        words.any(|(_, words)| said.ends_with(words))
+    };
+    outcome.refusal.as_ref().is_some_and(is_said)
+}
+
+/// Whether this is what who may not is told.
+fn is_right_refusal(outcome: &Outcome, case: &Case, caller: &str) -> bool {
     let said = outcome.refusal.as_deref();
-    callers.iter().any(|caller| said == Some(refusal(caller)))
+    let (code, words) = refusal(caller);
+    let is_right = match case.silent {
+        Some(_) => said.is_none(),
+        // Of a lock or an election etcd is its own client, and loses the code on the way.
+        None if case.method.starts_with("v3") => said.is_some_and(|said| said.ends_with(words)),
+        None => said == Some(&format!("{code} {words}")),
+    };
+    is_right && outcome.shown.is_empty()
 }
 
 /// What a caller was told, as gRPC and, where there is a path, as JSON.
@@ -100,29 +116,30 @@ async fn every_method_refuses_whoever_lacks_something() {
             None
         }
     };
+    let mut wrong = Vec::new();
     for case in table::CASES {
         let told = ask_all(&mut left, case).await;
         for (caller, outcomes) in &told {
             for outcome in outcomes.iter().flatten() {
-                let what = format!("{case:?} by {caller}: {outcome:?}");
-                if case.allowed.allows(caller) {
-                    assert!(!is_refusal(outcome), "{what}");
-                } else {
-                    let expected = case.silent.is_none().then(|| refusal(caller).to_owned());
-                    assert_eq!(outcome.refusal, expected, "{what}");
-                    assert_eq!(outcome.shown, "", "{what}");
+                let is_right = match case.allowed.allows(caller) {
+                    true => !is_refusal(outcome),
+                    false => is_right_refusal(outcome, case, caller),
+                };
+                if !is_right {
+                    wrong.push(format!("{case:?} by {caller}: {outcome:?}"));
                 }
             }
         }
         if let Some((_, right)) = &mut right {
             let theirs = ask_all(right, case).await;
-            assert_eq!(
-                refusals(&told),
-                refusals(&theirs),
-                "left is kvtool, right is etcd; {case:?}"
-            );
+            for (ours, theirs) in refusals(&told).into_iter().zip(refusals(&theirs)) {
+                if ours != theirs {
+                    wrong.push(format!("{case:?}: {ours:?}, but etcd {theirs:?}"));
+                }
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

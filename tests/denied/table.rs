@@ -206,7 +206,7 @@ pub const CASES: &[Case] = &[
     case("etcdserverpb.Lease/LeaseLeases", "/kv/lease/leases", "{}", Root),
     case("etcdserverpb.Lease/LeaseRevoke", "/lease/revoke", r#"{"ID":"99"}"#, Users),
     // Members and maintenance.
-    case("etcdserverpb.Cluster/MemberAdd", "/cluster/member/add", r#"{"peerURLs":["x"]}"#, Root),
+    case("etcdserverpb.Cluster/MemberAdd", "/cluster/member/add", r#"{"peerURLs":["http://127.0.0.1:1"],"isLearner":true}"#, Root),
     case("etcdserverpb.Cluster/MemberRemove", "/cluster/member/remove", r#"{"ID":"1"}"#, Root),
     case("etcdserverpb.Cluster/MemberUpdate", "/cluster/member/update", r#"{"ID":"1","peerURLs":["http://127.0.0.1:1"]}"#, Root),
     case("etcdserverpb.Cluster/MemberPromote", "/cluster/member/promote", r#"{"ID":"1"}"#, Root),

@@ -226,6 +226,10 @@ pub fn all() -> Vec<Asked> {
     for user in [None, Some("nonsense"), Some("bob"), Some("root")] {
         for (path, body) in GUARDED {
             let token = user;
+            // The files of two servers have different sizes.
+            if user == Some("root") && *path == "/maintenance/snapshot" {
+                continue;
+            }
             all.push(Asked {
                 token,
                 ..Asked::post(path, body)

@@ -34,10 +34,14 @@ impl Generator {
         };
         let mut text = Value::Object(body).to_string();
         if self.0.one_in(12) {
-            // Cut short, or with a bit of noise in it.
-            let place = self.0.below(text.len() as u64) as usize;
+            // Cut short, or with a bit of noise between what it is made of.
+            let places: Vec<_> = text
+                .match_indices(|sign| "{},:[]".contains(sign))
+                .map(|(place, _)| place + 1)
+                .collect();
+            let place = self.0.pick(&places);
             let noise = self.0.pick(&["", "}", "\"", "null", "5", "{", " "]);
-            match self.0.one_in(2) {
+            match self.coin() {
                 true => text.truncate(place),
                 false => text.insert_str(place, noise),
             }

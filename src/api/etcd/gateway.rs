@@ -12,7 +12,7 @@ mod paths;
 
 pub use access::{Access, Allowed};
 
-use super::{REQUEST_OVERHEAD_BYTES, until};
+use super::REQUEST_OVERHEAD_BYTES;
 use crate::api::calls::{self, Answered};
 use crate::api::front::Front;
 use crate::api::tenancy::Origin;
@@ -234,13 +234,18 @@ impl Call {
             Ok(answers) => answers.into_inner(),
             Err(status) => return answer::broken_off(&status),
         };
+        let refused = refused.shared();
+        let last = refused.clone();
         let refused = async {
-            match refused.await {
-                Ok(status) => status,
-                Err(_) => pending().await,
+            // An error when there were no more messages: that ends nothing.
+            if refused.await.is_err() {
+                pending::<()>().await;
             }
         };
-        let mut answers = until(answers, refused);
+        // A service may end with its last message, before it is asked why there was no other.
+        let last = async { last.now_or_never().and_then(Result::ok).map(Err) };
+        let last = stream::once(last).filter_map(ready);
+        let mut answers = Box::pin(answers.take_until(refused).chain(last));
         // The first answer says which status this is.
         match answers.next().await {
             None => Response::default(),
