@@ -23,7 +23,9 @@ impl Http {
     /// Connects to a port of this machine.
     pub async fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).await;
-        Self(BufReader::new(Box::new(stream.expect("a listener"))))
+        let stream = stream.expect("a listener");
+        stream.set_nodelay(true).expect("a socket");
+        Self(BufReader::new(Box::new(stream)))
     }
 
     /// The same with TLS; `trusted` signed the server's certificate, and `shown` is shown to it.
