@@ -1,5 +1,7 @@
-//! Compiles the wire contracts in `proto/` without `protoc`, and lists their methods.
+//! Compiles the wire contracts in `proto/` without `protoc`, lists their methods, and keeps their
+//! descriptors for the JSON gateway.
 
+use protox::prost::Message;
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -42,6 +44,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let path = PathBuf::from(env::var("OUT_DIR")?).join("methods.rs");
     fs::write(path, format!("[\n{methods}]"))?;
+    let path = PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin");
+    fs::write(path, descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(".")
         // Theirs is in `src/pb.rs`: it shows no password and no token.

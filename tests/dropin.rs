@@ -135,6 +135,9 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
     for (port, has_http) in [(http, true), (clients, false)] {
         let answer = support::client::get(port, "/health").await;
         assert_eq!(answer.contains(r#""health":"true""#), has_http, "{answer}");
+        // And every page may read it, as etcd's own default has it.
+        let is_open = answer.contains("access-control-allow-origin: *");
+        assert_eq!(is_open, has_http, "{answer}");
     }
     assert_eq!(server.stop(), Some(0));
     assert!(directory.path().join("a.etcd").is_dir());

@@ -68,6 +68,14 @@ impl Front {
         }))
     }
 
+    /// The instance that a connection works in.
+    pub async fn instance(&self, origin: &Origin) -> Result<Instance, Error> {
+        match self.0.tenancy.instance(origin)? {
+            Some(instance) => Ok(instance),
+            None => self.0.tenancy.enter(origin).await,
+        }
+    }
+
     /// The services of an instance.
     fn tenant(&self, instance: Instance) -> Tenant {
         let Shared {

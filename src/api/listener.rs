@@ -14,12 +14,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::transport::server::Connected;
 
 /// A peer that has not finished its TLS handshake after this long is let go.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The first byte of a TLS connection; HTTP begins with a letter.
+const TLS_HANDSHAKE: u8 = 0x16;
 /// How often the kernel probes a silent peer, so that one that vanished gives its place back.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long to wait when the system cannot give a connection, for lack of descriptors mostly.
@@ -60,7 +62,22 @@ impl Place {
 /// One bound port.
 pub struct Listener {
     socket: Socket,
-    tls: Option<Arc<Tls>>,
+    spoken: Spoken,
+}
+
+/// What is spoken on a port.
+#[derive(Clone)]
+enum Spoken {
+    Plain,
+    Tls(Arc<Tls>),
+    /// Whatever a client begins with.
+    Either(Arc<Tls>),
+}
+
+impl From<Option<Arc<Tls>>> for Spoken {
+    fn from(tls: Option<Arc<Tls>>) -> Self {
+        tls.map_or(Self::Plain, Self::Tls)
+    }
 }
 
 enum Socket {
@@ -73,8 +90,18 @@ impl Listener {
     pub async fn bind(host: &str, port: u16, tls: Option<Arc<Tls>>) -> io::Result<Self> {
         let listener = TcpListener::bind((host, port)).await?;
         let address = listener.local_addr()?;
-        let socket = Socket::Tcp(listener, address);
-        Ok(Self { socket, tls })
+        Ok(Self {
+            socket: Socket::Tcp(listener, address),
+            spoken: tls.into(),
+        })
+    }
+
+    /// The same, which takes clients without TLS too.
+    pub fn with_plain(mut self) -> Self {
+        if let Spoken::Tls(tls) = &self.spoken {
+            self.spoken = Spoken::Either(tls.clone());
+        }
+        self
     }
 
     /// Binds a place.
@@ -89,8 +116,10 @@ impl Listener {
                 {
                     std::fs::remove_file(path)?;
                 }
-                let socket = Socket::Unix(UnixListener::bind(path)?, path.clone());
-                Ok(Self { socket, tls })
+                Ok(Self {
+                    socket: Socket::Unix(UnixListener::bind(path)?, path.clone()),
+                    spoken: tls.into(),
+                })
             }
         }
     }
@@ -113,10 +142,10 @@ impl Listener {
             },
             Socket::Unix(_, path) => Place::Unix(path.clone()),
         };
-        place.url(self.tls.is_some())
+        place.url(!matches!(self.spoken, Spoken::Plain))
     }
 
-    async fn accept(&self) -> io::Result<(Box<dyn Io>, Origin)> {
+    async fn accept(&self) -> io::Result<(Accepted, Origin)> {
         match &self.socket {
             Socket::Tcp(listener, address) => {
                 let (stream, peer) = listener.accept().await?;
@@ -126,11 +155,11 @@ impl Listener {
                     peer: Some(peer),
                     ..Origin::default()
                 };
-                Ok((Box::new(stream), origin))
+                Ok((Accepted::Tcp(stream), origin))
             }
             Socket::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Box::new(stream), Origin::default()))
+                Ok((Accepted::Unix(stream), Origin::default()))
             }
         }
     }
@@ -147,7 +176,13 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, origin)) => {
-                    tokio::spawn(open(stream, origin, self.tls.clone(), place, ready.clone()));
+                    tokio::spawn(open(
+                        stream,
+                        origin,
+                        self.spoken.clone(),
+                        place,
+                        ready.clone(),
+                    ));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -180,13 +215,53 @@ fn tune(stream: &TcpStream) {
     }
 }
 
+/// A connection that has said nothing yet.
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    /// Whether it begins with TLS; on a socket of the file system only one thing is spoken.
+    async fn begins_with_tls(&self) -> bool {
+        let mut first = [0];
+        match self {
+            Self::Tcp(stream) => match stream.peek(&mut first).await {
+                Ok(1..) => first == [TLS_HANDSHAKE],
+                // Over before it began, which the transport finds out by itself.
+                Ok(0) | Err(_) => false,
+            },
+            Self::Unix(_) => true,
+        }
+    }
+
+    fn into_io(self) -> Box<dyn Io> {
+        match self {
+            Self::Tcp(stream) => Box::new(stream),
+            Self::Unix(stream) => Box::new(stream),
+        }
+    }
+}
+
 async fn open(
-    stream: Box<dyn Io>,
+    stream: Accepted,
     mut origin: Origin,
-    tls: Option<Arc<Tls>>,
+    spoken: Spoken,
     place: OwnedSemaphorePermit,
     ready: mpsc::Sender<Connection>,
 ) {
+    let tls = match spoken {
+        Spoken::Plain => None,
+        Spoken::Tls(tls) => Some(tls),
+        Spoken::Either(tls) => {
+            let first = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.begins_with_tls());
+            match first.await {
+                Ok(begins_with_tls) => begins_with_tls.then_some(tls),
+                Err(_) => return tracing::debug!("a connection has said nothing"),
+            }
+        }
+    };
+    let stream = stream.into_io();
     let io: Box<dyn Io> = match tls {
         None => stream,
         Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
@@ -194,6 +269,7 @@ async fn open(
                 let name = shown
                     .as_ref()
                     .and_then(|shown| shown.common_name.as_deref());
+                origin.encrypted = true;
                 origin.certified = name.filter(|_| tls.names_users()).map(Into::into);
                 origin.shown = shown.map(Arc::new);
                 Box::new(stream)

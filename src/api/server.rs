@@ -1,5 +1,7 @@
 //! Serves an instance on its listeners until told to stop.
 
+use super::calls::Answered;
+use super::etcd::gateway::{Gateway, Web};
 use super::front::{Front, Services};
 use super::listener::{Listener, connections};
 use super::metrics::Metrics;
@@ -7,9 +9,14 @@ use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use super::{control, etcd, ops, peer};
 use crate::mvcc::Instance;
+use futures_util::FutureExt;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tonic::transport::{self, Server};
 
@@ -26,7 +33,7 @@ const RESET_STREAMS_MAX: usize = 4096;
 /// Connections of those who watch over the server, which are not among those of its clients.
 const WATCHED_CONNECTIONS_MAX: usize = 64;
 
-/// Where a server listens.
+/// Where a server listens, and how it serves plain HTTP there.
 #[derive(Default)]
 pub struct Ports {
     /// For clients.
@@ -37,6 +44,8 @@ pub struct Ports {
     pub watched: Vec<Listener>,
     /// For those who say which instances there are. Whoever reaches these may do that.
     pub control: Vec<Listener>,
+    /// How plain HTTP is served, but to those.
+    pub web: Web,
 }
 
 /// The bounds of a server.
@@ -74,41 +83,29 @@ pub async fn run(
         Some(instance) => Arc::new(instance),
         None => tenancy.clone(),
     };
-    let serve = |tenancy: Arc<dyn Tenancy>, listeners, connections_max, services: Services| {
-        let front = Front::new(tenancy, metrics.calls.clone(), services);
-        let connections = connections(listeners, connections_max);
-        let stopped = stopping.clone();
-        let stopped = async move { stopped.wait().await };
-        transport(&limits).serve_with_incoming_shutdown(front, connections, stopped)
-    };
+    let front = |tenancy, services| Front::new(tenancy, metrics.calls.clone(), services);
+    let connections_max = limits.max_connections;
+    let watched_max = WATCHED_CONNECTIONS_MAX;
     let (told, tenants) = (metrics.clone(), tenancy.clone() as Arc<dyn Tenancy>);
-    let watched = Box::new(move |instance: &Instance| {
+    let watched: Services = Box::new(move |instance| {
         ops::watched(instance.clone(), tenants.clone(), told.clone()).into()
     });
-    let watched = serve(
-        of_operators.clone(),
-        ports.watched,
-        WATCHED_CONNECTIONS_MAX,
-        watched,
-    );
+    let watched = front(of_operators.clone(), watched);
+    let watched = serve(watched, ports.watched, watched_max, &limits, &stopping);
     let tenants = tenancy.clone() as Arc<dyn Tenancy>;
-    let control = Box::new(move |instance: &Instance| control::routes(instance, &tenants));
-    let control = serve(
-        of_operators,
-        ports.control,
-        WATCHED_CONNECTIONS_MAX,
-        control,
-    );
+    let control: Services = Box::new(move |instance| control::routes(instance, &tenants));
+    let control = front(of_operators, control);
+    let control = serve(control, ports.control, watched_max, &limits, &stopping);
     // What the server as a whole does is not for those who have a part of it.
     let shows_metrics = !is_shared;
     let told = metrics.clone();
-    let http = Box::new(move |instance: &Instance| {
+    let http: Services = Box::new(move |instance| {
         ops::router(instance.clone(), version, told.clone(), shows_metrics).into()
     });
+    let http = front(tenancy.clone(), http);
     let is_http_apart = !ports.http.is_empty();
-    let http = serve(tenancy.clone(), ports.http, limits.max_connections, http);
     let (told, stopped) = (metrics.clone(), stopping.clone());
-    let clients = Box::new(move |instance: &Instance| {
+    let clients: Services = Box::new(move |instance| {
         let grpc = grpc(instance, version, &limits, &stopped);
         if is_http_apart {
             return grpc;
@@ -118,7 +115,21 @@ pub async fn run(
         let grpc = grpc.into_axum_router().reset_fallback();
         grpc.merge(http).into()
     });
-    let clients = serve(tenancy, ports.clients, limits.max_connections, clients);
+    let clients = front(tenancy, clients);
+    let with_gateway = |rest| {
+        let max_request_bytes = limits.max_request_bytes;
+        Gateway::new(ports.web.clone(), rest, clients.clone(), max_request_bytes)
+    };
+    let http = with_gateway(http);
+    let http = serve(http, ports.http, connections_max, &limits, &stopping);
+    let listeners = ports.clients;
+    let clients = match is_http_apart {
+        true => serve(clients, listeners, connections_max, &limits, &stopping).left_future(),
+        false => {
+            let clients = with_gateway(clients.clone());
+            serve(clients, listeners, connections_max, &limits, &stopping).right_future()
+        }
+    };
     let serving = async { tokio::try_join!(clients, http, watched, control).map(drop) };
     tokio::pin!(serving);
     tokio::select! {
@@ -133,6 +144,25 @@ pub async fn run(
             Ok(())
         }
     }
+}
+
+/// Serves on some ports until the server stops.
+fn serve<S>(
+    service: S,
+    listeners: Vec<Listener>,
+    connections_max: usize,
+    limits: &Limits,
+    stopping: &Stopping,
+) -> impl Future<Output = Result<(), transport::Error>> + use<S>
+where
+    S: Service<Request<Body>, Response = Response<Answered>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let connections = connections(listeners, connections_max);
+    let stopping = stopping.clone();
+    let stopped = async move { stopping.wait().await };
+    transport(limits).serve_with_incoming_shutdown(service, connections, stopped)
 }
 
 /// The transport below the services, as [`run`] sets it up: what is measured beside a server must

@@ -20,6 +20,8 @@ pub struct Origin {
     pub listener: Option<SocketAddr>,
     /// Who called; `None` as above.
     pub peer: Option<SocketAddr>,
+    /// Whether nobody on the way can read it.
+    pub encrypted: bool,
     /// The name in the certificate that the caller has shown, where it stands for a user.
     pub certified: Option<Arc<str>>,
     /// What the certificate says that the caller has shown, if he had to show one.

@@ -21,11 +21,12 @@ use std::process::ExitCode;
 pub(super) const NAME: &str = "etcd";
 
 /// What etcd does without being told, where it is something else.
-const DEFAULTS: [(&str, &str); 5] = [
+const DEFAULTS: [(&str, &str); 6] = [
     ("listen-peer-urls", "http://localhost:2380"),
     ("initial-advertise-peer-urls", "http://localhost:2380"),
     ("listen-client-urls", "http://localhost:2379"),
     ("advertise-client-urls", "http://localhost:2379"),
+    ("cors", "*"),
     ("log-format", "json"),
 ];
 

@@ -297,6 +297,7 @@ async fn bind(settings: &Settings) -> Result<Bound> {
             http: bind_all(&settings.listen_http, tls).await?,
             watched: bind_all(&settings.listen_metrics, tls).await?,
             control: bind_all(&settings.listen_control, None).await?,
+            web: settings.web.clone(),
         },
         peers: match group {
             Some(group) => bind_all(&group.listen, group.tls.as_ref()).await?,
@@ -310,10 +311,16 @@ async fn bind_all(urls: &[HostUrl], tls: Option<&tls::Options>) -> Result<Vec<Li
     let tls = tls.map_err(|error| UsageError::new(error.to_string()))?;
     let tls = tls.map(Arc::new);
     let mut listeners = Vec::with_capacity(urls.len());
-    for url in urls {
-        let tls = tls.clone().filter(|_| url.tls);
+    for (index, url) in urls.iter().enumerate() {
+        let shares = |other: &HostUrl| other.shares_port(url);
+        if urls[..index].iter().any(shares) {
+            continue;
+        }
+        let shared = urls[index..].iter().any(shares);
+        let tls = tls.clone().filter(|_| url.tls || shared);
         let bound = Listener::bind_place(&url.place, tls).await;
-        listeners.push(bound.with_context(|| format!("cannot listen on {url}"))?);
+        let bound = bound.with_context(|| format!("cannot listen on {url}"))?;
+        listeners.push(if shared { bound.with_plain() } else { bound });
     }
     Ok(listeners)
 }

@@ -17,6 +17,7 @@ pub use values::HostUrl;
 use super::duration;
 use super::exit::UsageError;
 use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
+use crate::api::etcd::gateway::{Access, Web};
 use crate::api::listener::Place;
 use crate::api::server::Limits;
 use crate::api::tenancy::Rule;
@@ -124,6 +125,8 @@ pub struct Settings {
     pub listen_metrics: Vec<HostUrl>,
     /// Where to listen for those who say which keyspaces there are.
     pub listen_control: Vec<HostUrl>,
+    /// How plain HTTP is served to clients.
+    pub web: Web,
     /// Where clients are told to connect; empty: where the server listens.
     pub client_urls: Vec<HostUrl>,
     /// Where other members are told to connect.
@@ -149,12 +152,12 @@ impl Settings {
     pub fn validate(layers: &Layers) -> Result<Self, UsageError> {
         let clients = layers.get("listen-client-urls");
         let mut seen = HashSet::new();
-        let listen = listen_urls(clients, &mut seen)?;
+        let listen = client_urls(clients, &mut seen)?;
         if listen.is_empty() {
             return Err(clients.refuse("a server needs at least one URL to listen on"));
         }
         let https = layers.get("listen-client-http-urls");
-        let listen_http = listen_urls(https, &mut seen)?;
+        let listen_http = client_urls(https, &mut seen)?;
         let watched = layers.get("listen-metrics-urls");
         let listen_metrics = listen_urls(watched, &mut seen)?;
         let controlled = layers.get("listen-control-urls");
@@ -215,6 +218,13 @@ impl Settings {
             listen_http,
             listen_metrics,
             listen_control,
+            web: Web {
+                gateway: parse(layers.get("enable-grpc-gateway"), str::parse)?,
+                access: Access {
+                    origins: parse(layers.get("cors"), values::origins)?,
+                    hosts: parse(layers.get("host-whitelist"), values::hosts)?,
+                },
+            },
             client_urls: parse(layers.get("advertise-client-urls"), values::urls)?,
             peer_urls: parse(layers.get("initial-advertise-peer-urls"), values::urls)?,
             forward_writes: parse(layers.get("forward-writes"), str::parse)?,
@@ -390,10 +400,32 @@ fn foundationdb(layers: &Layers) -> Result<store::Options, UsageError> {
     })
 }
 
-/// URLs to listen on, none of them `seen` before.
+/// URLs to listen on, none of whose places was `seen` before.
 fn listen_urls(setting: &Setting, seen: &mut HashSet<Place>) -> Result<Vec<HostUrl>, UsageError> {
     let urls = parse(setting, values::urls)?;
+    check_listen_urls(setting, &urls, seen)?;
+    Ok(urls)
+}
+
+/// The same for clients, where two URLs may share a port, one with TLS and one without.
+fn client_urls(setting: &Setting, seen: &mut HashSet<Place>) -> Result<Vec<HostUrl>, UsageError> {
+    let urls = parse(setting, values::urls)?;
+    let mut ports: Vec<HostUrl> = Vec::new();
     for url in &urls {
+        if ports.contains(url) || !ports.iter().any(|other| other.shares_port(url)) {
+            ports.push(url.clone());
+        }
+    }
+    check_listen_urls(setting, &ports, seen)?;
+    Ok(urls)
+}
+
+fn check_listen_urls(
+    setting: &Setting,
+    urls: &[HostUrl],
+    seen: &mut HashSet<Place>,
+) -> Result<(), UsageError> {
+    for url in urls {
         if !url.is_local() {
             return Err(setting.refuse(format!(
                 "{url} is a name: listen on an address of this machine, or 0.0.0.0 for all"
@@ -405,7 +437,7 @@ fn listen_urls(setting: &Setting, seen: &mut HashSet<Place>) -> Result<Vec<HostU
             return Err(setting.refuse(format!("{url} is given twice")));
         }
     }
-    Ok(urls)
+    Ok(())
 }
 
 /// The certificates for the URLs of the setting `encrypted`, if one has such URLs; their settings
@@ -651,7 +683,7 @@ mod tests {
             (
                 &[
                     "--listen-client-urls",
-                    "http://127.0.0.1:1,https://127.0.0.1:1",
+                    "http://127.0.0.1:1,http://127.0.0.1:1",
                 ],
                 "given twice",
             ),

@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod follower;
 pub mod group;
 pub mod history;
+pub mod json;
 pub mod keyspace;
 pub mod load;
 pub mod model;

@@ -5,6 +5,7 @@ mod auth;
 mod cluster;
 mod door;
 mod election;
+pub mod gateway;
 mod kv;
 mod lease;
 mod lock;

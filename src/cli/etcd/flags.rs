@@ -119,7 +119,6 @@ const MOOT: &[(&str, &str)] = &[
         "socket-reuse-address",
         "ports can be bound again at once in any case",
     ),
-    ("enable-grpc-gateway", "there is no JSON gateway"),
     (
         "feature-gates",
         "the features behind these gates are not etcd's here",
@@ -155,11 +154,6 @@ const MOOT: &[(&str, &str)] = &[
     ("v2-deprecation", "there is no v2 API"),
     ("enable-v2", "there is no v2 API"),
     ("enable-v2v3", "there is no v2 API"),
-    ("cors", "there is no JSON gateway"),
-    (
-        "host-whitelist",
-        "the host that a request names is not looked at",
-    ),
     ("enable-pprof", "this is no Go program: see /metrics"),
     ("metrics", "/metrics has all there is"),
     (

@@ -46,6 +46,24 @@ pub struct RawSettings {
     /// may delete keyspaces [default: none]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     listen_control_urls: Option<String>,
+    /// Serve etcd's API as JSON, too, where plain HTTP is served [default: true]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Network"
+    )]
+    enable_grpc_gateway: Option<String>,
+    /// Origins of web pages that may use what is served over HTTP, with commas between; * is all
+    /// [default: none]
+    #[arg(long, value_name = "ORIGINS", help_heading = "Network")]
+    cors: Option<String>,
+    /// Hosts that HTTP requests without TLS may name, with commas between; * is all [default: *]
+    #[arg(long, value_name = "HOSTS", help_heading = "Network")]
+    host_whitelist: Option<String>,
     /// URLs clients are told to connect to [default: those listened on]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
     advertise_client_urls: Option<String>,
@@ -275,6 +293,9 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("listen-client-http-urls", ""),
     ("listen-metrics-urls", ""),
     ("listen-control-urls", ""),
+    ("enable-grpc-gateway", "true"),
+    ("cors", ""),
+    ("host-whitelist", "*"),
     ("advertise-client-urls", ""),
     ("forward-writes", "true"),
     ("grpc-keepalive-interval", "2h"),

@@ -1,9 +1,11 @@
 //! Values with a syntax of their own.
 
+use crate::api::etcd::gateway::Allowed;
 use crate::api::listener::Place;
 use crate::cli::duration;
 use crate::mvcc::AutoCompaction;
 use axum::http::Uri;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -38,6 +40,15 @@ impl HostUrl {
             Place::Unix(_) => true,
         };
         is_here && !self.tls
+    }
+}
+
+impl HostUrl {
+    /// Whether another URL is that of the same port of this machine, and one of them speaks TLS. As
+    /// with etcd, a client is then served in what it begins with.
+    pub fn shares_port(&self, other: &Self) -> bool {
+        let is_one = matches!(self.place, Place::Tcp { port: 1.., .. });
+        is_one && self.place == other.place && self.tls != other.tls
     }
 }
 
@@ -94,6 +105,42 @@ pub fn urls(text: &str) -> Result<Vec<HostUrl>, &'static str> {
         return Ok(Vec::new());
     }
     text.split(',').map(|url| url.trim().parse()).collect()
+}
+
+/// Origins of pages with commas between, or `*`.
+pub fn origins(text: &str) -> Result<Allowed, &'static str> {
+    allowed(text, |origin| {
+        let uri: Option<Uri> = origin.parse().ok();
+        uri.is_some_and(|uri| {
+            let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+            is_web && uri.authority().is_some() && !origin.ends_with('/') && uri.path() == "/"
+        })
+    })
+    .ok_or("not an origin: write it as a browser does, as in http://console.example:8080")
+}
+
+/// Hosts with commas between, or `*`.
+pub fn hosts(text: &str) -> Result<Allowed, &'static str> {
+    let is_host = |host: &str| !host.is_empty() && !host.contains(['/', ' ']);
+    match text {
+        // As etcd reads it.
+        "" => Ok(Allowed::Any),
+        text => allowed(text, is_host).ok_or("not a host: write it without scheme and port"),
+    }
+}
+
+fn allowed(text: &str, is_good: impl Fn(&str) -> bool) -> Option<Allowed> {
+    let mut names = BTreeSet::new();
+    for name in text.split(',').map(str::trim) {
+        match name {
+            "*" => return Some(Allowed::Any),
+            "" if text.is_empty() => {}
+            name => is_good(name)
+                .then(|| names.insert(name.to_owned()))
+                .map(drop)?,
+        }
+    }
+    Some(Allowed::Only(names))
 }
 
 /// How much history to keep. As etcd reads it, a bare number is hours in the mode `periodic`.
@@ -172,6 +219,37 @@ mod tests {
             assert!(text.parse::<HostUrl>().is_err(), "{text}");
         }
         assert!(urls("http://a:1,").is_err());
+    }
+
+    #[test]
+    fn pages_and_hosts_are_named_as_browsers_name_them() {
+        let only = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned());
+            Ok(Allowed::Only(names.collect()))
+        };
+        assert_eq!(origins(""), only(&[]));
+        assert_eq!(origins("*"), Ok(Allowed::Any));
+        assert_eq!(
+            origins("http://a:1, https://b"),
+            only(&["http://a:1", "https://b"])
+        );
+        assert_eq!(origins("http://a:1,*"), Ok(Allowed::Any));
+        for text in [
+            "a",
+            "http://",
+            "http://a/",
+            "http://a/b",
+            "ftp://a",
+            "http://a,",
+        ] {
+            assert!(origins(text).is_err(), "{text}");
+        }
+        assert_eq!(hosts(""), Ok(Allowed::Any));
+        assert_eq!(hosts("*"), Ok(Allowed::Any));
+        assert_eq!(hosts("a,127.0.0.1,::1"), only(&["a", "127.0.0.1", "::1"]));
+        for text in ["http://a", "a,", "a b"] {
+            assert!(hosts(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -397,6 +397,106 @@ mod tests {
         ));
     }
 
+    // ring makes no RSA keys, so these are known to all; the tokens are signed by OpenSSL.
+    const RSA: &[u8] = include_bytes!("testdata/rsa.pem");
+    const RSA_PKCS1: &[u8] = include_bytes!("testdata/rsa_pkcs1.pem");
+    const RSA_PUBLIC: &[u8] = include_bytes!("testdata/rsa_public.pem");
+    const OTHER_PUBLIC: &[u8] = include_bytes!("testdata/other_public.pem");
+    const OF_OPENSSL: [(&str, &str); 3] = [
+        ("RS256", include_str!("testdata/rs256.jwt")),
+        ("RS512", include_str!("testdata/rs512.jwt")),
+        ("PS256", include_str!("testdata/ps256.jwt")),
+    ];
+    const RSA_METHODS: [&str; 6] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+
+    #[test]
+    fn rsa_signs_for_who_has_the_key_in_either_form() {
+        for method in RSA_METHODS {
+            let reader = Jwt::new(method, None, Some(RSA_PUBLIC), TTL).unwrap();
+            let stranger = Jwt::new(method, None, Some(OTHER_PUBLIC), TTL).unwrap();
+            for private in [RSA, RSA_PKCS1] {
+                let both = Jwt::new(method, Some(private), Some(RSA_PUBLIC), TTL).unwrap();
+                let token = both.assign("alice", 7).unwrap();
+                assert_eq!(both.caller(&token), user("alice"), "{method}");
+                assert_eq!(reader.caller(&token), user("alice"), "{method}");
+                assert_eq!(stranger.caller(&token), None, "{method}");
+                assert!(matches!(
+                    Jwt::new(method, Some(private), Some(OTHER_PUBLIC), TTL),
+                    Err(TokenError::Mismatch)
+                ));
+                let expired = Jwt::new(method, Some(private), None, Duration::ZERO).unwrap();
+                assert_eq!(reader.caller(&expired.assign("alice", 7).unwrap()), None);
+            }
+            // Keys of other methods, and none.
+            let (elliptic, _) = pem(&rcgen::PKCS_ECDSA_P256_SHA256);
+            for private in [elliptic.as_bytes(), RSA_PUBLIC] {
+                assert!(matches!(
+                    Jwt::new(method, Some(private), None, TTL),
+                    Err(TokenError::PrivateKey)
+                ));
+            }
+            assert!(matches!(
+                Jwt::new("ES256", Some(RSA), None, TTL),
+                Err(TokenError::PrivateKey)
+            ));
+        }
+    }
+
+    #[test]
+    fn rsa_reads_what_others_sign_and_by_its_own_method_alone() {
+        for (signed_by, token) in OF_OPENSSL {
+            let token = token.trim_end();
+            for method in RSA_METHODS {
+                let reader = Jwt::new(method, None, Some(RSA_PUBLIC), TTL).unwrap();
+                let expected = (method == signed_by).then(|| user("alice")).flatten();
+                assert_eq!(reader.caller(token), expected, "{signed_by} by {method}");
+            }
+            let reader = Jwt::new(signed_by, None, Some(RSA_PUBLIC), TTL).unwrap();
+            let (signed, signature) = token.rsplit_once('.').unwrap();
+            let (header, _) = signed.split_once('.').unwrap();
+            let root = URL_SAFE_NO_PAD.encode(r#"{"username":"root","revision":7}"#);
+            assert_eq!(reader.caller(&format!("{header}.{root}.{signature}")), None);
+            // A bit of the signature, half of it, and nothing.
+            let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+            bytes[17] ^= 1;
+            for forged in [&bytes[..], &bytes[..128], &[]] {
+                let forged = URL_SAFE_NO_PAD.encode(forged);
+                assert_eq!(reader.caller(&format!("{signed}.{forged}")), None);
+            }
+            // The public key, known to all, as the secret of a method that needs but a secret.
+            let forger = Jwt::new("HS256", Some(RSA_PUBLIC), None, TTL).unwrap();
+            assert_eq!(reader.caller(&forger.assign("root", 7).unwrap()), None);
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_between_two_times() {
+        let jwt = Jwt::new("RS256", Some(RSA), None, TTL).unwrap();
+        let now = now_ms() as f64 / 1000.0;
+        let token = |exp, nbf| {
+            let claims = Claims {
+                username: "alice".to_owned(),
+                revision: 7.0,
+                exp,
+                nbf,
+            };
+            let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims).unwrap());
+            let signed = format!("{}.{claims}", jwt.header);
+            let signature = jwt.key.sign(signed.as_bytes()).unwrap();
+            format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+        };
+        let (past, future) = (Some(now - 100.0), Some(now + 100.0));
+        for (exp, nbf, is_good) in [
+            (None, None, true),
+            (future, past, true),
+            (past, None, false),
+            (future, future, false),
+        ] {
+            let caller = jwt.caller(&token(exp, nbf));
+            assert_eq!(caller.is_some(), is_good, "{exp:?} {nbf:?}");
+        }
+    }
+
     #[test]
     fn a_certificate_stands_for_its_public_key() {
         let pair = rcgen::KeyPair::generate().unwrap();
