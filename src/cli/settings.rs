@@ -417,7 +417,7 @@ fn tls_files(
             "name the authorities whose clients are accepted with --{prefix}trusted-ca-file"
         )));
     }
-    let self_signed = (prefix.is_empty() && encrypted.is_some()).then(|| self_signed(layers));
+    let self_signed = encrypted.map(|_| self_signed(layers, prefix));
     if let Some(made) = self_signed.transpose()?.flatten() {
         return Ok(Some(made));
     }
@@ -504,8 +504,8 @@ fn ciphers(layers: &Layers) -> Result<tls::Ciphers, UsageError> {
 }
 
 /// The certificate that a server makes for itself, if it is to.
-fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
-    let setting = layers.get("auto-tls");
+fn self_signed(layers: &Layers, prefix: &str) -> Result<Option<tls::Options>, UsageError> {
+    let setting = layers.get(&format!("{prefix}auto-tls"));
     if !parse(setting, str::parse::<bool>)? {
         return Ok(None);
     }
@@ -514,14 +514,15 @@ fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
             setting.refuse("the certificate is kept in the data directory, and there is none")
         );
     }
-    if !layers.get("cert-file").text.is_empty() {
-        return Err(setting.refuse("--cert-file names a certificate: leave one of them out"));
+    if !layers.get(&format!("{prefix}cert-file")).text.is_empty() {
+        return Err(setting.refuse(format!(
+            "--{prefix}cert-file names a certificate: leave one of them out"
+        )));
     }
-    let urls = [
-        "listen-client-urls",
-        "listen-metrics-urls",
-        "advertise-client-urls",
-    ];
+    let (side, urls) = match prefix {
+        "" => ("client", &CLIENT_URLS[..]),
+        _ => ("peer", &PEER_URLS[..]),
+    };
     let mut hosts = Vec::new();
     for url in urls
         .iter()
@@ -534,7 +535,7 @@ fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
         }
     }
     let directory = PathBuf::from(&layers.get("data-dir").text);
-    let directory = directory.join(CERTIFICATES).join("client");
+    let directory = directory.join(CERTIFICATES).join(side);
     let years = parse(layers.get("self-signed-cert-validity"), at_least_one)?;
     Ok(Some(tls::Options {
         certificate: directory.join("cert.pem"),
@@ -544,6 +545,14 @@ fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
         ..tls::Options::default()
     }))
 }
+
+/// For whose hosts such a certificate is made: to clients, and to other members.
+const CLIENT_URLS: [&str; 3] = [
+    "listen-client-urls",
+    "listen-metrics-urls",
+    "advertise-client-urls",
+];
+const PEER_URLS: [&str; 2] = ["listen-peer-urls", "initial-advertise-peer-urls"];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

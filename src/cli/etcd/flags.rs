@@ -232,10 +232,6 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("peer-client-cert-file", NOT_YET),
     ("peer-client-key-file", NOT_YET),
-    (
-        "peer-auto-tls",
-        "members would not know each other from strangers: name certificates",
-    ),
     ("peer-skip-client-san-verification", NOT_YET),
 ];
 

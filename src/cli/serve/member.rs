@@ -82,6 +82,7 @@ pub(super) fn dialer(tls: Option<&tls::Options>) -> Dialer {
             authorities: Some(authorities),
             ..
         }) => Dialer::with_tls(certificate.clone(), key.clone(), authorities.clone()),
+        Some(tls) if tls.self_signed.is_some() => Dialer::with_any_certificate(),
         _ => Dialer::default(),
     }
 }

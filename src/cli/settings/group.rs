@@ -73,9 +73,10 @@ impl Group {
         let tls = tls_files(layers, "peer-", encrypted)?;
         if let Some(files) = &tls
             && files.authorities.is_none()
+            && files.self_signed.is_none()
         {
             let problem = "members check each other: name who signs their certificates with \
-                           --peer-trusted-ca-file";
+                           --peer-trusted-ca-file, or have any taken with --peer-auto-tls";
             return Err(listening.refuse(problem));
         }
         let (heartbeat, election_heartbeats) = times(layers)?;

@@ -170,6 +170,18 @@ pub struct RawSettings {
     /// Authorities that sign the members' certificates, PEM
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
     peer_trusted_ca_file: Option<String>,
+    /// Speak https to other members with a certificate of our own making, kept in the data directory,
+    /// and take any of theirs: hides what is said, but lets strangers in [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    peer_auto_tls: Option<String>,
     /// Accept only members with a certificate [default: true with --peer-trusted-ca-file]
     #[arg(
         long,
@@ -300,6 +312,7 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("peer-cert-file", ""),
     ("peer-key-file", ""),
     ("peer-trusted-ca-file", ""),
+    ("peer-auto-tls", "false"),
     ("peer-client-cert-auth", "false"),
     ("peer-crl-file", ""),
     ("peer-cert-allowed-cn", ""),
