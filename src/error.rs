@@ -123,6 +123,18 @@ pub enum Error {
     /// The other member did not take leadership over in time.
     #[error("etcdserver: request timed out, leader transfer took too long")]
     LeaderTransferTimeout,
+    /// The text is no version.
+    #[error("etcdserver: wrong downgrade target version format")]
+    WrongDowngradeVersion,
+    /// Only to the minor release before can be gone back.
+    #[error("etcdserver: invalid downgrade target version")]
+    InvalidDowngradeTarget,
+    /// A downgrade is under way.
+    #[error("etcdserver: cluster has a downgrade job in progress")]
+    DowngradeInProcess,
+    /// A request asks for an action of a newer version.
+    #[error("etcdserver: unknown method")]
+    UnknownMethod,
     /// Authentication is off.
     #[error("etcdserver: authentication is not enabled")]
     AuthNotEnabled,
@@ -264,6 +276,7 @@ const NAMED: &[Error] = &[
     Error::LeaderLost,
     Error::NoLeader,
     Error::LeaderChanged,
+    Error::DowngradeInProcess,
     Error::AuthNotEnabled,
     Error::RootUserNotExist,
     Error::RootRoleNotExist,
@@ -342,6 +355,8 @@ impl Error {
             | Self::InvalidClientApiVersion
             | Self::RequestTooLarge
             | Self::MemberBadUrls
+            | Self::WrongDowngradeVersion
+            | Self::InvalidDowngradeTarget
             | Self::UserEmpty
             | Self::RoleEmpty
             | Self::PermissionNotGiven
@@ -361,6 +376,7 @@ impl Error {
             | Self::NotSupportedForLearner
             | Self::NotLeader
             | Self::BadLeaderTransferee
+            | Self::DowngradeInProcess
             | Self::AuthNotEnabled
             | Self::RootUserNotExist
             | Self::RootRoleNotExist
@@ -378,6 +394,7 @@ impl Error {
             // etcd sends the first as Unknown, although its clients name it ResourceExhausted, and
             // has no code for the others.
             Self::TooManyRequests
+            | Self::UnknownMethod
             | Self::NoPasswordUser
             | Self::PasswordTooLong
             | Self::VerifyOnly

@@ -196,6 +196,11 @@ impl Given {
             Some(Meaning::Heeded(flags::FORCE_NEW_CLUSTER)) => {
                 self.forces_new_cluster = text == "true";
             }
+            Some(Meaning::Heeded(flags::FEATURE_GATES)) => {
+                for gate in text.split(',').filter(|gate| !gate.is_empty()) {
+                    self.open_gate(gate, source.clone(), place)?;
+                }
+            }
             // There is one logger: etcd's, too.
             Some(Meaning::Heeded(_)) if text == "zap" => {}
             Some(Meaning::Heeded(_)) => {
@@ -211,6 +216,27 @@ impl Given {
         Ok(())
     }
 
+    /// Takes one gate of a feature, which has a truth value behind its name.
+    fn open_gate(&mut self, gate: &str, source: Source, place: &str) -> Result<()> {
+        let Some((name, value)) = gate.split_once('=') else {
+            return Err(anyhow!("{place}: missing bool value for {gate}"));
+        };
+        let Some(value) = flags::truth(value.trim()) else {
+            return Err(anyhow!("{place}: invalid value of {gate}"));
+        };
+        let (name, value) = (name.trim(), value.to_string());
+        match flags::GATES.iter().find(|(gate, _)| *gate == name) {
+            Some((_, key)) => {
+                self.settings.insert(key, (value, source));
+            }
+            None => {
+                let reason = "the feature behind this gate is not etcd's here";
+                self.moot.push((format!("{place} {name}"), value, reason));
+            }
+        }
+        Ok(())
+    }
+
     /// All settings; those that etcd has not are the environment's.
     fn layers(&mut self, environment: impl Fn(&str) -> Option<String>) -> Layers {
         let own = |key: &str| from_environment(&environment, variable(key));
@@ -219,7 +245,7 @@ impl Given {
         let is_etcds = |key: &str| flags::taken().any(|(taken, _)| *taken == key);
         Layers::of(|key| {
             if !is_etcds(key) {
-                return own(key);
+                return self.settings.get(key).cloned().or_else(|| own(key));
             }
             let default = || (self.default_of(key), Source::Default);
             Some(self.settings.get(key).cloned().unwrap_or_else(default))

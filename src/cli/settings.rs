@@ -9,7 +9,7 @@ mod tokens;
 mod values;
 
 pub use fdb::FdbArgs;
-pub use group::Group;
+pub use group::{Founders, FoundersArgs, Group};
 pub use layers::{Layers, Source};
 pub use raw::RawSettings;
 pub use values::HostUrl;
@@ -310,7 +310,10 @@ fn log_outputs(text: &str) -> Result<BTreeSet<Output>, &'static str> {
 }
 
 /// How settings begin that concern a group alone.
-pub(super) const GROUP_FLAGS: [&str; 7] = [
+pub(super) const GROUP_FLAGS: [&str; 10] = [
+    "corrupt-check-time",
+    "compact-hash-check-",
+    "initial-corrupt-check",
     "strict-reconfig-check",
     "max-learners",
     "listen-peer-urls",

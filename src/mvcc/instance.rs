@@ -9,6 +9,7 @@ mod observe;
 pub use observe::Observation;
 
 use crate::error::{Error, Result};
+use crate::mvcc::audit::{Audit, Comparison, Told};
 use crate::mvcc::auth::{self, Caller, Credentials, Passwords, Tokens};
 use crate::mvcc::cache::Cache;
 use crate::mvcc::census::Census;
@@ -27,7 +28,9 @@ use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, snapshot, writer};
+use crate::mvcc::{
+    alarm, audit, clock, collector, downgrade, hash, identity, lease, snapshot, writer,
+};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Progress, Store, StoreError, Usage, View};
@@ -77,6 +80,8 @@ pub struct Options {
     pub peers: Option<Arc<dyn Peers>>,
     /// How callers are recognised.
     pub auth: auth::Options,
+    /// When it is compared with those of other members; `None` is never.
+    pub audit: Option<Audit>,
     /// It is one of many that strangers have on one server: no caller of it may do what concerns
     /// the server as a whole.
     pub is_tenant: bool,
@@ -107,6 +112,7 @@ impl Default for Options {
             advertised: Advertised::default(),
             peers: None,
             auth: auth::Options::default(),
+            audit: None,
             is_tenant: false,
         }
     }
@@ -128,6 +134,8 @@ pub struct InstanceStatus {
     pub quota_bytes: Option<u64>,
     /// Raised alarms.
     pub alarms: Vec<AlarmMember>,
+    /// Whether a downgrade is under way, and to which version.
+    pub downgrade: DowngradeInfo,
 }
 
 /// One etcd keyspace on a store, for one caller. Cheap to clone; clones are the same instance.
@@ -277,10 +285,15 @@ impl Instance {
             closing,
             tasks: parking_lot::Mutex::new(tasks),
         };
-        Ok(Self {
+        let instance = Self {
             inner: Arc::new(inner),
             caller: Caller::Server,
-        })
+        };
+        if let Some(audit) = instance.inner.options.audit.clone() {
+            let auditing = tokio::spawn(audit::audit_forever(instance.clone(), audit));
+            instance.inner.tasks.lock().push(auditing);
+        }
+        Ok(instance)
     }
 
     /// The header for an answer that has none of its own, at the current revision.
@@ -332,16 +345,7 @@ impl Instance {
                 used = usage.live_bytes,
                 "the quota is exceeded, so nothing is added"
             );
-            let raised = AlarmRequest {
-                action: AlarmAction::Activate.into(),
-                member_id: self.inner.member_id,
-                alarm: AlarmType::Nospace.into(),
-            };
-            let call = Call {
-                caller: Caller::Server,
-                request: Request::Alarm(raised),
-            };
-            self.inner.sequencer.submit(call).await?;
+            self.raise(AlarmType::Nospace, self.inner.member_id).await?;
         }
         Err(Error::NoSpace)
     }
@@ -432,6 +436,20 @@ impl Instance {
         alarm::decode(view.get(&self.inner.layout.meta(alarm::META)).await?)
     }
 
+    /// Begins or cancels a downgrade, or says whether one could begin; its version is one that can
+    /// be gone back to.
+    pub async fn change_downgrade(&self, request: DowngradeRequest) -> Result<()> {
+        self.check_operator().await?;
+        match self.submit(Request::Downgrade(request)).await? {
+            Response::Downgrade(_) => Ok(()),
+            other => mismatched(&other),
+        }
+    }
+
+    async fn downgrade_at(&self, view: &View) -> Result<DowngradeInfo> {
+        downgrade::decode(view.get(&self.inner.layout.meta(downgrade::META)).await?)
+    }
+
     /// A hash of everything stored.
     pub async fn hash(&self) -> Result<HashResponse> {
         self.check_admin().await?;
@@ -476,6 +494,41 @@ impl Instance {
             compact_revision: state.compacted,
             hash_revision: revision,
         })
+    }
+
+    /// What this server says of its keyspace at a revision, 0 being the newest, to one that has all
+    /// up to there.
+    pub async fn tell(&self, revision: i64) -> Result<Told> {
+        // What the other has seen committed is here after this.
+        self.inner.store.view(Consistency::Linearizable).await?;
+        let told = self.hash_kv(HashKvRequest { revision }).await?;
+        Ok(Told {
+            revision: told.hash_revision,
+            compacted: told.compact_revision,
+            hash: told.hash,
+        })
+    }
+
+    /// Compares this server's keyspace with those of others.
+    pub async fn compare(&self, others: &dyn audit::Others) -> Result<Comparison> {
+        let own = self.tell(0).await?;
+        let told = others.ask(own.revision).await;
+        Ok(Comparison::new(self.inner.member_id, own, &told))
+    }
+
+    /// Raises the alarm CORRUPT for a member.
+    pub async fn raise_corrupt(&self, member_id: u64) -> Result<()> {
+        self.raise(AlarmType::Corrupt, member_id).await
+    }
+
+    async fn raise(&self, alarm: AlarmType, member_id: u64) -> Result<()> {
+        let raised = AlarmRequest {
+            action: AlarmAction::Activate.into(),
+            member_id,
+            alarm: alarm.into(),
+        };
+        let call = Call::of_server(Request::Alarm(raised));
+        self.inner.sequencer.submit(call).await.map(drop)
     }
 
     /// The keyspace and its history as a file of etcd's, which no directory names; `version` is
@@ -534,6 +587,7 @@ impl Instance {
             usage,
             quota_bytes: self.inner.options.quota_bytes,
             alarms: self.alarms(&view).await?,
+            downgrade: self.downgrade_at(&view).await?,
         })
     }
 

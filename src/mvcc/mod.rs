@@ -8,6 +8,7 @@
 //! of what the others have written, and [`forward`] spares them to be in each other's way.
 
 mod alarm;
+pub mod audit;
 pub mod auth;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -28,6 +29,7 @@ mod counts;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod counts_test;
+mod downgrade;
 mod evaluation;
 #[cfg(test)]
 mod evaluation_test;

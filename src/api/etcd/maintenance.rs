@@ -3,6 +3,7 @@
 use super::door::Door;
 use crate::api::version::EtcdVersion;
 use crate::error::Error;
+use crate::pb::etcdserverpb::downgrade_request::DowngradeAction;
 use crate::pb::etcdserverpb::*;
 use bytes::Bytes;
 use ring::digest;
@@ -21,7 +22,7 @@ const SNAPSHOT_BLOB_BYTES: u64 = 32 * 1024;
 /// Messages of a snapshot that were read and not sent yet.
 const UNSENT_BLOBS_MAX: usize = 16;
 
-/// Status, alarms, hashes, snapshots and defragmentation.
+/// Status, alarms, hashes, snapshots, defragmentation and downgrades.
 pub struct Maintenance {
     door: Door,
     version: EtcdVersion,
@@ -122,7 +123,7 @@ impl maintenance_server::Maintenance for Maintenance {
                 .chain(status.alarms.iter().map(alarm_text))
                 .collect(),
             is_learner: status.progress.is_learner,
-            downgrade_info: Some(DowngradeInfo::default()),
+            downgrade_info: Some(status.downgrade),
             header: Some(status.header),
         }))
     }
@@ -171,5 +172,28 @@ impl maintenance_server::Maintenance for Maintenance {
         let target = request.into_inner().target_id;
         instance.move_leader(target).await?;
         Ok(Response::new(MoveLeaderResponse::default()))
+    }
+
+    async fn downgrade(
+        &self,
+        request: Request<DowngradeRequest>,
+    ) -> Result<Response<DowngradeResponse>, Status> {
+        let instance = self.door.open(&request).await?;
+        let mut request = request.into_inner();
+        let action = DowngradeAction::try_from(request.action);
+        let cluster = self.version.cluster();
+        if action.map_err(|_| Error::UnknownMethod)? != DowngradeAction::Cancel {
+            let target = EtcdVersion::of_cluster(&request.version);
+            let target = target.ok_or(Error::WrongDowngradeVersion)?;
+            if Some(target) != cluster.minor_release_before() {
+                return Err(Error::InvalidDowngradeTarget.into());
+            }
+            request.version = target.to_string();
+        }
+        instance.change_downgrade(request).await?;
+        Ok(Response::new(DowngradeResponse {
+            header: Some(instance.header()),
+            version: self.version.minor_release(),
+        }))
     }
 }

@@ -32,6 +32,11 @@ impl Taking {
         let _ = self.instance.set(instance.clone());
     }
 
+    /// The instance, once it is open.
+    pub fn instance(&self) -> Option<&Instance> {
+        self.instance.get()
+    }
+
     /// Completes when nobody hands anything over.
     pub async fn drained(&self) {
         self.streams.closed().await;

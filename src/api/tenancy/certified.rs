@@ -97,6 +97,7 @@ impl Certified {
             // A connection to the server that leads is made for one instance, and these are many.
             options: Options {
                 peers: None,
+                audit: None,
                 is_tenant: true,
                 ..options
             },
