@@ -3,10 +3,8 @@
 
 mod support;
 
-use bytes::Bytes;
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use kvtool::pb::etcdserverpb::*;
-use kvtool::store::local::Local;
-use kvtool::store::{Batch, BatchId, Consistency, Direction, Op, PageLimit, Store};
 use std::path::Path;
 use std::time::Duration;
 use support::client::{Client, get};
@@ -28,38 +26,30 @@ fn put(key: &str) -> PutRequest {
     }
 }
 
-/// Changes what a member that does not run has stored; answers how many records.
-async fn damage(directory: &Path) -> usize {
-    let local = Local::open(directory).expect("nobody has it open");
-    let store = Store::Local(local);
-    let view = store.view(Consistency::Serializable).await.expect("a view");
-    let all = PageLimit {
-        items: usize::MAX,
-        bytes: usize::MAX,
-    };
-    let page = view.scan(&[], &[0xff; 8], all, Direction::Forward).await;
-    let mut ops = Vec::new();
-    for (key, record) in page.expect("all of it").items {
+/// Changes what a member that does not run has stored, behind the back of its store; answers how
+/// many records.
+fn damage(directory: &Path) -> usize {
+    let database = Database::builder(directory.join("data")).open();
+    let database = database.expect("nobody has it open");
+    let keyspace = database.keyspace("data", KeyspaceCreateOptions::default);
+    let keyspace = keyspace.expect("it is there");
+    let mut damaged = Vec::new();
+    for item in keyspace.iter() {
+        let (key, record) = item.into_inner().expect("it can be read");
         let place = record.windows(WHOLE.len()).position(|part| part == WHOLE);
         if let Some(place) = place {
             let mut record = record.to_vec();
             record[place..place + DAMAGED.len()].copy_from_slice(DAMAGED);
-            ops.push(Op::Set(key, Bytes::from(record)));
+            damaged.push((key, record));
         }
     }
-    let count = ops.len();
-    let batch = Batch {
-        id: BatchId {
-            writer: 0,
-            sequence: 0,
-        },
-        guard: None,
-        ops,
-    };
-    store.apply(batch).await.expect("room");
-    drop(view);
-    store.close().await.expect("closed");
-    count
+    for (key, record) in &damaged {
+        keyspace
+            .insert(key.clone(), record.as_slice())
+            .expect("room");
+    }
+    database.persist(PersistMode::SyncAll).expect("a disk");
+    damaged.len()
 }
 
 async fn alarms(client: &Client) -> Vec<AlarmMember> {
@@ -106,7 +96,7 @@ async fn damaged_group(flags: &[&str]) -> (Group, usize, u64) {
         .header
         .map_or(0, |header| header.member_id);
     assert!(group.server(victim).terminate().success());
-    assert!(damage(group.directory(victim)).await >= 3);
+    assert!(damage(group.directory(victim)) >= 3);
     (group, victim, id)
 }
 

@@ -43,10 +43,7 @@ async fn all(program: &Program, directory: &Path) -> Vec<String> {
     let server = Server::start(program, directory, &[]);
     let mut client = Client::connect(&server.endpoint()).await.expect("a server");
     let deadline = Instant::now() + PATIENCE;
-    while !said(&mut client, Validate, "3.6")
-        .await
-        .starts_with("3.7 ")
-    {
+    while !said(&mut client, Validate, "3.6").await.starts_with("3.7 ") {
         assert!(
             Instant::now() < deadline,
             "{}",

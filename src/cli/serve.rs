@@ -94,7 +94,7 @@ async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> 
     let mut others = None;
     let (store, peer_port, links) = match (settings.home.clone(), &settings.group) {
         (Home::Raft(path), Some(group)) => {
-            let dialer = member::dialer(group.tls.as_ref());
+            let dialer = member::dialer(group);
             let opening = member::open(path, name, group, dialer.clone(), ports.peers);
             let (raft, port) = tokio::select! {
                 opened = opening => opened?,

@@ -222,8 +222,6 @@ const REFUSED: &[(&str, &str)] = &[
         "client-skip-client-san-verification",
         "etcd has it for members alone",
     ),
-    ("peer-client-cert-file", NOT_YET),
-    ("peer-client-key-file", NOT_YET),
     ("peer-skip-client-san-verification", NOT_YET),
 ];
 

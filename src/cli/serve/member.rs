@@ -74,14 +74,18 @@ pub(super) async fn open(
 }
 
 /// How a member calls others.
-pub(super) fn dialer(tls: Option<&tls::Options>) -> Dialer {
-    match tls {
+pub(super) fn dialer(group: &Group) -> Dialer {
+    match &group.tls {
         Some(tls::Options {
             certificate,
             key,
             authorities: Some(authorities),
             ..
-        }) => Dialer::with_tls(certificate.clone(), key.clone(), authorities.clone()),
+        }) => {
+            let own = || (certificate.clone(), key.clone());
+            let (certificate, key) = group.calls_as.clone().unwrap_or_else(own);
+            Dialer::with_tls(certificate, key, authorities.clone())
+        }
         Some(tls) if tls.self_signed.is_some() => Dialer::with_any_certificate(),
         _ => Dialer::default(),
     }
@@ -223,6 +227,7 @@ mod tests {
             policy: Policy::default(),
             audit: Default::default(),
             tls: None,
+            calls_as: None,
         }
     }
 

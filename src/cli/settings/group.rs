@@ -11,6 +11,7 @@ use crate::cli::exit::UsageError;
 use crate::store::raft::Policy;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An election that takes longer helps nobody; etcd's bound.
@@ -43,6 +44,23 @@ pub struct Group {
     pub audit: Audit,
     /// The certificates, when members speak TLS.
     pub tls: Option<tls::Options>,
+    /// The certificate and the key that others are shown when they are called, if it is another one.
+    pub calls_as: Option<(PathBuf, PathBuf)>,
+}
+
+/// The files of the certificate that calls are made with.
+fn calls_as(layers: &Layers) -> Result<Option<(PathBuf, PathBuf)>, UsageError> {
+    let certificate = layers.get("peer-client-cert-file");
+    let key = layers.get("peer-client-key-file");
+    match (certificate.text.as_str(), key.text.as_str()) {
+        ("", "") => Ok(None),
+        (_, "") => {
+            let problem = "a certificate needs its key: add --peer-client-key-file";
+            Err(certificate.refuse(problem))
+        }
+        ("", _) => Err(key.refuse("a key needs its certificate: add --peer-client-cert-file")),
+        (certificate, key) => Ok(Some((certificate.into(), key.into()))),
+    }
 }
 
 /// When the keyspaces of the members are compared.
@@ -186,6 +204,7 @@ impl Group {
             },
             audit: Audit::validate(layers)?,
             tls,
+            calls_as: calls_as(layers)?,
         })
     }
 }

@@ -198,6 +198,12 @@ pub struct RawSettings {
     /// Private key of that certificate, PEM
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
     peer_key_file: Option<String>,
+    /// Certificate to show when this server calls other members, PEM [default: that of --peer-cert-file]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_client_cert_file: Option<String>,
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_client_key_file: Option<String>,
     /// Authorities that sign the members' certificates, PEM
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
     peer_trusted_ca_file: Option<String>,
@@ -357,6 +363,8 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("initial-corrupt-check", "false"),
     ("peer-cert-file", ""),
     ("peer-key-file", ""),
+    ("peer-client-cert-file", ""),
+    ("peer-client-key-file", ""),
     ("peer-trusted-ca-file", ""),
     ("peer-auto-tls", "false"),
     ("peer-client-cert-auth", "false"),

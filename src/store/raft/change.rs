@@ -233,7 +233,11 @@ impl Members {
         if policy.is_strict && !is_started {
             return Err(Refused::NotEnoughStarted);
         }
-        if policy.is_strict && !self.voters().all(|voter| vitals.steady.contains(&voter.id)) {
+        // The new one may never come.
+        let steady = self
+            .voters()
+            .filter(|voter| vitals.steady.contains(&voter.id));
+        if policy.is_strict && voters > 1 && steady.count() < quorum(voters + 1) {
             return Err(Refused::Unhealthy);
         }
         if self.members.contains_key(&added.id) || self.was_removed(added.id) || added.id == 0 {
@@ -358,6 +362,7 @@ mod tests {
         use Change::*;
         use Refused::*;
         let three: &[Member] = &[member(1), member(2), member(3)];
+        let four: &[Member] = &[member(1), member(2), member(3), member(4)];
         let one: &[Member] = &[member(1)];
         let with_learner: &[Member] = &[member(1), learner(2)];
         let no_urls = |id| Member {
@@ -368,6 +373,9 @@ mod tests {
             (three, &[1, 2, 3][..], Add(member(4)), Ok(())),
             (three, &[1, 2], Add(member(4)), Err(Unhealthy)),
             (three, &[1, 2], Add(learner(4)), Err(Unhealthy)),
+            // There is a quorum also when the new one does not come.
+            (four, &[1, 2, 3], Add(learner(5)), Ok(())),
+            (four, &[1, 2], Add(learner(5)), Err(Unhealthy)),
             (three, &[1, 2, 3], Add(member(3)), Err(IdTaken)),
             (three, &[1, 2, 3], Add(no_urls(0)), Err(IdTaken)),
             (
