@@ -32,6 +32,7 @@ use crate::mvcc::{
     alarm, audit, clock, collector, downgrade, hash, identity, lease, snapshot, writer,
 };
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
+use crate::pb::etcdserverpb::downgrade_request::DowngradeAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Progress, Store, StoreError, Usage, View};
 use bytes::Bytes;
@@ -436,10 +437,18 @@ impl Instance {
         alarm::decode(view.get(&self.inner.layout.meta(alarm::META)).await?)
     }
 
-    /// Begins or cancels a downgrade, or says whether one could begin; its version is one that can
-    /// be gone back to.
-    pub async fn change_downgrade(&self, request: DowngradeRequest) -> Result<()> {
+    /// Begins or cancels a downgrade, or says whether one could begin. What is wrong with the request
+    /// is only told to those who may make it.
+    pub async fn change_downgrade(
+        &self,
+        action: Result<DowngradeAction>,
+        target: Result<String>,
+    ) -> Result<()> {
         self.check_operator().await?;
+        let request = DowngradeRequest {
+            action: action?.into(),
+            version: target?,
+        };
         match self.submit(Request::Downgrade(request)).await? {
             Response::Downgrade(_) => Ok(()),
             other => mismatched(&other),

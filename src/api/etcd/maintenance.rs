@@ -35,6 +35,17 @@ impl Maintenance {
     }
 }
 
+impl Maintenance {
+    /// The version that a cluster can go back to, if it is that.
+    fn downgrade_target(&self, version: &str) -> Result<String, Error> {
+        let target = EtcdVersion::of_cluster(version).ok_or(Error::WrongDowngradeVersion)?;
+        match self.version.cluster().minor_release_before() {
+            Some(before) if before == target => Ok(target.to_string()),
+            _ => Err(Error::InvalidDowngradeTarget),
+        }
+    }
+}
+
 /// A size as the wire has it; no disk is larger than that.
 fn bytes(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
@@ -179,18 +190,14 @@ impl maintenance_server::Maintenance for Maintenance {
         request: Request<DowngradeRequest>,
     ) -> Result<Response<DowngradeResponse>, Status> {
         let instance = self.door.open(&request).await?;
-        let mut request = request.into_inner();
-        let action = DowngradeAction::try_from(request.action);
-        let cluster = self.version.cluster();
-        if action.map_err(|_| Error::UnknownMethod)? != DowngradeAction::Cancel {
-            let target = EtcdVersion::of_cluster(&request.version);
-            let target = target.ok_or(Error::WrongDowngradeVersion)?;
-            if Some(target) != cluster.minor_release_before() {
-                return Err(Error::InvalidDowngradeTarget.into());
-            }
-            request.version = target.to_string();
-        }
-        instance.change_downgrade(request).await?;
+        let DowngradeRequest { action, version } = request.into_inner();
+        let action = DowngradeAction::try_from(action).map_err(|_| Error::UnknownMethod);
+        let target = match action {
+            Ok(DowngradeAction::Cancel) => Ok(String::new()),
+            _ => self.downgrade_target(&version),
+        };
+        // Who may not ask is not told what is wrong with the request.
+        instance.change_downgrade(action, target).await?;
         Ok(Response::new(DowngradeResponse {
             header: Some(instance.header()),
             version: self.version.minor_release(),
