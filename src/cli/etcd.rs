@@ -9,7 +9,7 @@ use super::settings::layers::{from_environment, variable};
 use super::settings::{GROUP_FLAGS, Home, Layers, Log, Settings, Source, file};
 use super::{log, serve};
 use crate::error::{EXIT_FAILURE, EXIT_USAGE, Error};
-use crate::store::raft::force_new_cluster;
+use crate::store::raft::{Raft, force_new_cluster};
 use anyhow::{Context, Result, anyhow};
 use flags::{Invalid, Meaning};
 use std::collections::BTreeMap;
@@ -298,10 +298,12 @@ impl Given {
             tracing::warn!(setting = place, "no etcd has this setting");
         }
         let settings = Settings::validate(layers)?;
+        // As with etcd, the flag may stay when it has done its work, and means nothing to a new member.
         if let Home::Raft(path) = &settings.home
             && self.forces_new_cluster
+            && Raft::is_member(path)
+            && let Some(survivor) = force_new_cluster(path).map_err(Error::from)?
         {
-            let survivor = force_new_cluster(path).map_err(Error::from)?;
             tracing::warn!(
                 removed = survivor.removed.len(),
                 "made a cluster of one, as --force-new-cluster says; never start the others again"
