@@ -86,9 +86,19 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l election-timeout
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l strict-reconfig-check -d 'Refuse changes of the members that may cost the group its quorum [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-learners -d 'Most members without a vote [default: 1]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l corrupt-check-time -d 'Time between two comparisons of all members\' keyspaces, which raise the alarm CORRUPT for one that differs; 0 is never. One server alone, and those of FoundationDB, have nothing to compare [default: 0s]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l compact-hash-check-enabled -d 'Compare them after compactions, too [default: false]' -r -f -a "true\t''
+false\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l compact-hash-check-time -d 'Time after which a compaction is looked for [default: 1m]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-corrupt-check -d 'Do not serve with a keyspace that differs from those of the members that are there [default: false]' -r -f -a "true\t''
+false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-cert-file -d 'Certificate of this server for other members, PEM; shown to them when it calls, too' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-key-file -d 'Private key of that certificate, PEM' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-client-cert-file -d 'Certificate to show when this server calls other members, PEM [default: that of --peer-cert-file]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-client-key-file -d 'Private key of that certificate, PEM' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-trusted-ca-file -d 'Authorities that sign the members\' certificates, PEM' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-auto-tls -d 'Speak https to other members with a certificate of our own making, kept in the data directory, and take any of theirs: hides what is said, but lets strangers in [default: false]' -r -f -a "true\t''
+false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-client-cert-auth -d 'Accept only members with a certificate [default: true with --peer-trusted-ca-file]' -r -f -a "true\t''
 false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-crl-file -d 'Certificates that are no longer accepted of members, PEM or DER' -r -F
@@ -391,6 +401,10 @@ local\t''
 fdb\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l data-dir -d 'Directory the data will live in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l instance -d 'Name of the keyspace in its store' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l name -d 'Name of the member whose directory is made [default: default]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster -d 'Members of the new group, this one too: NAME=URL,... [default: whoever starts with the directory is a group of one]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-advertise-peer-urls -d 'URLs of this member in that list [default: http://localhost:2380]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster-token -d 'Tells groups that begin with the same members apart [default: etcd-cluster]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F

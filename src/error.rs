@@ -123,6 +123,18 @@ pub enum Error {
     /// The other member did not take leadership over in time.
     #[error("etcdserver: request timed out, leader transfer took too long")]
     LeaderTransferTimeout,
+    /// The text is no version.
+    #[error("etcdserver: wrong downgrade target version format")]
+    WrongDowngradeVersion,
+    /// Only to the minor release before can be gone back.
+    #[error("etcdserver: invalid downgrade target version")]
+    InvalidDowngradeTarget,
+    /// A downgrade is under way.
+    #[error("etcdserver: cluster has a downgrade job in progress")]
+    DowngradeInProcess,
+    /// A request asks for an action of a newer version.
+    #[error("etcdserver: unknown method")]
+    UnknownMethod,
     /// Authentication is off.
     #[error("etcdserver: authentication is not enabled")]
     AuthNotEnabled,
@@ -273,6 +285,7 @@ const NAMED: &[Error] = &[
     Error::LeaderLost,
     Error::NoLeader,
     Error::LeaderChanged,
+    Error::DowngradeInProcess,
     Error::AuthNotEnabled,
     Error::RootUserNotExist,
     Error::RootRoleNotExist,
@@ -351,6 +364,8 @@ impl Error {
             | Self::InvalidClientApiVersion
             | Self::RequestTooLarge
             | Self::MemberBadUrls
+            | Self::WrongDowngradeVersion
+            | Self::InvalidDowngradeTarget
             | Self::UserEmpty
             | Self::RoleEmpty
             | Self::PermissionNotGiven
@@ -372,6 +387,7 @@ impl Error {
             | Self::NotSupportedForLearner
             | Self::NotLeader
             | Self::BadLeaderTransferee
+            | Self::DowngradeInProcess
             | Self::AuthNotEnabled
             | Self::RootUserNotExist
             | Self::RootRoleNotExist
@@ -389,6 +405,7 @@ impl Error {
             // etcd sends the first as Unknown, although its clients name it ResourceExhausted, and
             // has no code for the others.
             Self::TooManyRequests
+            | Self::UnknownMethod
             | Self::NoPasswordUser
             | Self::PasswordTooLong
             | Self::VerifyOnly

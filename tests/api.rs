@@ -374,7 +374,7 @@ async fn what_is_not_offered_is_unimplemented() {
     let mut grpc = tonic::client::Grpc::new(server.channel().await);
     for (path, text) in [
         (
-            "/etcdserverpb.Maintenance/Downgrade",
+            "/etcdserverpb.Maintenance/Nothing",
             "this server does not offer the method",
         ),
         (

@@ -115,11 +115,19 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
         .args(["--logger=zap", "--log-outputs=stderr,stdout,file.log"])
         .args([
             "--experimental-watch-progress-notify-interval=5s",
+            "--experimental-compact-hash-check-enabled",
+            "--corrupt-check-time=1m",
+            "--feature-gates=InitialCorruptCheck=true,LeaseCheckpoint=true",
             "--pre-vote",
         ])
         .stdout(Stdio::null());
     let server = Server::start(command);
-    assert_eq!(server.warned_of(), ["ETCD_SNAPSHOT_COUNT", "pre-vote"]);
+    let moot = [
+        "ETCD_SNAPSHOT_COUNT",
+        "feature-gates LeaseCheckpoint",
+        "pre-vote",
+    ];
+    assert_eq!(server.warned_of(), moot);
     for entry in &server.log {
         let fields = ["level", "ts", "caller", "msg"];
         assert!(

@@ -99,6 +99,25 @@ impl Group {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// A change of the members; made once they have been connected for long enough.
+    fn change(&self, arguments: &[&str]) -> Value {
+        let is_healthy = |group: &Self| {
+            let output = group.run(arguments);
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            (!error.contains("unhealthy cluster")).then_some((output, error))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let (output, error) = loop {
+            match is_healthy(self) {
+                Some(outcome) => break outcome,
+                None => assert!(Instant::now() < deadline, "{arguments:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        assert!(output.status.success(), "{arguments:?}: {error}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     fn refused(&self, arguments: &[&str], code: i32, text: &str) {
         let output = self.run(arguments);
         let error = String::from_utf8_lossy(&output.stderr);
@@ -197,9 +216,9 @@ fn a_member_whose_disk_is_lost_is_replaced() {
         let error = group.run(&add).stderr;
         String::from_utf8_lossy(&error).contains("unhealthy cluster")
     });
-    group.json(&["member", "remove", &id]);
+    group.change(&["member", "remove", &id, "-o", "json"]);
     group.refused(&["member", "promote", &id], 4, "member not found");
-    let added = group.json(&["member", "add", "--learner", "--peer-urls", &url]);
+    let added = group.change(&[&add[..], &["--learner", "-o", "json"]].concat());
     let new_id = added["member_id"].as_str().unwrap().to_owned();
     assert_ne!(new_id, id);
     group.refused(&["member", "promote", &new_id], 4, "in sync with leader");
@@ -243,7 +262,7 @@ fn a_removed_member_ends() {
     let leader = group.leader().unwrap();
     for (round, member) in [(leader + 1) % 3, leader].into_iter().enumerate() {
         let id = group.id(member);
-        let report = group.json(&["member", "remove", &id]);
+        let report = group.change(&["member", "remove", &id, "-o", "json"]);
         assert_eq!(list(&report["members"]).len(), 2 - round);
         assert!(!group.server(member).wait_exit().success());
         let log = group.server(member).log();
@@ -264,7 +283,7 @@ fn a_member_that_was_removed_in_its_absence_ends() {
     let absent = (group.leader().unwrap() + 1) % 3;
     let id = group.id(absent);
     group.server(absent).kill();
-    group.json(&["member", "remove", &id]);
+    group.change(&["member", "remove", &id, "-o", "json"]);
     group.open(absent, "new");
     assert!(!group.server(absent).wait_exit().success());
     let log = group.server(absent).log();

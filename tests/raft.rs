@@ -5,7 +5,7 @@ mod support;
 
 use kvtool::pb::etcdserverpb::watch_request::RequestUnion;
 use kvtool::pb::etcdserverpb::*;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -382,6 +382,87 @@ async fn members_with_certificates_refuse_those_without_and_expired_ones() {
         get(&group.client(2).await, "key").await.expect("there"),
         "2"
     );
+}
+
+/// Starts a member with further flags.
+fn start_with(group: &mut Group, number: usize, flags: &[String]) {
+    let mut command = group.command(number);
+    command.args(flags);
+    group.start_as(number, command);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_let_in_by_name_by_host_and_unless_they_are_revoked() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let authority = Authority::new();
+    let revoked = directory.path().join("revoked.pem");
+    std::fs::write(&revoked, authority.revoke(&[3])).expect("room for a file");
+    let flags = |number: u64, name: &str, hosts: &[&str]| {
+        let path = directory.path().join(number.to_string());
+        std::fs::create_dir(&path).expect("room for a directory");
+        let files = authority.write_files(&path, authority.issue_to(name, hosts, number));
+        let mut flags = tls_flags(&files);
+        flags.extend([
+            "--peer-cert-allowed-cn=member,other".to_owned(),
+            "--peer-cert-allowed-hostname=member.example".to_owned(),
+            format!("--peer-crl-file={}", revoked.display()),
+        ]);
+        flags
+    };
+    let hosts = ["localhost", "member.example"];
+    let places = (0..3).map(|_| Place::here()).collect();
+    let mut group = Group::at(places, "https", &[]);
+    start_with(&mut group, 0, &flags(1, "member", &hosts));
+    start_with(&mut group, 1, &flags(2, "other", &hosts));
+    let client = group.client(0).await;
+    put(&client, "key", "1").await;
+    for wrong in [
+        flags(3, "member", &hosts),
+        flags(4, "stranger", &hosts),
+        flags(5, "member", &["localhost"]),
+    ] {
+        start_with(&mut group, 2, &wrong);
+        let server = group.server(2);
+        becomes("it is refused by both", || {
+            server.logged("cannot reach a member") >= 2
+        })
+        .await;
+        put(&client, "key", "2").await;
+        assert_eq!(group.server(2).logged("connected to a member"), 0);
+        group.kill(2);
+    }
+    // Whoever calls may show another certificate than he is called with.
+    let mut called = flags(7, "stranger", &["localhost"]);
+    let calls = flags(6, "member", &hosts);
+    let shown = calls.iter().take(2);
+    called.extend(shown.map(|flag| flag.replacen("--peer-", "--peer-client-", 1)));
+    start_with(&mut group, 2, &called);
+    let third = group.client(2).await;
+    assert_eq!(get(&third, "key").await.expect("there"), "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_speak_tls_with_certificates_of_their_own_making() {
+    let places = (0..3).map(|_| Place::here()).collect();
+    let mut group = Group::at(places, "https", &["--peer-auto-tls"]);
+    group.start_all();
+    put(&group.client(0).await, "key", "1").await;
+    for number in 0..3 {
+        let client = group.client(number).await;
+        assert_eq!(get(&client, "key").await.expect("there"), "1");
+        let made = group.directory(number).join("fixtures/peer/cert.pem");
+        assert!(made.exists(), "{}", made.display());
+    }
+    // Plain text is not understood.
+    let address = group.peer_url(0).trim_start_matches("https://").to_owned();
+    let mut stream = TcpStream::connect(&address).expect("it listens");
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .expect("it reads");
+    let mut answer = Vec::new();
+    // A reset is an end, too.
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"\0\0"), "no frame of HTTP/2");
 }
 
 /// A member is away while the log is cut. It gets the whole state, and its watchers all events.

@@ -6,12 +6,18 @@ mod support;
 use kvtool::pb::etcdserverpb::*;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use support::client::Client;
 use support::cluster::Cluster;
+use support::group::Group;
 use support::random::Random;
 use support::server::{Etcd, Program, Server, free_port};
 use support::skip;
 
+/// Longer than members take to find each other.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Pause before a log is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Writes of the keyspace that is saved.
 const WRITES: usize = 150;
 /// The largest value: kvtool stores it apart, and it needs many pages of a file.
@@ -183,6 +189,115 @@ async fn told_by_restored(file: &Path, home: &[&str]) -> Vec<String> {
         .args(["--listen-client-urls", &url]);
     let server = Server::launch(command, ([127, 0, 0, 1], port).into());
     told(&server.endpoint()).await
+}
+
+/// What a member is restored from, into which directory of which group.
+fn restore_member(file: &Path, group: &Group, number: usize) -> (bool, String) {
+    run(
+        env!("CARGO_BIN_EXE_kvtool"),
+        &[
+            "snapshot",
+            "restore",
+            text(file),
+            "--data-dir",
+            text(group.directory(number)),
+            "--name",
+            &format!("m{number}"),
+            "--initial-advertise-peer-urls",
+            group.peer_url(number),
+            "--initial-cluster",
+            &group.initial_cluster(),
+        ],
+    )
+}
+
+/// All that a member says of its own state.
+async fn hash(group: &Group, number: usize) -> (u32, u32) {
+    let mut client = group.client(number).await;
+    // Linearizable, so that it has all that was written before.
+    let read = RangeRequest {
+        key: "key/1".into(),
+        ..RangeRequest::default()
+    };
+    client.kv.range(read).await.expect("an answer");
+    let of_keys = client.maintenance.hash_kv(HashKvRequest::default()).await;
+    let of_all = client.maintenance.hash(HashRequest {}).await;
+    (
+        of_keys.expect("a hash").into_inner().hash,
+        of_all.expect("a hash").into_inner().hash,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_begins_with_what_each_member_was_restored_from() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| directory.path().join(name);
+    let server = Server::start(&Program::Kvtool, &path("first"), &[]);
+    fill(&server.endpoint()).await;
+    let expected = told(&server.endpoint()).await;
+    let file = path("saved.db");
+    let endpoints = ["--endpoints", &server.endpoint()];
+    kvtool(&[&["snapshot", "save", text(&file)], &endpoints[..]].concat());
+    drop(server);
+
+    let mut group = Group::new(3, &[]);
+    for number in 0..3 {
+        let restored = restore_member(&file, &group, number);
+        assert!(restored.0, "{restored:?}");
+        let again = restore_member(&file, &group, number);
+        assert!(!again.0, "{again:?}");
+    }
+    group.start_all();
+    for number in 0..3 {
+        drop(group.client(number).await);
+        assert_same(&told(&group.endpoint(number)).await, &expected, "a member");
+    }
+    let first = hash(&group, 0).await;
+    assert_eq!([hash(&group, 1).await, hash(&group, 2).await], [first; 2]);
+    // One whose disk is lost joins anew, and gets it all.
+    group.wipe(1);
+    group.add_anew(1).await;
+    let command = group.joining(1);
+    group.start_as(1, command);
+    drop(group.client(1).await);
+    assert_same(&told(&group.endpoint(1)).await, &expected, "who joined");
+    assert_eq!(hash(&group, 1).await, hash(&group, 0).await);
+}
+
+/// Members that were given different files are no group.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_restored_from_different_files_keep_away_from_each_other() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| directory.path().join(name);
+    let server = Server::start(&Program::Kvtool, &path("first"), &[]);
+    let endpoint = server.endpoint();
+    let save = |file: &Path| {
+        kvtool(&["snapshot", "save", text(file), "--endpoints", &endpoint]);
+    };
+    save(&path("a.db"));
+    let mut client = Client::connect(&endpoint).await.expect("a server");
+    let put = PutRequest {
+        key: "key".into(),
+        ..PutRequest::default()
+    };
+    client.kv.put(put).await.expect("put");
+    save(&path("b.db"));
+    let mut group = Group::new(3, &[]);
+    for (number, file) in ["a.db", "a.db", "b.db"].into_iter().enumerate() {
+        let restored = restore_member(&path(file), &group, number);
+        assert!(restored.0, "{restored:?}");
+    }
+    group.start_all();
+    let led = group.leader(&[0, 1]).await;
+    assert_ne!(led, 2);
+    let deadline = Instant::now() + PATIENCE;
+    while group.server(2).logged("cannot reach a member") < 2 {
+        assert!(Instant::now() < deadline, "{}", group.server(2).log());
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    let log = group.server(2).log();
+    assert!(log.contains("was meant"), "{log}");
+    assert_eq!(group.server(2).logged("connected to a member"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,6 +19,20 @@ impl EtcdVersion {
         Self { patch: 0, ..self }
     }
 
+    /// The version of a cluster that a client names, with or without the number of a patch.
+    pub fn of_cluster(text: &str) -> Option<Self> {
+        // What stands behind the numbers tells apart what is one version to a cluster.
+        let numbers = text.split(['-', '+']).next().unwrap_or_default();
+        let whole = numbers.parse().or_else(|_| format!("{numbers}.0").parse());
+        whole.ok().map(Self::cluster)
+    }
+
+    /// That of a cluster one minor release before this one.
+    pub fn minor_release_before(self) -> Option<Self> {
+        let minor = self.minor.checked_sub(1)?;
+        Some(Self { minor, ..self }.cluster())
+    }
+
     /// Its minor release, as etcd's metrics name it.
     pub fn minor_release(self) -> String {
         format!("{}.{}", self.major, self.minor)
@@ -67,6 +81,14 @@ mod tests {
         assert_eq!(version.to_string(), "3.7.1");
         assert_eq!(version.cluster().to_string(), "3.7.0");
         assert_eq!(version.minor_release(), "3.7");
+        let before = version.minor_release_before().unwrap();
+        assert_eq!(before.to_string(), "3.6.0");
+        for text in ["3.6", "3.6.0", "3.6.5", "3.6.0-rc.1"] {
+            assert_eq!(EtcdVersion::of_cluster(text), Some(before), "{text}");
+        }
+        for text in ["", "3", "v3.6", "3.6.x"] {
+            assert_eq!(EtcdVersion::of_cluster(text), None, "{text}");
+        }
     }
 
     #[test]

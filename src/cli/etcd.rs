@@ -9,7 +9,7 @@ use super::settings::layers::{from_environment, variable};
 use super::settings::{GROUP_FLAGS, Home, Layers, Log, Settings, Source, file};
 use super::{log, serve};
 use crate::error::{EXIT_FAILURE, EXIT_USAGE, Error};
-use crate::store::raft::force_new_cluster;
+use crate::store::raft::{Raft, force_new_cluster};
 use anyhow::{Context, Result, anyhow};
 use flags::{Invalid, Meaning};
 use std::collections::BTreeMap;
@@ -197,6 +197,11 @@ impl Given {
             Some(Meaning::Heeded(flags::FORCE_NEW_CLUSTER)) => {
                 self.forces_new_cluster = text == "true";
             }
+            Some(Meaning::Heeded(flags::FEATURE_GATES)) => {
+                for gate in text.split(',').filter(|gate| !gate.is_empty()) {
+                    self.open_gate(gate, source.clone(), place)?;
+                }
+            }
             // There is one logger: etcd's, too.
             Some(Meaning::Heeded(_)) if text == "zap" => {}
             Some(Meaning::Heeded(_)) => {
@@ -212,6 +217,27 @@ impl Given {
         Ok(())
     }
 
+    /// Takes one gate of a feature, which has a truth value behind its name.
+    fn open_gate(&mut self, gate: &str, source: Source, place: &str) -> Result<()> {
+        let Some((name, value)) = gate.split_once('=') else {
+            return Err(anyhow!("{place}: missing bool value for {gate}"));
+        };
+        let Some(value) = flags::truth(value.trim()) else {
+            return Err(anyhow!("{place}: invalid value of {gate}"));
+        };
+        let (name, value) = (name.trim(), value.to_string());
+        match flags::GATES.iter().find(|(gate, _)| *gate == name) {
+            Some((_, key)) => {
+                self.settings.insert(key, (value, source));
+            }
+            None => {
+                let reason = "the feature behind this gate is not etcd's here";
+                self.moot.push((format!("{place} {name}"), value, reason));
+            }
+        }
+        Ok(())
+    }
+
     /// All settings; those that etcd has not are the environment's.
     fn layers(&mut self, environment: impl Fn(&str) -> Option<String>) -> Layers {
         let own = |key: &str| from_environment(&environment, variable(key));
@@ -220,7 +246,7 @@ impl Given {
         let is_etcds = |key: &str| flags::taken().any(|(taken, _)| *taken == key);
         Layers::of(|key| {
             if !is_etcds(key) {
-                return own(key);
+                return self.settings.get(key).cloned().or_else(|| own(key));
             }
             let default = || (self.default_of(key), Source::Default);
             Some(self.settings.get(key).cloned().unwrap_or_else(default))
@@ -273,10 +299,12 @@ impl Given {
             tracing::warn!(setting = place, "no etcd has this setting");
         }
         let settings = Settings::validate(layers)?;
+        // As with etcd, the flag may stay when it has done its work, and means nothing to a new member.
         if let Home::Raft(path) = &settings.home
             && self.forces_new_cluster
+            && Raft::is_member(path)
+            && let Some(survivor) = force_new_cluster(path).map_err(Error::from)?
         {
-            let survivor = force_new_cluster(path).map_err(Error::from)?;
             tracing::warn!(
                 removed = survivor.removed.len(),
                 "made a cluster of one, as --force-new-cluster says; never start the others again"

@@ -48,6 +48,8 @@ struct Report {
 pub(super) fn run(args: &ForceArgs) -> Result<()> {
     let survivor = force_new_cluster(&args.data_dir).map_err(Error::from);
     let survivor = survivor.context("no new cluster was made")?;
+    let survivor =
+        survivor.context("this member is a group of one already: nothing was changed")?;
     args.output.print(&Report::of(survivor), draw)
 }
 

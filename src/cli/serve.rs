@@ -1,17 +1,18 @@
 //! `kvtool serve`: an etcd server.
 
-mod member;
+pub(super) mod member;
 
 use super::exit::UsageError;
 use super::log;
 use super::settings::{Home, HostUrl, Layers, RawSettings, Settings};
 use crate::api::listener::Listener;
 use crate::api::peer::Links;
-use crate::api::raft::PeerPort;
+use crate::api::raft::{Others, PeerPort};
 use crate::api::server::{self, Ports};
 use crate::api::tenancy::Certified;
 use crate::api::tls::{self, Tls};
 use crate::error::{EXIT_INTERRUPTED, Error};
+use crate::mvcc::audit::Audit;
 use crate::mvcc::{Advertised, Instance, Options};
 use crate::store::{Store, StoreError, fdb, fdb::Fdb, local::Local, memory::Memory};
 use anyhow::{Context, Result, anyhow};
@@ -90,14 +91,16 @@ pub(super) async fn serve(settings: &Settings) -> Result<()> {
 async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> Result<()> {
     let mut stop = pin!(signals.first());
     let name = &settings.options.name;
+    let mut others = None;
     let (store, peer_port, links) = match (settings.home.clone(), &settings.group) {
         (Home::Raft(path), Some(group)) => {
-            let dialer = member::dialer(group.tls.as_ref());
+            let dialer = member::dialer(group);
             let opening = member::open(path, name, group, dialer.clone(), ports.peers);
             let (raft, port) = tokio::select! {
                 opened = opening => opened?,
                 () = &mut stop => return Ok(()),
             };
+            others = Some(Arc::new(Others::of(&raft, dialer.clone())));
             let links = Links::to_peer_ports(dialer);
             (Store::Raft(raft), Some(port), links)
         }
@@ -106,6 +109,15 @@ async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> 
     let options = Options {
         advertised: advertised(settings, &ports.served.clients),
         peers: settings.forward_writes.then(|| Arc::new(links) as _),
+        audit: settings
+            .group
+            .as_ref()
+            .zip(others.clone())
+            .map(|(group, others)| Audit {
+                others,
+                every: group.audit.every,
+                after_compactions: group.audit.after_compactions,
+            }),
         // A file of any size must not lie in memory, where a temporary directory may be.
         scratch: match &settings.home {
             Home::Raft(path) | Home::Local(path) => path.clone(),
@@ -117,6 +129,7 @@ async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> 
         settings,
         store: store.clone(),
         peer_port,
+        others,
     };
     let outcome = serving.run(options, ports.served, stop).await;
     let closed = store.close().await.map_err(Error::from);
@@ -128,6 +141,7 @@ struct Serving<'a> {
     settings: &'a Settings,
     store: Store,
     peer_port: Option<PeerPort>,
+    others: Option<Arc<Others>>,
 }
 
 impl Serving<'_> {
@@ -142,6 +156,11 @@ impl Serving<'_> {
             () = &mut stop => return Ok(()),
         };
         let settings = self.settings;
+        if let (Some(group), Some(others)) = (&settings.group, &self.others)
+            && group.audit.at_start
+        {
+            check_keyspace(&instance, others).await?;
+        }
         if let Some(port) = &self.peer_port {
             port.begin_taking(&instance);
         }
@@ -221,6 +240,23 @@ impl Serving<'_> {
                 opened => return opened,
             }
         }
+    }
+}
+
+/// Refuses a keyspace that differs from that of another member. Who does not answer is not waited for.
+async fn check_keyspace(instance: &Instance, others: &Others) -> Result<()> {
+    let compared = instance.compare(others).await;
+    let compared =
+        compared.context("the members cannot be compared, as --initial-corrupt-check says")?;
+    match compared.is_alike() {
+        true => Ok(()),
+        false => Err(Error::Store(StoreError::Unreadable(
+            "found data inconsistency with peers: one of the members is damaged, which most often \
+             is the one that no other agrees with; remove that, and add it again with an empty \
+             data directory"
+                .into(),
+        ))
+        .into()),
     }
 }
 

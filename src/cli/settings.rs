@@ -9,7 +9,7 @@ mod tokens;
 mod values;
 
 pub use fdb::FdbArgs;
-pub use group::Group;
+pub use group::{Founders, FoundersArgs, Group};
 pub use layers::{Layers, Source};
 pub use raw::RawSettings;
 pub use values::HostUrl;
@@ -330,7 +330,10 @@ fn log_outputs(text: &str) -> Result<BTreeSet<Output>, &'static str> {
 }
 
 /// How settings begin that concern a group alone.
-pub(super) const GROUP_FLAGS: [&str; 7] = [
+pub(super) const GROUP_FLAGS: [&str; 10] = [
+    "corrupt-check-time",
+    "compact-hash-check-",
+    "initial-corrupt-check",
     "strict-reconfig-check",
     "max-learners",
     "listen-peer-urls",
@@ -459,7 +462,7 @@ fn tls_files(
             "name the authorities whose clients are accepted with --{prefix}trusted-ca-file"
         )));
     }
-    let self_signed = (prefix.is_empty() && encrypted.is_some()).then(|| self_signed(layers));
+    let self_signed = encrypted.map(|_| self_signed(layers, prefix));
     if let Some(made) = self_signed.transpose()?.flatten() {
         return Ok(Some(made));
     }
@@ -546,8 +549,8 @@ fn ciphers(layers: &Layers) -> Result<tls::Ciphers, UsageError> {
 }
 
 /// The certificate that a server makes for itself, if it is to.
-fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
-    let setting = layers.get("auto-tls");
+fn self_signed(layers: &Layers, prefix: &str) -> Result<Option<tls::Options>, UsageError> {
+    let setting = layers.get(&format!("{prefix}auto-tls"));
     if !parse(setting, str::parse::<bool>)? {
         return Ok(None);
     }
@@ -556,14 +559,15 @@ fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
             setting.refuse("the certificate is kept in the data directory, and there is none")
         );
     }
-    if !layers.get("cert-file").text.is_empty() {
-        return Err(setting.refuse("--cert-file names a certificate: leave one of them out"));
+    if !layers.get(&format!("{prefix}cert-file")).text.is_empty() {
+        return Err(setting.refuse(format!(
+            "--{prefix}cert-file names a certificate: leave one of them out"
+        )));
     }
-    let urls = [
-        "listen-client-urls",
-        "listen-metrics-urls",
-        "advertise-client-urls",
-    ];
+    let (side, urls) = match prefix {
+        "" => ("client", &CLIENT_URLS[..]),
+        _ => ("peer", &PEER_URLS[..]),
+    };
     let mut hosts = Vec::new();
     for url in urls
         .iter()
@@ -576,7 +580,7 @@ fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
         }
     }
     let directory = PathBuf::from(&layers.get("data-dir").text);
-    let directory = directory.join(CERTIFICATES).join("client");
+    let directory = directory.join(CERTIFICATES).join(side);
     let years = parse(layers.get("self-signed-cert-validity"), at_least_one)?;
     Ok(Some(tls::Options {
         certificate: directory.join("cert.pem"),
@@ -586,6 +590,14 @@ fn self_signed(layers: &Layers) -> Result<Option<tls::Options>, UsageError> {
         ..tls::Options::default()
     }))
 }
+
+/// For whose hosts such a certificate is made: to clients, and to other members.
+const CLIENT_URLS: [&str; 3] = [
+    "listen-client-urls",
+    "listen-metrics-urls",
+    "advertise-client-urls",
+];
+const PEER_URLS: [&str; 2] = ["listen-peer-urls", "initial-advertise-peer-urls"];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

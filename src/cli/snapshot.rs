@@ -5,13 +5,15 @@ use super::endpoint::ClientArgs;
 use super::exit::UsageError;
 use super::output::OutputArgs;
 use super::serve;
-use super::settings::{FdbArgs, Home};
+use super::serve::member;
+use super::settings::{FdbArgs, Founders, FoundersArgs, Home};
 use crate::bolt::{BoltError, Database};
 use crate::error::Error;
 use crate::mvcc::snapshot::{Bump, restore};
 use crate::pb::etcdserverpb::SnapshotRequest;
 use crate::pb::mvccpb::KeyValue;
 use crate::store::StoreError;
+use crate::store::raft::found_with_state;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use prost::Message;
@@ -80,12 +82,17 @@ struct StatusArgs {
 ///
 /// The keyspace must have nothing in it: a new directory, or a new instance of a FoundationDB cluster.
 /// A directory is that of a group of one then; start it with `kvtool serve`, and add other members.
+/// Or it is that of one member of a group that begins with what is in the file: give all members with
+/// --initial-cluster, and do the same, with the same file, for each of them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kvtool snapshot restore backup.db --data-dir /var/lib/kvtool
   kvtool snapshot restore /var/lib/etcd/member/snap/db --skip-hash-check --data-dir /var/lib/kvtool
   kvtool snapshot restore backup.db --store fdb --instance prod
+  kvtool snapshot restore backup.db --data-dir a --name a \\
+      --initial-advertise-peer-urls http://10.0.0.5:2380 \\
+      --initial-cluster a=http://10.0.0.5:2380,b=http://10.0.0.6:2380,c=http://10.0.0.7:2380
   kvtool snapshot restore backup.db --data-dir d --bump-revision 1000000000 --mark-compacted
 
 Fields of JSON and YAML:
@@ -116,6 +123,8 @@ struct RestoreArgs {
         env = "KVTOOL_INSTANCE"
     )]
     instance: String,
+    #[command(flatten)]
+    founders: FoundersArgs,
     #[command(flatten)]
     fdb: FdbArgs,
     #[command(flatten)]
@@ -232,6 +241,13 @@ async fn restore_file(args: RestoreArgs) -> Result<()> {
         }
         home => home,
     };
+    let group = match (Founders::given(args.founders)?, &home) {
+        (None, _) => None,
+        (Some(founders), Home::Raft(path)) => Some((founders, path.clone())),
+        (Some(_), _) => {
+            return Err(UsageError::new("--initial-cluster is for --store raft alone").into());
+        }
+    };
     let store = serve::open_store(home).await?;
     let bump = Bump {
         by: args.bump_revision,
@@ -241,6 +257,13 @@ async fn restore_file(args: RestoreArgs) -> Result<()> {
     let closed = store.close().await.map_err(Error::from);
     let restored = restored.context("nothing was restored")?;
     closed.context("cannot close the store")?;
+    if let Some((founders, path)) = group {
+        let digest = digest_of(&args.file, bump)?;
+        let (id, group) = member::found_with_state(&founders, digest);
+        let found = move || found_with_state(&path, id, group).map_err(Error::from);
+        let founded = tokio::task::spawn_blocking(found).await?;
+        founded.context("the state was restored, and no group was founded with it")?;
+    }
     let report = Report {
         revision: restored.revision,
         compacted: restored.compacted,
@@ -254,6 +277,24 @@ async fn restore_file(args: RestoreArgs) -> Result<()> {
             report.keys, report.changes, report.leases, report.revision
         )
     })
+}
+
+/// Tells apart what different files, or the same with different flags, are restored to.
+fn digest_of(path: &Path, bump: Bump) -> Result<u64> {
+    let mut file = File::open(path)?;
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => break,
+            length => hash.update(&chunk[..length]),
+        }
+    }
+    hash.update(&bump.by.to_be_bytes());
+    hash.update(&[u8::from(bump.mark_compacted)]);
+    let hash = hash.finish();
+    let first = hash.as_ref().iter().take(8);
+    Ok(first.fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 /// Opens a file whose hash is right, or, where that is `optional`, that has none.

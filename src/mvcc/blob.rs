@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{BLOB_CHUNK_BYTES, BlobRef, Layout, StagedBlob, successor};
+use crate::mvcc::keyspace::{BLOB_CHUNK_BYTES, BlobRef, Layout, Revision, StagedBlob, successor};
 use crate::store::{
     ApplyError, Batch, BatchId, Consistency, Direction, Op, PageLimit, Store, View,
 };
@@ -29,6 +29,16 @@ const STAGE_ATTEMPTS: u32 = 5;
 pub fn name(value: &Bytes) -> BlobRef {
     BlobRef {
         id: rand::random(),
+        len_bytes: value.len() as u64,
+    }
+}
+
+/// The name of a blob in a keyspace that is restored: it follows from the change that brings the
+/// value, and chance will not draw it again.
+pub fn restored_name(at: Revision, value: &Bytes) -> BlobRef {
+    let main = at.main.unsigned_abs();
+    BlobRef {
+        id: u128::from(main) << u32::BITS | u128::from(at.sub),
         len_bytes: value.len() as u64,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::keyspace::{FORMAT, Layout, State};
+use crate::mvcc::snapshot::settle;
 use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError, View};
 use bytes::Bytes;
 
@@ -12,6 +13,9 @@ const META_FORMAT: &str = "format";
 /// In the place of the format, while a keyspace is being restored: a newer one to whoever knows
 /// nothing of that.
 const UNFINISHED: u32 = u32::MAX;
+/// In the place of the format, while a keyspace is complete but for what the first who opens it
+/// adds: likewise.
+const RESTORED: u32 = u32::MAX - 1;
 /// Bytes of a member's name.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -35,8 +39,20 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
         writer: 0,
         sequence: 0,
     };
-    let first = || first_records(layout, &State::new(first_batch)).to_vec();
-    let (view, format) = made_once(store, &layout.meta(META_FORMAT), first).await?;
+    let first = || {
+        let mut records = first_records(layout);
+        records.push(Op::Set(layout.state(), State::new(first_batch).encode()));
+        records
+    };
+    let key = layout.meta(META_FORMAT);
+    let (mut view, mut format) = made_once(store, &key, first).await?;
+    for _ in 0..MAX_ATTEMPTS {
+        if format != RESTORED.to_be_bytes().as_slice() {
+            break;
+        }
+        settle(store, layout).await?;
+        (view, format) = made_once(store, &key, first).await?;
+    }
     let found = fixed(format, "format").map(u32::from_be_bytes)?;
     if found == UNFINISHED {
         let sentence = "a restore into this keyspace was cut off: empty it, and restore again";
@@ -64,13 +80,17 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
     })
 }
 
-/// The records by which a keyspace is known for one.
-pub fn first_records(layout: &Layout, state: &State) -> [Op; 3] {
-    [
+/// The records by which a keyspace is known for one, beside its state.
+pub fn first_records(layout: &Layout) -> Vec<Op> {
+    vec![
         format(layout, FORMAT),
         Op::Set(layout.meta("cluster"), random_id()),
-        Op::Set(layout.state(), state.encode()),
     ]
+}
+
+/// The record by which a keyspace is known for one that needs no more than to be settled.
+pub fn restored(layout: &Layout) -> Op {
+    format(layout, RESTORED)
 }
 
 /// The record by which a keyspace is known for one that is not complete.
@@ -81,6 +101,14 @@ pub fn unfinished(layout: &Layout) -> Op {
 fn format(layout: &Layout, number: u32) -> Op {
     let record = Bytes::copy_from_slice(&number.to_be_bytes());
     Op::Set(layout.meta(META_FORMAT), record)
+}
+
+/// The guard that holds as long as nobody has settled a restored keyspace.
+pub fn unsettled(layout: &Layout) -> Guard {
+    Guard {
+        key: layout.meta(META_FORMAT),
+        expected: Some(Bytes::copy_from_slice(&RESTORED.to_be_bytes())),
+    }
 }
 
 fn random_id() -> Bytes {

@@ -11,6 +11,7 @@ pub use observe::Observation;
 
 use crate::error::{Error, Result};
 use crate::mvcc::allowance::{self, Allowance};
+use crate::mvcc::audit::{Audit, Comparison, Told};
 use crate::mvcc::auth::{self, Caller, Credentials, Passwords, Tokens};
 use crate::mvcc::cache::Cache;
 use crate::mvcc::census::Census;
@@ -26,13 +27,16 @@ use crate::mvcc::quota::Quota;
 use crate::mvcc::rate::Rates;
 use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
-use crate::mvcc::request::{Request, Response};
+use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::sequencer;
 use crate::mvcc::size::Size;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
-use crate::mvcc::{alarm, clock, collector, hash, identity, lease, snapshot, writer};
+use crate::mvcc::{
+    alarm, audit, clock, collector, downgrade, hash, identity, lease, snapshot, writer,
+};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
+use crate::pb::etcdserverpb::downgrade_request::DowngradeAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Progress, Store, StoreError, Usage, View};
 use bytes::Bytes;
@@ -81,6 +85,8 @@ pub struct Options {
     pub peers: Option<Arc<dyn Peers>>,
     /// How callers are recognised.
     pub auth: auth::Options,
+    /// When it is compared with those of other members; `None` is never.
+    pub audit: Option<Audit>,
     /// It is one of many that strangers have on one server: no caller of it may do what concerns
     /// the server as a whole.
     pub is_tenant: bool,
@@ -111,6 +117,7 @@ impl Default for Options {
             advertised: Advertised::default(),
             peers: None,
             auth: auth::Options::default(),
+            audit: None,
             is_tenant: false,
         }
     }
@@ -132,6 +139,8 @@ pub struct InstanceStatus {
     pub quota_bytes: Option<u64>,
     /// Raised alarms.
     pub alarms: Vec<AlarmMember>,
+    /// Whether a downgrade is under way, and to which version.
+    pub downgrade: DowngradeInfo,
 }
 
 /// One etcd keyspace on a store, for one caller. Cheap to clone; clones are the same instance.
@@ -291,10 +300,15 @@ impl Instance {
             closing,
             tasks: parking_lot::Mutex::new(tasks),
         };
-        Ok(Self {
+        let instance = Self {
             inner: Arc::new(inner),
             caller: Caller::Server,
-        })
+        };
+        if let Some(audit) = instance.inner.options.audit.clone() {
+            let auditing = tokio::spawn(audit::audit_forever(instance.clone(), audit));
+            instance.inner.tasks.lock().push(auditing);
+        }
+        Ok(instance)
     }
 
     /// The header for an answer that has none of its own, at the current revision.
@@ -403,6 +417,28 @@ impl Instance {
         alarm::decode(view.get(&self.inner.layout.meta(alarm::META)).await?)
     }
 
+    /// Begins or cancels a downgrade, or says whether one could begin. What is wrong with the request
+    /// is only told to those who may make it.
+    pub async fn change_downgrade(
+        &self,
+        action: Result<DowngradeAction>,
+        target: Result<String>,
+    ) -> Result<()> {
+        self.check_operator().await?;
+        let request = DowngradeRequest {
+            action: action?.into(),
+            version: target?,
+        };
+        match self.submit(Request::Downgrade(request)).await? {
+            Response::Downgrade(_) => Ok(()),
+            other => mismatched(&other),
+        }
+    }
+
+    async fn downgrade_at(&self, view: &View) -> Result<DowngradeInfo> {
+        downgrade::decode(view.get(&self.inner.layout.meta(downgrade::META)).await?)
+    }
+
     /// A hash of everything stored.
     pub async fn hash(&self) -> Result<HashResponse> {
         self.check_admin().await?;
@@ -447,6 +483,41 @@ impl Instance {
             compact_revision: state.compacted,
             hash_revision: revision,
         })
+    }
+
+    /// What this server says of its keyspace at a revision, 0 being the newest, to one that has all
+    /// up to there.
+    pub async fn tell(&self, revision: i64) -> Result<Told> {
+        // What the other has seen committed is here after this.
+        self.inner.store.view(Consistency::Linearizable).await?;
+        let told = self.hash_kv(HashKvRequest { revision }).await?;
+        Ok(Told {
+            revision: told.hash_revision,
+            compacted: told.compact_revision,
+            hash: told.hash,
+        })
+    }
+
+    /// Compares this server's keyspace with those of others.
+    pub async fn compare(&self, others: &dyn audit::Others) -> Result<Comparison> {
+        let own = self.tell(0).await?;
+        let told = others.ask(own.revision).await;
+        Ok(Comparison::new(self.inner.member_id, own, &told))
+    }
+
+    /// Raises the alarm CORRUPT for a member.
+    pub async fn raise_corrupt(&self, member_id: u64) -> Result<()> {
+        self.raise(AlarmType::Corrupt, member_id).await
+    }
+
+    async fn raise(&self, alarm: AlarmType, member_id: u64) -> Result<()> {
+        let raised = AlarmRequest {
+            action: AlarmAction::Activate.into(),
+            member_id,
+            alarm: alarm.into(),
+        };
+        let call = Call::of_server(Request::Alarm(raised));
+        self.inner.sequencer.submit(call).await.map(drop)
     }
 
     /// The keyspace and its history as a file of etcd's, which no directory names; `version` is
@@ -507,6 +578,7 @@ impl Instance {
             usage,
             quota_bytes: quota_bytes.into_iter().flatten().min(),
             alarms: self.alarms(&view).await?,
+            downgrade: self.downgrade_at(&view).await?,
         })
     }
 

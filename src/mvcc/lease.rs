@@ -25,6 +25,8 @@ use tokio::sync::Notify;
 pub const MIN_TTL_SECONDS: i64 = 2;
 /// The longest lease, in seconds.
 pub const MAX_TTL_SECONDS: i64 = 9_000_000_000;
+/// Of a lease whose time does not run yet: no entry says when to look at it.
+const UNDATED: i64 = i64::MIN;
 /// Leases read at a time.
 const PAGE: PageLimit = PageLimit {
     items: 1000,
@@ -139,18 +141,27 @@ fn reschedule(scratch: &mut Scratch, id: i64, mut lease: LeaseRecord) {
     scratch.set_lease(id, Some(lease));
 }
 
-/// The entry of a lease.
-/// A lease that has so many seconds left, and when to look at it.
-pub fn restored(id: i64, ttl_seconds: i64, left_seconds: i64) -> (LeaseRecord, Due) {
-    let deadline_ms = deadline_ms(left_seconds);
-    let lease = LeaseRecord {
+/// A lease whose time does not run yet; `deadline_ms` says how much it has left.
+pub fn undated(ttl_seconds: i64, left_seconds: i64) -> LeaseRecord {
+    LeaseRecord {
         ttl_seconds,
-        deadline_ms,
-        due_ms: deadline_ms,
-    };
-    (lease, due(id, &lease))
+        deadline_ms: left_seconds.saturating_mul(1000),
+        due_ms: UNDATED,
+    }
 }
 
+/// The same with its time running from now on, and when to look at it; `None` if it runs already.
+pub fn dated(id: i64, lease: LeaseRecord) -> Option<(LeaseRecord, Due)> {
+    let deadline_ms = now_ms().saturating_add(lease.deadline_ms);
+    let dated = LeaseRecord {
+        deadline_ms,
+        due_ms: deadline_ms,
+        ..lease
+    };
+    (lease.due_ms == UNDATED).then(|| (dated, due(id, &dated)))
+}
+
+/// The entry of a lease.
 fn due(id: i64, lease: &LeaseRecord) -> Due {
     Due {
         due_ms: lease.due_ms,

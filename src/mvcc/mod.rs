@@ -9,6 +9,7 @@
 
 mod alarm;
 mod allowance;
+pub mod audit;
 pub mod auth;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -29,6 +30,7 @@ mod counts;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod counts_test;
+mod downgrade;
 mod evaluation;
 #[cfg(test)]
 mod evaluation_test;

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::mvcc::auth::{self, Caller, Change, check};
 use crate::mvcc::keyspace::{Due, State};
 use crate::mvcc::scratch::Scratch;
-use crate::mvcc::{alarm, compact, lease, txn};
+use crate::mvcc::{alarm, compact, downgrade, lease, txn};
 use crate::pb::etcdserverpb::*;
 use bytes::Bytes;
 
@@ -41,6 +41,8 @@ pub enum Request {
     LeaseExpire(Due),
     /// Raise or clear an alarm.
     Alarm(AlarmRequest),
+    /// Begin or cancel a downgrade, or say whether one could begin.
+    Downgrade(DowngradeRequest),
     /// Change users, roles, or whether they matter.
     Auth(Change),
 }
@@ -66,6 +68,8 @@ pub enum Response {
     LeaseExpire(bool),
     /// To `Alarm`.
     Alarm(AlarmResponse),
+    /// To `Downgrade`: the newest revision.
+    Downgrade(i64),
     /// To `Auth`: the newest revision.
     Auth(i64),
 }
@@ -123,7 +127,9 @@ impl Request {
                 leases.push(*id);
                 false
             }
-            Request::Compact(_) | Request::Alarm(_) | Request::Auth(_) => false,
+            Request::Compact(_) | Request::Alarm(_) | Request::Downgrade(_) | Request::Auth(_) => {
+                false
+            }
         }
     }
 
@@ -153,6 +159,7 @@ impl Request {
         let is_alarm_or_lease_upkeep = matches!(
             self,
             Request::Alarm(_)
+                | Request::Downgrade(_)
                 | Request::LeaseKeepAlive(_)
                 | Request::LeaseExpire(_)
                 | Request::Auth(_)
@@ -191,6 +198,10 @@ impl Request {
             }
             Request::LeaseExpire(due) => Response::LeaseExpire(lease::expire(scratch, *due).await?),
             Request::Alarm(alarm) => Response::Alarm(alarm::change(scratch, alarm).await?),
+            Request::Downgrade(request) => {
+                downgrade::change(scratch, request).await?;
+                Response::Downgrade(scratch.state.revision)
+            }
             Request::Auth(change) => {
                 auth::change(scratch, change).await?;
                 Response::Auth(scratch.state.revision)

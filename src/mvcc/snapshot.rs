@@ -6,9 +6,11 @@
 
 mod restore;
 mod save;
+mod settle;
 
 pub use restore::{Bump, Restored, restore};
 pub use save::{About, save};
+pub use settle::settle;
 
 use crate::bolt::BoltError;
 use crate::error::Error;

@@ -14,6 +14,7 @@
 //! Nothing of these touches a disk, a socket or a clock, so a cluster can be run by a simulator.
 //! What does:
 //! - `wal`: the log on a disk.
+//! - `founding`: a group that begins with a state.
 //! - `survivor`: a group of one, of a member whose group has lost its quorum.
 //! - `driver`: the one thread that drives a member.
 //! - `whole`: whole states, for members that lag behind the log.
@@ -27,6 +28,7 @@ mod core;
 mod core_test;
 mod driver;
 mod entry;
+mod founding;
 mod log;
 mod members;
 mod proposals;
@@ -45,6 +47,7 @@ pub use self::change::{Change, NotChanged, Policy, Refused};
 pub use self::check::Refusal;
 pub use self::core::{Committed, Core, Effects, Payload, Role, Settings, Standing, Turn, Write};
 pub use self::entry::{Malformed, decode, encode};
+pub use self::founding::found_with_state;
 pub use self::log::{Fit, Log, LogError, Point};
 pub use self::members::{Member, Members, cluster_id, member_id};
 pub use self::proposals::NotProposed;
@@ -98,6 +101,12 @@ pub trait Carrier: Send + Sync {
 
     /// Takes a whole state to the member that its message names, and does not wait.
     fn send_state(&self, state: Outgoing);
+
+    /// For how long it has been connected to a member without a break; one that needs no
+    /// connections always was.
+    fn connected_for(&self, _: u64) -> Duration {
+        Duration::MAX
+    }
 }
 
 /// A carrier for those who are alone.
@@ -486,7 +495,18 @@ impl Home {
             point.members.voters.sort_unstable();
         }
         let members = Members::founded(options.cluster_id, founders);
-        let (log, hard_state) = wal.begin(GROUP, *id, &point)?;
+        Self::begin(engine, wal, *id, point, members)
+    }
+
+    /// Makes the directory that of a member whose history begins here.
+    fn begin(
+        engine: &Engine,
+        wal: &Wal,
+        id: u64,
+        point: Point,
+        members: Members,
+    ) -> Result<Self, StoreError> {
+        let (log, hard_state) = wal.begin(GROUP, id, &point)?;
         let record = wal::encode_point(&point).into();
         let changes = [
             (POINT_KEY.into(), Some(record)),

@@ -124,6 +124,7 @@ kinds! {
     maintenance.hash(HashRequest);
     maintenance.hash_kv(HashKvRequest);
     maintenance.defragment(DefragmentRequest);
+    maintenance.downgrade(DowngradeRequest);
     auth.auth_enable(AuthEnableRequest);
     auth.auth_disable(AuthDisableRequest);
     auth.auth_status(AuthStatusRequest);
@@ -458,7 +459,7 @@ impl Generator {
     }
 
     fn operator(&mut self) -> What {
-        match self.random.below(9) {
+        match self.random.below(10) {
             0 => What::member_list(MemberListRequest {
                 linearizable: self.coin(),
             }),
@@ -473,6 +474,10 @@ impl Generator {
             5 => What::status(StatusRequest {}),
             6 => What::hash(HashRequest {}),
             7 => What::hash_kv(HashKvRequest { revision: 0 }),
+            8 => What::downgrade(DowngradeRequest {
+                version: "none".to_owned(),
+                ..Default::default()
+            }),
             _ => What::defragment(DefragmentRequest {}),
         }
     }

@@ -222,6 +222,7 @@ pub const CASES: &[Case] = &[
     case("etcdserverpb.Maintenance/Hash", "/maintenance/hash", "{}", Root),
     case("etcdserverpb.Maintenance/HashKV", "/maintenance/hashkv", "{}", Root),
     case("etcdserverpb.Maintenance/Snapshot", "/maintenance/snapshot", "{}", Root),
+    case("etcdserverpb.Maintenance/Downgrade", "/maintenance/downgrade", r#"{"version":"3.6.0"}"#, Root),
     case("etcdserverpb.Maintenance/MoveLeader", "/maintenance/transfer-leadership", r#"{"targetID":"1"}"#, Root),
     // Locks and elections.
     case("v3lockpb.Lock/Lock", "/lock/lock", r#"{"name":"Yg==","lease":"7"}"#, Both),

@@ -192,6 +192,27 @@ async fn large_values_and_long_answers_are_alike() {
     }
 }
 
+/// etcd sorts each piece of a stream by itself, and its first piece has ten keys.
+#[tokio::test]
+async fn a_short_stream_with_a_sort_target_and_no_order_is_alike() {
+    let Some(mut two) = Two::start("differential stream order").await else {
+        return;
+    };
+    for (key, value) in [("a", "3"), ("b", "1"), ("c", "2"), ("b", "5"), ("a", "4")] {
+        two.same(put(key, value)).await;
+    }
+    for sort_target in 0..=4 {
+        for keys_only in [false, true] {
+            let request = RangeRequest {
+                sort_target,
+                keys_only,
+                ..everything()
+            };
+            two.same(Operation::RangeStream(request)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn requests_at_their_limits_are_alike() {
     let Some(mut two) = Two::start("differential limits").await else {

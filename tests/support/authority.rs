@@ -96,7 +96,8 @@ impl Authority {
         self.sign(params)
     }
 
-    fn write_files(&self, directory: &Path, (certificate, key): (String, String)) -> Tls {
+    /// Files of a certificate, its key and the authority.
+    pub fn write_files(&self, directory: &Path, (certificate, key): (String, String)) -> Tls {
         let write = |name: &str, text: String| {
             let path = directory.join(name);
             std::fs::write(&path, text).expect("room for a file");

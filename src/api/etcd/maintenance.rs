@@ -3,6 +3,7 @@
 use super::door::Door;
 use crate::api::version::EtcdVersion;
 use crate::error::Error;
+use crate::pb::etcdserverpb::downgrade_request::DowngradeAction;
 use crate::pb::etcdserverpb::*;
 use bytes::Bytes;
 use ring::digest;
@@ -21,7 +22,7 @@ const SNAPSHOT_BLOB_BYTES: u64 = 32 * 1024;
 /// Messages of a snapshot that were read and not sent yet.
 const UNSENT_BLOBS_MAX: usize = 16;
 
-/// Status, alarms, hashes, snapshots and defragmentation.
+/// Status, alarms, hashes, snapshots, defragmentation and downgrades.
 pub struct Maintenance {
     door: Door,
     version: EtcdVersion,
@@ -31,6 +32,17 @@ impl Maintenance {
     /// The service behind `door`.
     pub fn new(door: Door, version: EtcdVersion) -> Self {
         Self { door, version }
+    }
+}
+
+impl Maintenance {
+    /// The version that a cluster can go back to, if it is that.
+    fn downgrade_target(&self, version: &str) -> Result<String, Error> {
+        let target = EtcdVersion::of_cluster(version).ok_or(Error::WrongDowngradeVersion)?;
+        match self.version.cluster().minor_release_before() {
+            Some(before) if before == target => Ok(target.to_string()),
+            _ => Err(Error::InvalidDowngradeTarget),
+        }
     }
 }
 
@@ -122,7 +134,7 @@ impl maintenance_server::Maintenance for Maintenance {
                 .chain(status.alarms.iter().map(alarm_text))
                 .collect(),
             is_learner: status.progress.is_learner,
-            downgrade_info: Some(DowngradeInfo::default()),
+            downgrade_info: Some(status.downgrade),
             header: Some(status.header),
         }))
     }
@@ -171,5 +183,24 @@ impl maintenance_server::Maintenance for Maintenance {
         let target = request.into_inner().target_id;
         instance.move_leader(target).await?;
         Ok(Response::new(MoveLeaderResponse::default()))
+    }
+
+    async fn downgrade(
+        &self,
+        request: Request<DowngradeRequest>,
+    ) -> Result<Response<DowngradeResponse>, Status> {
+        let instance = self.door.open(&request).await?;
+        let DowngradeRequest { action, version } = request.into_inner();
+        let action = DowngradeAction::try_from(action).map_err(|_| Error::UnknownMethod);
+        let target = match action {
+            Ok(DowngradeAction::Cancel) => Ok(String::new()),
+            _ => self.downgrade_target(&version),
+        };
+        // Who may not ask is not told what is wrong with the request.
+        instance.change_downgrade(action, target).await?;
+        Ok(Response::new(DowngradeResponse {
+            header: Some(instance.header()),
+            version: self.version.minor_release(),
+        }))
     }
 }

@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use parking_lot::RwLock;
 use peer_server::PeerServer;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
@@ -24,6 +24,7 @@ const RUNNING_REQUESTS: usize = 5000;
 pub struct Taking {
     /// By their openings, which are the tokens of their records.
     instances: Arc<RwLock<HashMap<u128, Instance>>>,
+    own: Arc<OnceLock<Instance>>,
     /// Has a receiver for each stream.
     streams: watch::Sender<()>,
 }
@@ -33,6 +34,18 @@ impl Taking {
     pub fn begin(&self, instance: &Instance) {
         let opening = instance.opening();
         self.instances.write().insert(opening, instance.clone());
+    }
+
+    /// From now on it is this one too, which is the server's own.
+    pub fn begin_own(&self, instance: &Instance) {
+        // A server has one.
+        let _ = self.own.set(instance.clone());
+        self.begin(instance);
+    }
+
+    /// The server's own instance, once it is open.
+    pub fn own(&self) -> Option<&Instance> {
+        self.own.get()
     }
 
     /// From now on it is this one no more.

@@ -19,6 +19,7 @@ pub fn request(number: u64, call: Call) -> Option<v1::Request> {
         Request::LeaseKeepAlive(keep_alive) => request::Request::LeaseKeepAlive(keep_alive),
         Request::LeaseRevoke(id) => request::Request::LeaseRevoke(id),
         Request::Alarm(alarm) => request::Request::Alarm(alarm),
+        Request::Downgrade(downgrade) => request::Request::Downgrade(downgrade),
         Request::Auth(change) => request::Request::Auth(AuthChange {
             change: Some(change),
         }),
@@ -60,6 +61,7 @@ pub fn requested(message: v1::Request) -> Option<Call> {
         request::Request::LeaseKeepAlive(keep_alive) => Request::LeaseKeepAlive(keep_alive),
         request::Request::LeaseRevoke(id) => Request::LeaseRevoke(id),
         request::Request::Alarm(alarm) => Request::Alarm(alarm),
+        request::Request::Downgrade(downgrade) => Request::Downgrade(downgrade),
         request::Request::Auth(auth) => Request::Auth(auth.change?),
     };
     Some(Call { caller, request })
@@ -80,6 +82,7 @@ pub fn answer(number: u64, outcome: Handover) -> Option<Answer> {
             Response::LeaseKeepAlive(keep_alive) => answer::Answer::LeaseKeepAlive(keep_alive),
             Response::LeaseRevoke(revision) => answer::Answer::LeaseRevoke(revision),
             Response::Alarm(alarm) => answer::Answer::Alarm(alarm),
+            Response::Downgrade(revision) => answer::Answer::Downgrade(revision),
             Response::Auth(revision) => answer::Answer::Auth(revision),
             Response::LeaseExpire(_) => return None,
         },
@@ -116,6 +119,7 @@ pub fn outcome(answer: Option<answer::Answer>, state: State) -> Handover {
         }
         Some(answer::Answer::LeaseRevoke(revision)) => Ok(Response::LeaseRevoke(revision)),
         Some(answer::Answer::Alarm(alarm)) => Ok(Response::Alarm(alarm)),
+        Some(answer::Answer::Downgrade(revision)) => Ok(Response::Downgrade(revision)),
         Some(answer::Answer::Auth(revision)) => Ok(Response::Auth(revision)),
     };
     Handover::Answered(answered, state)

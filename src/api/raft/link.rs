@@ -10,10 +10,11 @@ use crate::pb::kvtool::raft::v1::{End, Frame, raft_client::RaftClient};
 use crate::store::raft::Outgoing;
 use crate::store::raft::eraftpb::Message;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use protobuf::Message as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -43,6 +44,8 @@ pub(super) struct Link {
 #[derive(Default)]
 struct Load {
     is_open: AtomicBool,
+    /// Since when it is.
+    open_since: Mutex<Option<Instant>>,
     waiting_bytes: AtomicUsize,
 }
 
@@ -100,6 +103,12 @@ impl Link {
 }
 
 impl Link {
+    /// For how long the stream has been open.
+    pub(super) fn open_for(&self) -> Duration {
+        let since = *self.load.open_since.lock();
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Takes a whole state there, on a connection of its own.
     pub(super) fn send_state(&self, state: Outgoing) -> impl Future<Output = ()> + use<> {
         let urls = self.urls.subscribe();
@@ -141,8 +150,10 @@ impl Calling {
                     tracing::info!(member, "connected to a member");
                     (pause, told) = (PAUSE_MIN, String::new());
                     self.load.is_open.store(true, Ordering::Relaxed);
+                    *self.load.open_since.lock() = Some(Instant::now());
                     let reason = self.carry(frames, end).await;
                     self.load.is_open.store(false, Ordering::Relaxed);
+                    *self.load.open_since.lock() = None;
                     self.forget();
                     reason
                 }

@@ -4,11 +4,13 @@
 //! - `link`: one stream to one member; what cannot be sent is lost, and the store is told.
 //! - `state`: whole states, to members that lag.
 //! - `service`: what the others send.
+//! - `audit`: what the others say of their keyspaces.
 //! - `port`: serves all of it, and what is handed over to a leader, on the peer ports.
 //!
 //! A stream names the group, its member and the member it is for. Who is not meant refuses it, and
 //! says why.
 
+mod audit;
 mod link;
 mod network;
 mod port;
@@ -19,6 +21,7 @@ mod state;
 mod tests;
 mod wire;
 
+pub use audit::Others;
 pub use network::{Network, describe};
 pub use port::PeerPort;
 

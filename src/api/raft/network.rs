@@ -107,6 +107,11 @@ impl Carrier for Network {
             self.runtime.spawn(link.send_state(state));
         }
     }
+
+    fn connected_for(&self, id: u64) -> Duration {
+        let links = self.links.lock();
+        links.get(&id).map_or(Duration::ZERO, Link::open_for)
+    }
 }
 
 /// Asks the member at a URL who belongs to its group; the error says why it does not answer.

@@ -36,7 +36,8 @@ impl PeerPort {
             keepalive_interval: Some(PING_INTERVAL),
             keepalive_timeout: PING_TIMEOUT,
         };
-        let routes = Routes::new(service(raft)).add_service(peer::service(&taking, &stopping));
+        let routes =
+            Routes::new(service(raft, &taking)).add_service(peer::service(&taking, &stopping));
         let connections = connections(listeners, limits.max_connections);
         let serving = transport(&limits)
             .add_routes(routes)
@@ -55,7 +56,7 @@ impl PeerPort {
 
     /// Others may hand requests over to an instance.
     pub fn begin_taking(&self, instance: &Instance) {
-        self.taking.begin(instance);
+        self.taking.begin_own(instance);
     }
 
     /// Where they hand requests over.

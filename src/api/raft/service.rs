@@ -1,8 +1,9 @@
 //! What other members send.
 
 use super::{FRAME_BYTES_MAX, Route, state, wire};
+use crate::api::peer::Taking;
 use crate::pb::kvtool::raft::v1::{
-    Chunk, DescribeRequest, Description, End, Frame, Wanted, raft_server,
+    Chunk, DescribeRequest, Description, End, Frame, HashAnswer, HashRequest, Wanted, raft_server,
 };
 use crate::store::raft::Raft;
 use crate::store::raft::eraftpb::Message;
@@ -15,12 +16,13 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 /// The service for the other members of a group.
-pub(super) fn service(raft: &Raft) -> RaftServer<Service> {
-    RaftServer::new(Service(raft.clone())).max_decoding_message_size(FRAME_BYTES_MAX)
+pub(super) fn service(raft: &Raft, taking: &Taking) -> RaftServer<Service> {
+    RaftServer::new(Service(raft.clone(), taking.clone()))
+        .max_decoding_message_size(FRAME_BYTES_MAX)
 }
 
 /// `kvtool.raft.v1.Raft`.
-pub(super) struct Service(Raft);
+pub(super) struct Service(Raft, Taking);
 
 impl Service {
     /// Whose messages these are, if they may come; what is refused here is refused for good.
@@ -80,6 +82,17 @@ impl raft_server::Raft for Service {
             wanted,
         ));
         Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
+    }
+
+    async fn hash(&self, request: Request<HashRequest>) -> Result<Response<HashAnswer>, Status> {
+        self.admit(&request)?;
+        let instance = self.1.own();
+        let instance = instance.ok_or_else(|| Status::unavailable("the keyspace is not open"))?;
+        let told = instance.tell(request.into_inner().revision).await?;
+        Ok(Response::new(HashAnswer {
+            hash: told.hash,
+            compacted: told.compacted,
+        }))
     }
 
     async fn describe(&self, _: Request<DescribeRequest>) -> Result<Response<Description>, Status> {

@@ -98,6 +98,7 @@ impl Certified {
             rule,
             store,
             options: Options {
+                audit: None,
                 is_tenant: true,
                 ..options
             },

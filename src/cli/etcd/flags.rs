@@ -4,7 +4,9 @@
 use crate::cli::settings::raw::{ALIASES, DEFAULTS};
 
 /// Settings that etcd does not know; the environment gives them, as to `kvtool serve`.
-const OWN: [&str; 8] = [
+const OWN: [&str; 10] = [
+    "compact-hash-check-enabled",
+    "initial-corrupt-check",
     "store",
     "instance",
     "instances-max",
@@ -38,6 +40,9 @@ pub(super) fn meaning(name: &str) -> Option<Meaning> {
     if let Some((key, _)) = taken().find(|(key, _)| *key == name) {
         return Some(Meaning::Setting(key));
     }
+    if let Some(key) = GATES.iter().find(|(_, key)| *key == name) {
+        return Some(Meaning::Setting(key.1));
+    }
     if let Some(name) = HEEDED.iter().find(|heeded| **heeded == name) {
         return Some(Meaning::Heeded(name));
     }
@@ -70,7 +75,14 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
 /// What the start itself heeds.
 pub(super) const FORCE_NEW_CLUSTER: &str = "force-new-cluster";
 pub(super) const LOGGER: &str = "logger";
-const HEEDED: [&str; 2] = [FORCE_NEW_CLUSTER, LOGGER];
+pub(super) const FEATURE_GATES: &str = "feature-gates";
+const HEEDED: [&str; 3] = [FORCE_NEW_CLUSTER, LOGGER, FEATURE_GATES];
+
+/// Gates that are settings here, under the names of the flags that older etcds have for them.
+pub(super) const GATES: [(&str, &str); 2] = [
+    ("InitialCorruptCheck", "initial-corrupt-check"),
+    ("CompactHashCheck", "compact-hash-check-enabled"),
+];
 
 const DISK: &str = "the data is not kept in etcd's files";
 const EVERY_WRITE: &str = "every acknowledged write is on disk";
@@ -118,26 +130,6 @@ const MOOT: &[(&str, &str)] = &[
     (
         "socket-reuse-address",
         "ports can be bound again at once in any case",
-    ),
-    (
-        "feature-gates",
-        "the features behind these gates are not etcd's here",
-    ),
-    (
-        "compact-hash-check-enabled",
-        "members are not compared while they run",
-    ),
-    (
-        "compact-hash-check-time",
-        "members are not compared while they run",
-    ),
-    (
-        "corrupt-check-time",
-        "members are not compared while they run",
-    ),
-    (
-        "initial-corrupt-check",
-        "members are not compared when they start",
     ),
     (
         "compaction-batch-limit",
@@ -224,12 +216,6 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "client-skip-client-san-verification",
         "etcd has it for members alone",
-    ),
-    ("peer-client-cert-file", NOT_YET),
-    ("peer-client-key-file", NOT_YET),
-    (
-        "peer-auto-tls",
-        "members would not know each other from strangers: name certificates",
     ),
     ("peer-skip-client-san-verification", NOT_YET),
 ];
@@ -354,7 +340,7 @@ pub(super) fn parse(
 }
 
 /// A truth value in one of the forms that Go reads.
-fn truth(text: &str) -> Option<bool> {
+pub(super) fn truth(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
@@ -422,6 +408,10 @@ mod tests {
         assert_eq!(listed.len(), distinct.len(), "a flag has two meanings");
         for (key, _) in taken() {
             assert!(etcd.contains(key), "{key} is no flag of etcd's");
+        }
+        for (_, key) in GATES {
+            let older = meaning(&format!("experimental-{key}"));
+            assert_eq!(older, Some(Meaning::Setting(key)));
         }
         for name in SWITCHES.iter().skip(3) {
             assert!(meaning(name).is_some(), "{name}");

@@ -6,12 +6,12 @@ use crate::api::listener::Listener;
 use crate::api::raft::{Network, PeerPort, describe};
 use crate::api::tls;
 use crate::cli::exit::UsageError;
-use crate::cli::settings::{Group, HostUrl};
+use crate::cli::settings::{Founders, Group, HostUrl};
 use crate::error::Error;
 use crate::store::raft::{Member, Members, Options, Raft, cluster_id, member_id};
 use anyhow::{Context, Result, bail};
 use futures_util::future::join_all;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) async fn open(
     let (own, heard) = match group.joins {
         true if Raft::is_member(&path) => (0, Members::default()),
         true => join(group, &dialer).await?,
-        false => found(name, group),
+        false => found(name, &group.initial, &group.token),
     };
     if !group.joins && !Raft::is_member(&path) {
         check_new(own, &heard, &dialer).await?;
@@ -74,34 +74,48 @@ pub(super) async fn open(
 }
 
 /// How a member calls others.
-pub(super) fn dialer(tls: Option<&tls::Options>) -> Dialer {
-    match tls {
+pub(super) fn dialer(group: &Group) -> Dialer {
+    match &group.tls {
         Some(tls::Options {
             certificate,
             key,
             authorities: Some(authorities),
             ..
-        }) => Dialer::with_tls(certificate.clone(), key.clone(), authorities.clone()),
+        }) => {
+            let own = || (certificate.clone(), key.clone());
+            let (certificate, key) = group.calls_as.clone().unwrap_or_else(own);
+            Dialer::with_tls(certificate, key, authorities.clone())
+        }
+        Some(tls) if tls.self_signed.is_some() => Dialer::with_any_certificate(),
         _ => Dialer::default(),
     }
 }
 
-/// The group that its first members found: all of them come to the same without talking.
-fn found(own: &str, group: &Group) -> (u64, Members) {
+/// The group that its first members found, and the id of one of them: all come to the same without
+/// talking.
+fn found(own: &str, initial: &BTreeMap<String, Vec<HostUrl>>, token: &str) -> (u64, Members) {
     let founder = |(name, urls): (&String, &Vec<HostUrl>)| {
         let peer_urls = texts(urls);
         Member {
-            id: member_id(&peer_urls, &group.token, None),
+            id: member_id(&peer_urls, token, None),
             name: name.clone(),
             peer_urls,
             ..Member::default()
         }
     };
-    let founders: Vec<_> = group.initial.iter().map(founder).collect();
+    let founders: Vec<_> = initial.iter().map(founder).collect();
     let id = founders.iter().find(|founder| founder.name == own);
     let id = id.map_or(0, |founder| founder.id);
     let cluster = cluster_id(founders.iter().map(|founder| founder.id));
     (id, Members::founded(cluster, &founders))
+}
+
+/// The group that is founded out of a snapshot. Its id tells what it begins with: members that were
+/// given something else keep away from it.
+pub(in crate::cli) fn found_with_state(founders: &Founders, state: u64) -> (u64, Members) {
+    let (id, mut group) = found(&founders.name, &founders.initial, &founders.token);
+    group.cluster_id = cluster_id(group.members.keys().copied().chain([state]));
+    (id, group)
 }
 
 /// The group as its members know it, and the id that this one has there.
@@ -211,27 +225,50 @@ mod tests {
             heartbeat: Duration::from_millis(100),
             election_heartbeats: 10,
             policy: Policy::default(),
+            audit: Default::default(),
             tls: None,
+            calls_as: None,
         }
+    }
+
+    fn all_at(all: &[(&str, &str)]) -> BTreeMap<String, Vec<HostUrl>> {
+        group(all, all[0].1).initial
     }
 
     #[test]
     fn founders_agree_and_a_token_tells_groups_apart() {
         let all = [("a", "http://a:1"), ("b", "http://b:1")];
-        let (a, group_a) = found("a", &group(&all, "http://a:1"));
-        let (b, group_b) = found("b", &group(&all, "http://b:1"));
+        let (a, group_a) = found("a", &all_at(&all), "t");
+        let (b, group_b) = found("b", &all_at(&all), "t");
         assert_eq!(group_a, group_b);
         assert_ne!(a, b);
         assert_eq!(group_a.members[&a].name, "a");
-        let mut other = group(&all, "http://a:1");
-        other.token = "other".to_owned();
-        assert_ne!(found("a", &other).1.cluster_id, group_a.cluster_id);
+        let other = found("a", &all_at(&all), "other").1;
+        assert_ne!(other.cluster_id, group_a.cluster_id);
+    }
+
+    #[test]
+    fn founders_with_one_state_agree_and_those_with_another_keep_away() {
+        let all = [("a", "http://a:1"), ("b", "http://b:1")];
+        let founders = |name: &str| Founders {
+            name: name.to_owned(),
+            initial: all_at(&all),
+            token: "t".to_owned(),
+        };
+        let (a, group) = found_with_state(&founders("a"), 5);
+        let (b, same) = found_with_state(&founders("b"), 5);
+        assert_ne!(a, b);
+        assert_eq!(group, same);
+        let (_, other) = found_with_state(&founders("a"), 6);
+        let (_, without) = found("a", &all_at(&all), "t");
+        assert_ne!(group.cluster_id, other.cluster_id);
+        assert_ne!(group.cluster_id, without.cluster_id);
     }
 
     #[test]
     fn who_joins_names_all_members() {
         let all = [("a", "http://a:1"), ("b", "http://b:1")];
-        let (_, known) = found("a", &group(&all, "http://a:1"));
+        let (_, known) = found("a", &all_at(&all), "t");
         let (b, _) = check(&group(&all, "http://b:1"), known.clone()).unwrap();
         assert_eq!(known.members[&b].name, "b");
         // One that has been there before has lost its log.

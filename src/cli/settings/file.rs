@@ -33,7 +33,9 @@ const TLS_KEYS: [(&str, &str); 10] = [
     ),
 ];
 /// Settings that etcd's config file gives as a number of nanoseconds.
-const DURATION_KEYS: [&str; 3] = [
+const DURATION_KEYS: [&str; 5] = [
+    "corrupt-check-time",
+    "compact-hash-check-time",
     "grpc-keepalive-interval",
     "grpc-keepalive-timeout",
     "watch-progress-notify-interval",

@@ -1,12 +1,17 @@
 //! The group that a member founds or joins.
 
 use super::layers::{Layers, Setting};
-use super::{HostUrl, at_least_one, filled, listen_urls, parse, tls_files, values};
+use super::{
+    HostUrl, RawSettings, at_least_one, duration, filled, listen_urls, parse, positive, tls_files,
+    values,
+};
 use crate::api::listener::Place;
 use crate::api::tls;
 use crate::cli::exit::UsageError;
 use crate::store::raft::Policy;
+use clap::Args;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An election that takes longer helps nobody; etcd's bound.
@@ -35,8 +40,114 @@ pub struct Group {
     pub election_heartbeats: usize,
     /// Which changes of the members are refused.
     pub policy: Policy,
+    /// How members are compared.
+    pub audit: Audit,
     /// The certificates, when members speak TLS.
     pub tls: Option<tls::Options>,
+    /// The certificate and the key that others are shown when they are called, if it is another one.
+    pub calls_as: Option<(PathBuf, PathBuf)>,
+}
+
+/// The files of the certificate that calls are made with.
+fn calls_as(layers: &Layers) -> Result<Option<(PathBuf, PathBuf)>, UsageError> {
+    let certificate = layers.get("peer-client-cert-file");
+    let key = layers.get("peer-client-key-file");
+    match (certificate.text.as_str(), key.text.as_str()) {
+        ("", "") => Ok(None),
+        (_, "") => {
+            let problem = "a certificate needs its key: add --peer-client-key-file";
+            Err(certificate.refuse(problem))
+        }
+        ("", _) => Err(key.refuse("a key needs its certificate: add --peer-client-cert-file")),
+        (certificate, key) => Ok(Some((certificate.into(), key.into()))),
+    }
+}
+
+/// When the keyspaces of the members are compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Again and again after so long.
+    pub every: Option<Duration>,
+    /// After so long if there was a compaction meanwhile.
+    pub after_compactions: Option<Duration>,
+    /// Before clients are served.
+    pub at_start: bool,
+}
+
+impl Audit {
+    fn validate(layers: &Layers) -> Result<Self, UsageError> {
+        let every = parse(layers.get("corrupt-check-time"), duration::parse)?;
+        let after = parse(layers.get("compact-hash-check-time"), |text| {
+            duration::parse(text).and_then(positive)
+        })?;
+        let is_after = parse(layers.get("compact-hash-check-enabled"), str::parse::<bool>)?;
+        Ok(Self {
+            every: Some(every).filter(|time| !time.is_zero()),
+            after_compactions: is_after.then_some(after),
+            at_start: parse(layers.get("initial-corrupt-check"), str::parse)?,
+        })
+    }
+}
+
+/// Those who found a group, as each of them is told.
+#[derive(Debug, Clone)]
+pub struct Founders {
+    /// The name of the one who is told.
+    pub name: String,
+    /// Names and peer URLs of all.
+    pub initial: BTreeMap<String, Vec<HostUrl>>,
+    /// Tells groups of the same members apart.
+    pub token: String,
+}
+
+/// Who founds a group out of a snapshot, for a verb without other settings.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Group")]
+pub struct FoundersArgs {
+    /// Name of the member whose directory is made [default: default]
+    #[arg(long, requires = "initial_cluster")]
+    pub(super) name: Option<String>,
+    /// Members of the new group, this one too: NAME=URL,... [default: whoever starts with the
+    /// directory is a group of one]
+    #[arg(long, value_name = "MEMBERS")]
+    pub(super) initial_cluster: Option<String>,
+    /// URLs of this member in that list [default: http://localhost:2380]
+    #[arg(long, value_name = "URLS", requires = "initial_cluster")]
+    pub(super) initial_advertise_peer_urls: Option<String>,
+    /// Tells groups that begin with the same members apart [default: etcd-cluster]
+    #[arg(long, value_name = "TOKEN", requires = "initial_cluster")]
+    pub(super) initial_cluster_token: Option<String>,
+}
+
+impl Founders {
+    /// Validates what flags and environment variables say; `None`: there is to be no group.
+    pub fn given(args: FoundersArgs) -> Result<Option<Self>, UsageError> {
+        if args.initial_cluster.is_none() {
+            return Ok(None);
+        }
+        let environment = |name: &str| std::env::var(name).ok();
+        let layers = Layers::merge(&RawSettings::of_founders(args), environment, None)?;
+        let name = parse(layers.get("name"), filled)?;
+        let mut advertised = parse(layers.get("initial-advertise-peer-urls"), values::urls)?;
+        if advertised.is_empty() {
+            advertised = values::urls(PEER_URL).unwrap_or_default();
+        }
+        Self::validate(&layers, &name, &advertised).map(Some)
+    }
+
+    fn validate(layers: &Layers, name: &str, advertised: &[HostUrl]) -> Result<Self, UsageError> {
+        let cluster = layers.get("initial-cluster");
+        let mut initial = parse(cluster, initial_cluster)?;
+        if initial.is_empty() {
+            initial.insert(name.to_owned(), advertised.to_vec());
+        }
+        check_own(cluster, &initial, name, advertised)?;
+        Ok(Self {
+            name: name.to_owned(),
+            initial,
+            token: parse(layers.get("initial-cluster-token"), filled)?,
+        })
+    }
 }
 
 impl Group {
@@ -59,23 +170,19 @@ impl Group {
                 false => listen.clone(),
             };
         }
-        let cluster = layers.get("initial-cluster");
-        let mut initial = parse(cluster, initial_cluster)?;
-        if initial.is_empty() {
-            initial.insert(name.to_owned(), advertised.clone());
-        }
-        check_own(cluster, &initial, name, &advertised)?;
+        let Founders { initial, token, .. } = Founders::validate(layers, name, &advertised)?;
         if initial.len() > 1 && listen.is_empty() {
             let problem = "members need a URL to listen on for each other: add --listen-peer-urls";
-            return Err(cluster.refuse(problem));
+            return Err(layers.get("initial-cluster").refuse(problem));
         }
         let encrypted = listen.iter().any(|url| url.tls).then_some(listening);
         let tls = tls_files(layers, "peer-", encrypted)?;
         if let Some(files) = &tls
             && files.authorities.is_none()
+            && files.self_signed.is_none()
         {
             let problem = "members check each other: name who signs their certificates with \
-                           --peer-trusted-ca-file";
+                           --peer-trusted-ca-file, or have any taken with --peer-auto-tls";
             return Err(listening.refuse(problem));
         }
         let (heartbeat, election_heartbeats) = times(layers)?;
@@ -83,7 +190,7 @@ impl Group {
             listen,
             advertised,
             initial,
-            token: parse(layers.get("initial-cluster-token"), filled)?,
+            token,
             joins: parse(layers.get("initial-cluster-state"), |state| match state {
                 "new" => Ok(false),
                 "existing" => Ok(true),
@@ -95,7 +202,9 @@ impl Group {
                 is_strict: parse(layers.get("strict-reconfig-check"), str::parse)?,
                 learners_max: parse(layers.get("max-learners"), at_least_one::<u16>)?.into(),
             },
+            audit: Audit::validate(layers)?,
             tls,
+            calls_as: calls_as(layers)?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The settings as they are given: one text per flag, and what each is when nobody gives it.
 
-use super::FdbArgs;
+use super::{FdbArgs, FoundersArgs};
 use clap::Args;
 use serde::Serialize;
 
@@ -183,15 +183,64 @@ pub struct RawSettings {
     /// Most members without a vote [default: 1]
     #[arg(long, value_name = "COUNT", help_heading = "Group")]
     max_learners: Option<String>,
+    /// Time between two comparisons of all members' keyspaces, which raise the alarm CORRUPT for one
+    /// that differs; 0 is never. One server alone, and those of FoundationDB, have nothing to compare
+    /// [default: 0s]
+    #[arg(long, value_name = "DURATION", help_heading = "Group")]
+    corrupt_check_time: Option<String>,
+    /// Compare them after compactions, too [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    compact_hash_check_enabled: Option<String>,
+    /// Time after which a compaction is looked for [default: 1m]
+    #[arg(long, value_name = "DURATION", help_heading = "Group")]
+    compact_hash_check_time: Option<String>,
+    /// Do not serve with a keyspace that differs from those of the members that are there
+    /// [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    initial_corrupt_check: Option<String>,
     /// Certificate of this server for other members, PEM; shown to them when it calls, too
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
     peer_cert_file: Option<String>,
     /// Private key of that certificate, PEM
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
     peer_key_file: Option<String>,
+    /// Certificate to show when this server calls other members, PEM [default: that of --peer-cert-file]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_client_cert_file: Option<String>,
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
+    peer_client_key_file: Option<String>,
     /// Authorities that sign the members' certificates, PEM
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Group")]
     peer_trusted_ca_file: Option<String>,
+    /// Speak https to other members with a certificate of our own making, kept in the data directory,
+    /// and take any of theirs: hides what is said, but lets strangers in [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    peer_auto_tls: Option<String>,
     /// Accept only members with a certificate [default: true with --peer-trusted-ca-file]
     #[arg(
         long,
@@ -270,6 +319,17 @@ pub struct RawSettings {
 }
 
 impl RawSettings {
+    /// Those that say who founds a group, and no others.
+    pub(super) fn of_founders(args: FoundersArgs) -> Self {
+        Self {
+            name: args.name,
+            initial_cluster: args.initial_cluster,
+            initial_advertise_peer_urls: args.initial_advertise_peer_urls,
+            initial_cluster_token: args.initial_cluster_token,
+            ..Self::default()
+        }
+    }
+
     /// Those that say where the data is, and no others.
     pub(super) fn of_home(store: Option<String>, data_dir: Option<String>, fdb: FdbArgs) -> Self {
         Self {
@@ -323,9 +383,16 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("election-timeout", "1000"),
     ("strict-reconfig-check", "true"),
     ("max-learners", "1"),
+    ("corrupt-check-time", "0s"),
+    ("compact-hash-check-enabled", "false"),
+    ("compact-hash-check-time", "1m"),
+    ("initial-corrupt-check", "false"),
     ("peer-cert-file", ""),
     ("peer-key-file", ""),
+    ("peer-client-cert-file", ""),
+    ("peer-client-key-file", ""),
     ("peer-trusted-ca-file", ""),
+    ("peer-auto-tls", "false"),
     ("peer-client-cert-auth", "false"),
     ("peer-crl-file", ""),
     ("peer-cert-allowed-cn", ""),

@@ -26,9 +26,11 @@ pub async fn check(scratch: &mut Scratch, caller: &Caller, request: &Request) ->
         Request::LeaseGrant(_) => rules.check_known(caller),
         Request::LeaseKeepAlive(keep_alive) => judge.lease(keep_alive.id).await,
         Request::LeaseRevoke(id) => judge.lease(*id).await,
-        Request::Compact(_) | Request::Alarm(_) | Request::Auth(_) | Request::LeaseExpire(_) => {
-            rules.check_admin(caller)
-        }
+        Request::Compact(_)
+        | Request::Alarm(_)
+        | Request::Downgrade(_)
+        | Request::Auth(_)
+        | Request::LeaseExpire(_) => rules.check_admin(caller),
     }
 }
 

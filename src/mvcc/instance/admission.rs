@@ -5,8 +5,7 @@ use crate::error::{Error, Result};
 use crate::mvcc::allowance::Allowance;
 use crate::mvcc::auth::Caller;
 use crate::mvcc::request::{Call, Request, Response};
-use crate::pb::etcdserverpb::alarm_request::AlarmAction;
-use crate::pb::etcdserverpb::*;
+use crate::pb::etcdserverpb::AlarmType;
 use crate::store::Usage;
 
 impl Instance {
@@ -123,13 +122,7 @@ impl Instance {
     async fn refuse_space(&self, used: u64) -> Result<()> {
         if !self.state().no_space {
             tracing::warn!(used, "the quota is exceeded, so nothing is added");
-            let raised = AlarmRequest {
-                action: AlarmAction::Activate.into(),
-                member_id: self.inner.member_id,
-                alarm: AlarmType::Nospace.into(),
-            };
-            let call = Call::of_server(Request::Alarm(raised));
-            self.inner.sequencer.submit(call).await?;
+            self.raise(AlarmType::Nospace, self.inner.member_id).await?;
         }
         Err(Error::NoSpace)
     }

@@ -3,7 +3,6 @@
 use super::*;
 use crate::bolt::Database;
 use crate::error::Result;
-use crate::mvcc::auth::new_secret;
 use crate::mvcc::keyspace::{
     AuthState, BLOB_THRESHOLD_BYTES, Change, Current, Layout, Replaced, Revision, State, Value,
 };
@@ -58,7 +57,8 @@ type Record = (Bytes, Bytes);
 
 /// Restores a file into the instance `name` of a store, which must have nothing in it.
 ///
-/// What is half restored is refused by whoever opens it.
+/// What is half restored is refused by whoever opens it. The same file makes the same keyspace, to
+/// the byte; see [`settle`].
 pub async fn restore(
     store: &Store,
     name: &str,
@@ -96,9 +96,8 @@ pub async fn restore(
             0 => stored.ttl,
             left => left,
         };
-        let (lease, due) = lease::restored(stored.id, stored.ttl, left);
+        let lease = lease::undated(stored.ttl, left);
         into.set(layout.lease(stored.id), lease.encode()).await?;
-        into.set(layout.due(due), Bytes::new()).await?;
         count += 1;
     }
     let mut raised = Vec::new();
@@ -133,8 +132,6 @@ pub async fn restore(
             into.set(key.freeze(), value).await?;
         }
     }
-    // The tokens of those who logged in there are worth nothing here.
-    into.set(layout.secret(), new_secret()).await?;
     let mut compacted = -1;
     let mut meta = records(bucket::META);
     while let Some(record) = meta.recv().await {
@@ -163,7 +160,8 @@ pub async fn restore(
         changes: into.changes,
         leases: count,
     };
-    into.ops.extend(identity::first_records(&layout, &state));
+    into.set(layout.state(), state.encode()).await?;
+    into.ops.push(identity::restored(&layout));
     into.commit().await?;
     Ok(restored)
 }
@@ -281,7 +279,7 @@ impl Into<'_> {
         let value = if stored.value.len() <= BLOB_THRESHOLD_BYTES {
             Value::Inline(stored.value)
         } else {
-            let name = blob::name(&stored.value);
+            let name = blob::restored_name(at, &stored.value);
             let layout = self.layout;
             for piece in blob::pieces(layout, &name, &stored.value) {
                 self.add(piece).await?;

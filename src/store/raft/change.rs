@@ -11,6 +11,10 @@ use protobuf::Message as _;
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Who has not been connected for so long does not count as healthy; etcd's.
+pub(super) const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What the one that leads refuses beside what can never be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +81,7 @@ pub enum Refused {
     /// Too few members have ever started for a quorum afterwards.
     #[error("not enough members have started")]
     NotEnoughStarted = 4,
-    /// Too few members are heard of.
+    /// Too few members are heard of, or have been for long enough.
     #[error("not enough members are heard of")]
     Unhealthy = 5,
     /// The group has as many learners as it may.
@@ -142,6 +146,8 @@ impl Refused {
 pub(super) struct Vitals {
     /// Those that were heard of lately, itself too.
     pub(super) active: BTreeSet<u64>,
+    /// Those of them that have been connected for [`HEALTH_INTERVAL`].
+    pub(super) steady: BTreeSet<u64>,
     /// Those whose logs are nearly as long as its own.
     pub(super) in_sync: BTreeSet<u64>,
 }
@@ -227,7 +233,11 @@ impl Members {
         if policy.is_strict && !is_started {
             return Err(Refused::NotEnoughStarted);
         }
-        if policy.is_strict && !self.voters().all(|voter| vitals.active.contains(&voter.id)) {
+        // The new one may never come.
+        let steady = self
+            .voters()
+            .filter(|voter| vitals.steady.contains(&voter.id));
+        if policy.is_strict && voters > 1 && steady.count() < quorum(voters + 1) {
             return Err(Refused::Unhealthy);
         }
         if self.members.contains_key(&added.id) || self.was_removed(added.id) || added.id == 0 {
@@ -253,8 +263,9 @@ impl Members {
             return Ok(());
         }
         // Whoever is not heard of is no part of the quorum that there is.
-        let heard = |voter: &&Member| vitals.active.contains(&voter.id);
-        let left = self.voters().filter(|voter| voter.id != id).filter(heard);
+        let is_steady = |voter: &&Member| vitals.steady.contains(&voter.id);
+        let left = self.voters().filter(|voter| voter.id != id);
+        let left = left.filter(is_steady);
         if vitals.active.contains(&id) && left.count() < quorum(voters) {
             return Err(Refused::Unhealthy);
         }
@@ -340,6 +351,7 @@ mod tests {
     fn vitals(active: &[u64]) -> Vitals {
         Vitals {
             active: active.iter().copied().collect(),
+            steady: active.iter().copied().collect(),
             in_sync: active.iter().copied().collect(),
         }
     }
@@ -350,6 +362,7 @@ mod tests {
         use Change::*;
         use Refused::*;
         let three: &[Member] = &[member(1), member(2), member(3)];
+        let four: &[Member] = &[member(1), member(2), member(3), member(4)];
         let one: &[Member] = &[member(1)];
         let with_learner: &[Member] = &[member(1), learner(2)];
         let no_urls = |id| Member {
@@ -360,6 +373,9 @@ mod tests {
             (three, &[1, 2, 3][..], Add(member(4)), Ok(())),
             (three, &[1, 2], Add(member(4)), Err(Unhealthy)),
             (three, &[1, 2], Add(learner(4)), Err(Unhealthy)),
+            // There is a quorum also when the new one does not come.
+            (four, &[1, 2, 3], Add(learner(5)), Ok(())),
+            (four, &[1, 2], Add(learner(5)), Err(Unhealthy)),
             (three, &[1, 2, 3], Add(member(3)), Err(IdTaken)),
             (three, &[1, 2, 3], Add(no_urls(0)), Err(IdTaken)),
             (
@@ -436,6 +452,20 @@ mod tests {
         let last = Members::founded(7, &[member(1)]);
         let planned = last.plan(Change::Remove(1), &vitals(&[1]), policy);
         assert_eq!(planned, Err(Refused::NotEnoughStarted));
+    }
+
+    /// Connections that have just come may go as soon.
+    #[test]
+    fn who_has_just_come_does_not_count_for_a_quorum() {
+        let members = Members::founded(7, &[member(1), member(2), member(3)]);
+        let vitals = Vitals {
+            steady: [1, 2].into(),
+            ..vitals(&[1, 2, 3])
+        };
+        let plan = |change| members.plan(change, &vitals, Policy::default()).map(drop);
+        assert_eq!(plan(Change::Add(member(4))), Err(Refused::Unhealthy));
+        assert_eq!(plan(Change::Remove(2)), Err(Refused::Unhealthy));
+        assert_eq!(plan(Change::Remove(3)), Ok(()));
     }
 
     #[test]

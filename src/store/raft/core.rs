@@ -30,7 +30,7 @@ use raft::eraftpb::{
 use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Entries of one message; a larger entry travels alone.
 const MESSAGE_BYTES_MAX: u64 = 1 << 20;
@@ -383,6 +383,8 @@ impl<L: Log> Core<L> {
         let all = || raft.prs().iter();
         Vitals {
             active: all().map(|(id, _)| *id).filter(is_heard).collect(),
+            // Of connections nothing is known here.
+            steady: BTreeSet::new(),
             in_sync: all()
                 .filter(|(_, progress)| is_close(progress.matched))
                 .map(|(id, _)| *id)

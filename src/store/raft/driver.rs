@@ -3,7 +3,7 @@
 //! A turn takes everything that waits, writes once, and applies once. What fails ends the store:
 //! nothing is tried again behind a write whose fate is unknown.
 
-use super::change::{Change, NotChanged, Policy, Refused};
+use super::change::{Change, HEALTH_INTERVAL, NotChanged, Policy, Refused};
 use super::core::{Core, Payload, Role};
 use super::members::{MEMBERS_KEY, Members};
 use super::state::{Stop, evaluate};
@@ -289,8 +289,12 @@ impl Driver {
         match self.core.is_changing() {
             true => Err(Refused::Busy),
             false => {
-                let members = self.members.borrow();
-                members.plan(change, &self.core.vitals(), self.policy)
+                let mut vitals = self.core.vitals();
+                let is_steady =
+                    |id: &u64| *id == self.id || self.carrier.connected_for(*id) >= HEALTH_INTERVAL;
+                let active = vitals.active.iter().copied();
+                vitals.steady = active.filter(is_steady).collect();
+                self.members.borrow().plan(change, &vitals, self.policy)
             }
         }
     }

@@ -29,7 +29,9 @@ pub struct Survivor {
 ///
 /// One write to the state, so it has happened or not. The others must not be started again: a
 /// quorum of them would go on by itself.
-pub fn force_new_cluster(path: &Path) -> Result<Survivor, StoreError> {
+///
+/// `None`: it is a group of one already, and nothing was changed.
+pub fn force_new_cluster(path: &Path) -> Result<Option<Survivor>, StoreError> {
     if !Raft::is_member(path) {
         let directory = path.display();
         let sentence = format!("{directory} is not the data directory of a member of a group");
@@ -53,8 +55,7 @@ pub fn force_new_cluster(path: &Path) -> Result<Survivor, StoreError> {
         return Err(unreadable("the member has no state of the group yet"));
     };
     if members.members.len() == 1 {
-        let sentence = "this member is a group of one already: nothing was changed";
-        return Err(StoreError::Fatal(sentence.into()));
+        return Ok(None);
     }
     let own = Member {
         is_learner: false,
@@ -87,13 +88,13 @@ pub fn force_new_cluster(path: &Path) -> Result<Survivor, StoreError> {
     engine.commit(outcome.changes).map_err(fault)?;
     let Members { mut members, .. } = members;
     members.remove(&id);
-    Ok(Survivor {
+    Ok(Some(Survivor {
         cluster_id: alone.cluster_id,
         member: own,
         removed: members.into_values().collect(),
         last_index,
         uncertain,
-    })
+    }))
 }
 
 /// An entry as it is applied here: changes of members have no effect any more.
