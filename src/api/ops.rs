@@ -5,7 +5,7 @@ use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use crate::error::{Error, Result};
 use crate::mvcc::Instance;
-use crate::pb::etcdserverpb::{AlarmRequest, AlarmType, RangeRequest};
+use crate::pb::etcdserverpb::{AlarmType, RangeRequest};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -148,7 +148,7 @@ async fn healthy(instance: &Instance, query: &[(String, String)]) -> Result<(), 
 }
 
 async fn alarms(instance: &Instance) -> Result<Vec<AlarmType>> {
-    let raised = instance.alarm(AlarmRequest::default()).await?.alarms;
+    let raised = instance.raised().await?;
     Ok(raised.iter().map(|member| member.alarm()).collect())
 }
 

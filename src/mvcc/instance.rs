@@ -413,6 +413,12 @@ impl Instance {
         }
     }
 
+    /// The alarms that are raised, as far as this server has heard: it asks nobody.
+    pub async fn raised(&self) -> Result<Vec<AlarmMember>> {
+        let (view, _) = self.view(true).await?;
+        self.alarms(&view).await
+    }
+
     async fn alarms(&self, view: &View) -> Result<Vec<AlarmMember>> {
         alarm::decode(view.get(&self.inner.layout.meta(alarm::META)).await?)
     }
