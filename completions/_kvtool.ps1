@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Print the keys and values under a prefix, all as of one revision')
             [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Give up revisions that nobody needs any more')
             [CompletionResult]::new('inspect-keyspace', 'inspect-keyspace', [CompletionResultType]::ParameterValue, 'Show which prefixes hold how many keys and bytes, and which keys are the largest')
+            [CompletionResult]::new('instance', 'instance', [CompletionResultType]::ParameterValue, 'Show, make, delete and bound the keyspaces that a server keeps for others')
             [CompletionResult]::new('member', 'member', [CompletionResultType]::ParameterValue, 'Show and change the members of the cluster')
             [CompletionResult]::new('move-leader', 'move-leader', [CompletionResultType]::ParameterValue, 'Let another member lead')
             [CompletionResult]::new('force-new-cluster', 'force-new-cluster', [CompletionResultType]::ParameterValue, 'Make the only member that is left a cluster of one')
@@ -49,6 +50,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--listen-client-urls', '--listen-client-urls', [CompletionResultType]::ParameterName, 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]')
             [CompletionResult]::new('--listen-client-http-urls', '--listen-client-http-urls', [CompletionResultType]::ParameterName, 'URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]')
             [CompletionResult]::new('--listen-metrics-urls', '--listen-metrics-urls', [CompletionResultType]::ParameterName, 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]')
+            [CompletionResult]::new('--listen-control-urls', '--listen-control-urls', [CompletionResultType]::ParameterName, 'URLs for `kvtool instance`: unix://PATH, or http:// on a loopback address; whoever reaches them may delete keyspaces [default: none]')
             [CompletionResult]::new('--enable-grpc-gateway', '--enable-grpc-gateway', [CompletionResultType]::ParameterName, 'Serve etcd''s API as JSON, too, where plain HTTP is served [default: true]')
             [CompletionResult]::new('--cors', '--cors', [CompletionResultType]::ParameterName, 'Origins of web pages that may use what is served over HTTP, with commas between; * is all [default: none]')
             [CompletionResult]::new('--host-whitelist', '--host-whitelist', [CompletionResultType]::ParameterName, 'Hosts that HTTP requests without TLS may name, with commas between; * is all [default: *]')
@@ -243,6 +245,92 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;instance' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show all of them')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Make one before its owner first calls')
+            [CompletionResult]::new('quota', 'quota', [CompletionResultType]::ParameterValue, 'Show what one is allowed, and change it')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete one with all that it holds; whoever works there begins anew with an empty one')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;instance;list' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--control-url', '--control-url', [CompletionResultType]::ParameterName, 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;instance;create' {
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Bytes that its keys, values and their history may take, such as 2GiB; none is no bound')
+            [CompletionResult]::new('--requests', '--requests', [CompletionResultType]::ParameterName, 'Requests that one server admits in a second; none is no bound')
+            [CompletionResult]::new('--write-bytes', '--write-bytes', [CompletionResultType]::ParameterName, 'Bytes of writes that one server admits in a second, such as 4MiB; none is no bound')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--control-url', '--control-url', [CompletionResultType]::ParameterName, 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;instance;quota' {
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Bytes that its keys, values and their history may take, such as 2GiB; none is no bound')
+            [CompletionResult]::new('--requests', '--requests', [CompletionResultType]::ParameterName, 'Requests that one server admits in a second; none is no bound')
+            [CompletionResult]::new('--write-bytes', '--write-bytes', [CompletionResultType]::ParameterName, 'Bytes of writes that one server admits in a second, such as 4MiB; none is no bound')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--control-url', '--control-url', [CompletionResultType]::ParameterName, 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;instance;delete' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--control-url', '--control-url', [CompletionResultType]::ParameterName, 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'kvtool;instance;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show all of them')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Make one before its owner first calls')
+            [CompletionResult]::new('quota', 'quota', [CompletionResultType]::ParameterValue, 'Show what one is allowed, and change it')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete one with all that it holds; whoever works there begins anew with an empty one')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'kvtool;instance;help;list' {
+            break
+        }
+        'kvtool;instance;help;create' {
+            break
+        }
+        'kvtool;instance;help;quota' {
+            break
+        }
+        'kvtool;instance;help;delete' {
+            break
+        }
+        'kvtool;instance;help;help' {
             break
         }
         'kvtool;member' {
@@ -1106,6 +1194,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Print the keys and values under a prefix, all as of one revision')
             [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Give up revisions that nobody needs any more')
             [CompletionResult]::new('inspect-keyspace', 'inspect-keyspace', [CompletionResultType]::ParameterValue, 'Show which prefixes hold how many keys and bytes, and which keys are the largest')
+            [CompletionResult]::new('instance', 'instance', [CompletionResultType]::ParameterValue, 'Show, make, delete and bound the keyspaces that a server keeps for others')
             [CompletionResult]::new('member', 'member', [CompletionResultType]::ParameterValue, 'Show and change the members of the cluster')
             [CompletionResult]::new('move-leader', 'move-leader', [CompletionResultType]::ParameterValue, 'Let another member lead')
             [CompletionResult]::new('force-new-cluster', 'force-new-cluster', [CompletionResultType]::ParameterValue, 'Make the only member that is left a cluster of one')
@@ -1128,6 +1217,25 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;help;inspect-keyspace' {
+            break
+        }
+        'kvtool;help;instance' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show all of them')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Make one before its owner first calls')
+            [CompletionResult]::new('quota', 'quota', [CompletionResultType]::ParameterValue, 'Show what one is allowed, and change it')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete one with all that it holds; whoever works there begins anew with an empty one')
+            break
+        }
+        'kvtool;help;instance;list' {
+            break
+        }
+        'kvtool;help;instance;create' {
+            break
+        }
+        'kvtool;help;instance;quota' {
+            break
+        }
+        'kvtool;help;instance;delete' {
             break
         }
         'kvtool;help;member' {

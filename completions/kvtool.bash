@@ -37,6 +37,9 @@ _kvtool() {
             kvtool,inspect-keyspace)
                 cmd="kvtool__subcmd__inspect__subcmd__keyspace"
                 ;;
+            kvtool,instance)
+                cmd="kvtool__subcmd__instance"
+                ;;
             kvtool,member)
                 cmd="kvtool__subcmd__member"
                 ;;
@@ -145,6 +148,9 @@ _kvtool() {
             kvtool__subcmd__help,inspect-keyspace)
                 cmd="kvtool__subcmd__help__subcmd__inspect__subcmd__keyspace"
                 ;;
+            kvtool__subcmd__help,instance)
+                cmd="kvtool__subcmd__help__subcmd__instance"
+                ;;
             kvtool__subcmd__help,member)
                 cmd="kvtool__subcmd__help__subcmd__member"
                 ;;
@@ -193,6 +199,18 @@ _kvtool() {
             kvtool__subcmd__help__subcmd__bench,watch)
                 cmd="kvtool__subcmd__help__subcmd__bench__subcmd__watch"
                 ;;
+            kvtool__subcmd__help__subcmd__instance,create)
+                cmd="kvtool__subcmd__help__subcmd__instance__subcmd__create"
+                ;;
+            kvtool__subcmd__help__subcmd__instance,delete)
+                cmd="kvtool__subcmd__help__subcmd__instance__subcmd__delete"
+                ;;
+            kvtool__subcmd__help__subcmd__instance,list)
+                cmd="kvtool__subcmd__help__subcmd__instance__subcmd__list"
+                ;;
+            kvtool__subcmd__help__subcmd__instance,quota)
+                cmd="kvtool__subcmd__help__subcmd__instance__subcmd__quota"
+                ;;
             kvtool__subcmd__help__subcmd__member,add)
                 cmd="kvtool__subcmd__help__subcmd__member__subcmd__add"
                 ;;
@@ -216,6 +234,36 @@ _kvtool() {
                 ;;
             kvtool__subcmd__help__subcmd__snapshot,status)
                 cmd="kvtool__subcmd__help__subcmd__snapshot__subcmd__status"
+                ;;
+            kvtool__subcmd__instance,create)
+                cmd="kvtool__subcmd__instance__subcmd__create"
+                ;;
+            kvtool__subcmd__instance,delete)
+                cmd="kvtool__subcmd__instance__subcmd__delete"
+                ;;
+            kvtool__subcmd__instance,help)
+                cmd="kvtool__subcmd__instance__subcmd__help"
+                ;;
+            kvtool__subcmd__instance,list)
+                cmd="kvtool__subcmd__instance__subcmd__list"
+                ;;
+            kvtool__subcmd__instance,quota)
+                cmd="kvtool__subcmd__instance__subcmd__quota"
+                ;;
+            kvtool__subcmd__instance__subcmd__help,create)
+                cmd="kvtool__subcmd__instance__subcmd__help__subcmd__create"
+                ;;
+            kvtool__subcmd__instance__subcmd__help,delete)
+                cmd="kvtool__subcmd__instance__subcmd__help__subcmd__delete"
+                ;;
+            kvtool__subcmd__instance__subcmd__help,help)
+                cmd="kvtool__subcmd__instance__subcmd__help__subcmd__help"
+                ;;
+            kvtool__subcmd__instance__subcmd__help,list)
+                cmd="kvtool__subcmd__instance__subcmd__help__subcmd__list"
+                ;;
+            kvtool__subcmd__instance__subcmd__help,quota)
+                cmd="kvtool__subcmd__instance__subcmd__help__subcmd__quota"
                 ;;
             kvtool__subcmd__member,add)
                 cmd="kvtool__subcmd__member__subcmd__add"
@@ -284,7 +332,7 @@ _kvtool() {
 
     case "${cmd}" in
         kvtool)
-            opts="-h -V --help --version serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help"
+            opts="-h -V --help --version serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3029,7 +3077,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__help)
-            opts="serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help"
+            opts="serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3283,6 +3331,76 @@ _kvtool() {
         kvtool__subcmd__help__subcmd__inspect__subcmd__keyspace)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__instance)
+            opts="list create quota delete"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__instance__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__instance__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__instance__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__help__subcmd__instance__subcmd__quota)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -3676,6 +3794,248 @@ _kvtool() {
                     return 0
                     ;;
                 --keepalive-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance)
+            opts="-h -V --help --version list create quota delete help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__create)
+            opts="-o -h -V --size --requests --write-bytes --output --control-url --command-timeout --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --control-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__delete)
+            opts="-o -h -V --yes --output --control-url --command-timeout --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --control-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__help)
+            opts="list create quota delete help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__help__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__help__subcmd__quota)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__list)
+            opts="-o -h -V --output --control-url --command-timeout --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --control-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kvtool__subcmd__instance__subcmd__quota)
+            opts="-o -h -V --size --requests --write-bytes --output --control-url --command-timeout --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --control-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4179,7 +4539,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__serve)
-            opts="-h -V --name --data-dir --store --instance --instance-from --instances-max --listen-client-urls --listen-client-http-urls --listen-metrics-urls --advertise-client-urls --forward-writes --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --client-crl-file --client-cert-allowed-hostname --auto-tls --self-signed-cert-validity --tls-min-version --tls-max-version --cipher-suites --auth-token --auth-token-ttl --bcrypt-cost --listen-peer-urls --initial-advertise-peer-urls --initial-cluster --initial-cluster-state --initial-cluster-token --heartbeat-interval --election-timeout --strict-reconfig-check --max-learners --corrupt-check-time --compact-hash-check-enabled --compact-hash-check-time --initial-corrupt-check --peer-cert-file --peer-key-file --peer-client-cert-file --peer-client-key-file --peer-trusted-ca-file --peer-auto-tls --peer-client-cert-auth --peer-crl-file --peer-cert-allowed-cn --peer-cert-allowed-hostname --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --quota-backend-bytes --cache-bytes --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --log-format --log-outputs --etcd-version --config-file --print-config --help --version"
+            opts="-h -V --name --data-dir --store --instance --instance-from --instances-max --listen-client-urls --listen-client-http-urls --listen-metrics-urls --listen-control-urls --enable-grpc-gateway --cors --host-whitelist --advertise-client-urls --forward-writes --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --client-crl-file --client-cert-allowed-hostname --auto-tls --self-signed-cert-validity --tls-min-version --tls-max-version --cipher-suites --auth-token --auth-token-ttl --bcrypt-cost --listen-peer-urls --initial-advertise-peer-urls --initial-cluster --initial-cluster-state --initial-cluster-token --heartbeat-interval --election-timeout --strict-reconfig-check --max-learners --corrupt-check-time --compact-hash-check-enabled --compact-hash-check-time --initial-corrupt-check --peer-cert-file --peer-key-file --peer-client-cert-file --peer-client-key-file --peer-trusted-ca-file --peer-auto-tls --peer-client-cert-auth --peer-crl-file --peer-cert-allowed-cn --peer-cert-allowed-hostname --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --quota-backend-bytes --cache-bytes --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --log-format --log-outputs --etcd-version --config-file --print-config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4221,6 +4581,22 @@ _kvtool() {
                     return 0
                     ;;
                 --listen-metrics-urls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen-control-urls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --enable-grpc-gateway)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --cors)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-whitelist)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -27,6 +27,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand dump 'Print the keys and values under a prefix, all as of one revision'
             cand compact 'Give up revisions that nobody needs any more'
             cand inspect-keyspace 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+            cand instance 'Show, make, delete and bound the keyspaces that a server keeps for others'
             cand member 'Show and change the members of the cluster'
             cand move-leader 'Let another member lead'
             cand force-new-cluster 'Make the only member that is left a cluster of one'
@@ -45,6 +46,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --listen-client-urls 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]'
             cand --listen-client-http-urls 'URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]'
             cand --listen-metrics-urls 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]'
+            cand --listen-control-urls 'URLs for `kvtool instance`: unix://PATH, or http:// on a loopback address; whoever reaches them may delete keyspaces [default: none]'
             cand --enable-grpc-gateway 'Serve etcd''s API as JSON, too, where plain HTTP is served [default: true]'
             cand --cors 'Origins of web pages that may use what is served over HTTP, with commas between; * is all [default: none]'
             cand --host-whitelist 'Hosts that HTTP requests without TLS may name, with commas between; * is all [default: *]'
@@ -235,6 +237,81 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
+        }
+        &'kvtool;instance'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand list 'Show all of them'
+            cand create 'Make one before its owner first calls'
+            cand quota 'Show what one is allowed, and change it'
+            cand delete 'Delete one with all that it holds; whoever works there begins anew with an empty one'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'kvtool;instance;list'= {
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --control-url 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT'
+            cand --command-timeout 'Longest wait for the answer'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;instance;create'= {
+            cand --size 'Bytes that its keys, values and their history may take, such as 2GiB; none is no bound'
+            cand --requests 'Requests that one server admits in a second; none is no bound'
+            cand --write-bytes 'Bytes of writes that one server admits in a second, such as 4MiB; none is no bound'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --control-url 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT'
+            cand --command-timeout 'Longest wait for the answer'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;instance;quota'= {
+            cand --size 'Bytes that its keys, values and their history may take, such as 2GiB; none is no bound'
+            cand --requests 'Requests that one server admits in a second; none is no bound'
+            cand --write-bytes 'Bytes of writes that one server admits in a second, such as 4MiB; none is no bound'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --control-url 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT'
+            cand --command-timeout 'Longest wait for the answer'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;instance;delete'= {
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --control-url 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT'
+            cand --command-timeout 'Longest wait for the answer'
+            cand --yes 'Do not ask'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'kvtool;instance;help'= {
+            cand list 'Show all of them'
+            cand create 'Make one before its owner first calls'
+            cand quota 'Show what one is allowed, and change it'
+            cand delete 'Delete one with all that it holds; whoever works there begins anew with an empty one'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'kvtool;instance;help;list'= {
+        }
+        &'kvtool;instance;help;create'= {
+        }
+        &'kvtool;instance;help;quota'= {
+        }
+        &'kvtool;instance;help;delete'= {
+        }
+        &'kvtool;instance;help;help'= {
         }
         &'kvtool;member'= {
             cand -h 'Print help (see more with ''--help'')'
@@ -1047,6 +1124,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand dump 'Print the keys and values under a prefix, all as of one revision'
             cand compact 'Give up revisions that nobody needs any more'
             cand inspect-keyspace 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+            cand instance 'Show, make, delete and bound the keyspaces that a server keeps for others'
             cand member 'Show and change the members of the cluster'
             cand move-leader 'Let another member lead'
             cand force-new-cluster 'Make the only member that is left a cluster of one'
@@ -1064,6 +1142,20 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;help;compact'= {
         }
         &'kvtool;help;inspect-keyspace'= {
+        }
+        &'kvtool;help;instance'= {
+            cand list 'Show all of them'
+            cand create 'Make one before its owner first calls'
+            cand quota 'Show what one is allowed, and change it'
+            cand delete 'Delete one with all that it holds; whoever works there begins anew with an empty one'
+        }
+        &'kvtool;help;instance;list'= {
+        }
+        &'kvtool;help;instance;create'= {
+        }
+        &'kvtool;help;instance;quota'= {
+        }
+        &'kvtool;help;instance;delete'= {
         }
         &'kvtool;help;member'= {
             cand list 'Show the members'

@@ -31,6 +31,7 @@ complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "status" -d 'Show vers
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "compact" -d 'Give up revisions that nobody needs any more'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "instance" -d 'Show, make, delete and bound the keyspaces that a server keeps for others'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "member" -d 'Show and change the members of the cluster'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "move-leader" -d 'Let another member lead'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "force-new-cluster" -d 'Make the only member that is left a cluster of one'
@@ -50,6 +51,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instances-max -d
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-http-urls -d 'URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-metrics-urls -d 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-control-urls -d 'URLs for `kvtool instance`: unix://PATH, or http:// on a loopback address; whoever reaches them may delete keyspaces [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l enable-grpc-gateway -d 'Serve etcd\'s API as JSON, too, where plain HTTP is served [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cors -d 'Origins of web pages that may use what is served over HTTP, with commas between; * is all [default: none]' -r
@@ -252,6 +254,53 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l count
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand inspect-keyspace" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and not __fish_seen_subcommand_from list create quota delete help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and not __fish_seen_subcommand_from list create quota delete help" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and not __fish_seen_subcommand_from list create quota delete help" -f -a "list" -d 'Show all of them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and not __fish_seen_subcommand_from list create quota delete help" -f -a "create" -d 'Make one before its owner first calls'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and not __fish_seen_subcommand_from list create quota delete help" -f -a "quota" -d 'Show what one is allowed, and change it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and not __fish_seen_subcommand_from list create quota delete help" -f -a "delete" -d 'Delete one with all that it holds; whoever works there begins anew with an empty one'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and not __fish_seen_subcommand_from list create quota delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from list" -l control-url -d 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from list" -l command-timeout -d 'Longest wait for the answer' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -l size -d 'Bytes that its keys, values and their history may take, such as 2GiB; none is no bound' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -l requests -d 'Requests that one server admits in a second; none is no bound' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -l write-bytes -d 'Bytes of writes that one server admits in a second, such as 4MiB; none is no bound' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -l control-url -d 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -l command-timeout -d 'Longest wait for the answer' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from create" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -l size -d 'Bytes that its keys, values and their history may take, such as 2GiB; none is no bound' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -l requests -d 'Requests that one server admits in a second; none is no bound' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -l write-bytes -d 'Bytes of writes that one server admits in a second, such as 4MiB; none is no bound' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -l control-url -d 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -l command-timeout -d 'Longest wait for the answer' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from quota" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from delete" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from delete" -l control-url -d 'Where the server listens for this: unix://PATH or http://127.0.0.1:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from delete" -l command-timeout -d 'Longest wait for the answer' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from delete" -l yes -d 'Do not ask'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from delete" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show all of them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make one before its owner first calls'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from help" -f -a "quota" -d 'Show what one is allowed, and change it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete one with all that it holds; whoever works there begins anew with an empty one'
+complete -c kvtool -n "__fish_kvtool_using_subcommand instance; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand member; and not __fish_seen_subcommand_from list add remove update promote help" -f -a "list" -d 'Show the members'
@@ -956,18 +1005,23 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c kvtool -n "__fish_kvtool_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "member" -d 'Show and change the members of the cluster'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "move-leader" -d 'Let another member lead'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "force-new-cluster" -d 'Make the only member that is left a cluster of one'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "snapshot" -d 'Save a keyspace to a file, look at one, or restore it'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace member move-leader force-new-cluster snapshot bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "serve" -d 'Serve a keyspace to etcd clients'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "status" -d 'Show version, size, leader, revision and alarms of each endpoint'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "dump" -d 'Print the keys and values under a prefix, all as of one revision'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "compact" -d 'Give up revisions that nobody needs any more'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "inspect-keyspace" -d 'Show which prefixes hold how many keys and bytes, and which keys are the largest'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "instance" -d 'Show, make, delete and bound the keyspaces that a server keeps for others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "member" -d 'Show and change the members of the cluster'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "move-leader" -d 'Let another member lead'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "force-new-cluster" -d 'Make the only member that is left a cluster of one'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "snapshot" -d 'Save a keyspace to a file, look at one, or restore it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and not __fish_seen_subcommand_from serve status dump compact inspect-keyspace instance member move-leader force-new-cluster snapshot bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from instance" -f -a "list" -d 'Show all of them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from instance" -f -a "create" -d 'Make one before its owner first calls'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from instance" -f -a "quota" -d 'Show what one is allowed, and change it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from instance" -f -a "delete" -d 'Delete one with all that it holds; whoever works there begins anew with an empty one'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "list" -d 'Show the members'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "add" -d 'Let one more server join; it is started afterwards'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from member" -f -a "remove" -d 'Remove a member for good; its server ends'

@@ -48,7 +48,10 @@ const PATHS: &[(&str, &str)] = &[
         "/maintenance/transfer-leadership",
         "etcdserverpb.Maintenance/MoveLeader",
     ),
-    ("/maintenance/downgrade", "etcdserverpb.Maintenance/Downgrade"),
+    (
+        "/maintenance/downgrade",
+        "etcdserverpb.Maintenance/Downgrade",
+    ),
     ("/auth/enable", "etcdserverpb.Auth/AuthEnable"),
     ("/auth/disable", "etcdserverpb.Auth/AuthDisable"),
     ("/auth/status", "etcdserverpb.Auth/AuthStatus"),
