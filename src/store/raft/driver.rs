@@ -465,7 +465,8 @@ impl Driver {
 
     /// Cuts the log some way behind the state that is durable, with memtables up to `flushed`.
     fn cut_log(&mut self, flushed: u64) -> Result<(), StoreError> {
-        while let Some((_, index)) = self.sealed.pop_front_if(|(number, _)| *number <= flushed) {
+        while let Some(&(_, index)) = self.sealed.front().filter(|(number, _)| *number <= flushed) {
+            self.sealed.pop_front();
             self.durable.push_back(index);
         }
         let mut cut = None;
