@@ -3,8 +3,8 @@
 
 mod support;
 
-use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use kvtool::pb::etcdserverpb::*;
+use lsm_tree::{AbstractTree, Config, Guard, SeqNo, SequenceNumberCounter};
 use std::path::Path;
 use std::time::Duration;
 use support::client::{Client, get};
@@ -29,12 +29,12 @@ fn put(key: &str) -> PutRequest {
 /// Changes what a member that does not run has stored, behind the back of its store; answers how
 /// many records.
 fn damage(directory: &Path) -> usize {
-    let database = Database::builder(directory.join("data")).open();
-    let database = database.expect("nobody has it open");
-    let keyspace = database.keyspace("data", KeyspaceCreateOptions::default);
-    let keyspace = keyspace.expect("it is there");
+    let seqno = SequenceNumberCounter::default();
+    let config = Config::new(directory.join("data"), seqno.clone(), seqno.clone());
+    let tree = config.open().expect("nobody has it open");
+    seqno.fetch_max(tree.get_highest_seqno().map_or(0, |last| last + 1));
     let mut damaged = Vec::new();
-    for item in keyspace.iter() {
+    for item in tree.iter(SeqNo::MAX, None) {
         let (key, record) = item.into_inner().expect("it can be read");
         let place = record.windows(WHOLE.len()).position(|part| part == WHOLE);
         if let Some(place) = place {
@@ -44,11 +44,9 @@ fn damage(directory: &Path) -> usize {
         }
     }
     for (key, record) in &damaged {
-        keyspace
-            .insert(key.clone(), record.as_slice())
-            .expect("room");
+        tree.insert(key.clone(), record.as_slice(), seqno.next());
     }
-    database.persist(PersistMode::SyncAll).expect("a disk");
+    tree.flush_active_memtable(0).expect("a disk");
     damaged.len()
 }
 

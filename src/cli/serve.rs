@@ -219,6 +219,9 @@ impl Serving<'_> {
             port.drained().await;
         }
         instance.close().await;
+        if let Some(raft) = self.store.member() {
+            raft.hand_over().await;
+        }
         tracing::info!("stopped");
         served?;
         failure.map_or(Ok(()), |reason| Err(anyhow!("{reason}")))

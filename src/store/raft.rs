@@ -91,6 +91,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a change of members waits for a leader and for others to end, and another member for
 /// being the leader.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a member that ends waits for another one to lead.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1);
 /// After this long a change that others were in the way of is tried again.
 const CHANGE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -389,6 +391,19 @@ impl Raft {
         };
         let led = tokio::time::timeout(CHANGE_TIMEOUT, leadership.wait_for(leads)).await;
         Ok(matches!(led, Ok(Ok(_))))
+    }
+
+    /// Lets another member lead, if this one does and one can: for one that is about to end, so that
+    /// the others need not find out that it has.
+    pub async fn hand_over(&self) {
+        let (reply, answer) = oneshot::channel();
+        let handing_over = async {
+            if let Ok(Some(heir)) = self.ask(Ask::Heir(reply), answer).await {
+                let _ = self.transfer(heir).await;
+            }
+        };
+        // Else they do find out.
+        let _ = tokio::time::timeout(HAND_OVER_TIMEOUT, handing_over).await;
     }
 
     /// Asks the thread; the error is why it has gone.

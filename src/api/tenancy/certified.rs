@@ -187,7 +187,12 @@ impl Tenancy for Certified {
         async move {
             let shown = origin.shown.as_deref();
             let name = shown.and_then(|shown| self.0.rule.name(shown));
-            let (instance, held) = self.open(name.ok_or(Error::NoInstance)?).await?;
+            let name = name.ok_or(Error::NoInstance)?;
+            // It is the operators', and two openings on one store would not hear of each other.
+            if name == self.0.operators.name() {
+                return Err(Error::InstanceInUse);
+            }
+            let (instance, held) = self.open(name).await?;
             Ok(origin.seat.take(instance, held))
         }
         .boxed()
@@ -258,6 +263,8 @@ mod tests {
             tenants.enter(&two).await.unwrap().opening(),
             first.opening()
         );
+        let operators = tenants.enter(&origin("default")).await;
+        assert_eq!(operators.err(), Some(Error::InstanceInUse));
         let third = tenants.enter(&origin("three")).await;
         assert_eq!(third.err(), Some(Error::TooManyRequests));
         drop(two);

@@ -398,6 +398,20 @@ impl<L: Log> Core<L> {
         self.reads.add(token);
     }
 
+    /// Who is to lead when this member, which does, ends: of the voters that are heard of the one
+    /// with most of the log.
+    pub fn heir(&self) -> Option<u64> {
+        let raft = &self.node.raft;
+        let active = self.vitals().active;
+        let is_heir = |id: u64| {
+            let is_voter = self.point().members.voters.contains(&id);
+            id != raft.id && is_voter && active.contains(&id)
+        };
+        let others = raft.prs().iter().filter(|(id, _)| is_heir(**id));
+        let heir = others.max_by_key(|(_, progress)| progress.matched);
+        heir.map(|(id, _)| *id).filter(|_| self.is_leader())
+    }
+
     /// Asks another member to lead, if this one does.
     pub fn transfer(&mut self, to: u64) {
         if self.is_leader() {

@@ -44,6 +44,8 @@ pub(super) enum Ask {
     Change(Change, oneshot::Sender<Result<(), NotChanged>>),
     /// Let another member lead.
     Transfer(u64, oneshot::Sender<()>),
+    /// Say who could lead in this member's place.
+    Heir(oneshot::Sender<Option<u64>>),
     /// Say when the state may be read.
     Read(oneshot::Sender<()>),
     /// End, for this member was removed.
@@ -237,6 +239,9 @@ impl Driver {
             Ask::Transfer(to, reply) => {
                 self.core.transfer(to);
                 let _ = reply.send(());
+            }
+            Ask::Heir(reply) => {
+                let _ = reply.send(self.core.heir());
             }
             Ask::Close(_) | Ask::Expel => {}
         }

@@ -221,6 +221,28 @@ async fn a_state_that_fell_back_is_brought_up() {
     assert!(read(&raft, "50", Consistency::Serializable).await.is_some());
 }
 
+/// A leader that ends is followed by another at once: nobody has to find out that it has gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_ends_hands_over() {
+    let root = tempfile::tempdir().unwrap();
+    let trio = Trio::new(root.path().to_owned());
+    let (id, leader) = trio.leader().await;
+    leader.apply(batch("a", "1")).await.unwrap();
+    let (_, follower) = trio.follower().await;
+    follower.hand_over().await;
+    assert!(leader.leadership().borrow().leads());
+    leader.hand_over().await;
+    let leads = trio
+        .all()
+        .into_iter()
+        .find(|raft| raft.leadership().borrow().leads());
+    let next = leads.expect("it is known when this returns");
+    assert_ne!(next.id(), id);
+    trio.stop(id).await;
+    next.apply(batch("a", "2")).await.unwrap();
+    alone(&root.path().join("alone")).hand_over().await;
+}
+
 /// A log that is cut, and a state behind the cut.
 #[tokio::test]
 async fn the_log_is_cut_behind_a_durable_state() {
