@@ -221,9 +221,9 @@ impl Engine {
         Self::open_read_only(home)
     }
 
-    /// Bytes of the directory, and of the tables and memtables in it.
+    /// Bytes of the directory, with what has yet to go there, and of the tables and memtables.
     pub(super) fn usage(&self) -> Result<Usage, StoreError> {
-        let allocated_bytes = self.home.allocated_bytes()?;
+        let allocated_bytes = self.home.allocated_bytes()? + self.tree.unwritten_bytes();
         let live_bytes = self.tree.bytes();
         Ok(Usage {
             allocated_bytes,

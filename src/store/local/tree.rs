@@ -135,7 +135,19 @@ impl Tree {
 
     /// Bytes of the tables and memtables.
     pub(super) fn bytes(&self) -> u64 {
-        self.tree().disk_space() + self.tree().version_memtable_size_sum()
+        self.tree().disk_space() + self.memtable_bytes()
+    }
+
+    /// Bytes that are in memory alone.
+    pub(super) fn unwritten_bytes(&self) -> u64 {
+        match self {
+            Self::Journaled(_) => 0,
+            Self::Bare(_) => self.memtable_bytes(),
+        }
+    }
+
+    fn memtable_bytes(&self) -> u64 {
+        self.tree().version_memtable_size_sum()
     }
 }
 

@@ -31,7 +31,7 @@ const HELD_MAX: usize = 256;
 const LEADERLESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The log is cut where so many memtables began before the last one that is durable. Who lags behind
 /// gets a whole state; tests come to it sooner.
-const LOG_MEMTABLES: usize = if cfg!(test) { 1 } else { 8 };
+const LOG_MEMTABLES: usize = if cfg!(test) { 1 } else { 3 };
 
 /// How many tenures a removed member stays: the others may need its vote to learn that it was.
 const GOODBYE_TENURES: u32 = 4;
@@ -446,6 +446,8 @@ impl Driver {
         if let Some(members) = members {
             self.tell_members(members)?;
         }
+        // First: who was answered may ask how far this member is.
+        self.tell_progress();
         for (token, answer) in outcome.answers {
             self.answer(token, answer);
         }
