@@ -4,21 +4,24 @@ mod access;
 mod admission;
 mod keys;
 mod leases;
+mod maintenance;
 mod members;
 mod observe;
+mod options;
 
+pub use maintenance::InstanceStatus;
 pub use observe::Observation;
+pub use options::{Advertised, Options};
 
 use crate::error::{Error, Result};
 use crate::mvcc::allowance::{self, Allowance};
-use crate::mvcc::audit::{Audit, Comparison, Told};
-use crate::mvcc::auth::{self, Caller, Credentials, Passwords, Tokens};
+use crate::mvcc::auth::{Caller, Credentials, Passwords, Tokens};
 use crate::mvcc::cache::Cache;
 use crate::mvcc::census::Census;
-use crate::mvcc::compact::{self, AutoCompaction};
+use crate::mvcc::compact;
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
-use crate::mvcc::forward::{self, Handover, Peers};
+use crate::mvcc::forward::{self, Handover};
 use crate::mvcc::job::{Job, in_parting};
 use crate::mvcc::keyspace::{Layout, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
@@ -27,22 +30,15 @@ use crate::mvcc::quota::Quota;
 use crate::mvcc::rate::Rates;
 use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
-use crate::mvcc::request::{Call, Request, Response};
+use crate::mvcc::request::Response;
 use crate::mvcc::sequencer;
 use crate::mvcc::size::Size;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
-use crate::mvcc::{
-    alarm, audit, clock, collector, downgrade, hash, identity, lease, snapshot, writer,
-};
-use crate::pb::etcdserverpb::alarm_request::AlarmAction;
-use crate::pb::etcdserverpb::downgrade_request::DowngradeAction;
+use crate::mvcc::{audit, clock, collector, identity, lease, writer};
 use crate::pb::etcdserverpb::*;
-use crate::store::{Consistency, Leadership, Progress, Store, StoreError, Usage, View};
-use bytes::Bytes;
+use crate::store::{Consistency, Leadership, Store, View};
 use futures_util::{Stream, StreamExt};
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch as state_watch};
@@ -56,92 +52,6 @@ const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
 const LAST_BATCH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a server that opens an instance waits to hear who leads.
 const ELECTION_GRACE: Duration = Duration::from_secs(2);
-
-/// How an instance behaves.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// This server's name among those of the instance; with it comes the member id.
-    pub name: String,
-    /// Most compares, or operations of one branch, of a transaction.
-    pub max_txn_ops: usize,
-    /// Largest request, in bytes of its encoding.
-    pub max_request_bytes: usize,
-    /// Time between progress notices to watchers that asked for them and saw no event.
-    pub watch_progress_interval: Duration,
-    /// What is compacted without being asked.
-    pub auto_compaction: AutoCompaction,
-    /// A request without an outcome after this long answers `Timeout`.
-    pub request_timeout: Duration,
-    /// What live versions of keys may take in memory; 0 keeps none.
-    pub cache_bytes: usize,
-    /// Most bytes that the keyspace may take; `None` is no bound.
-    pub quota_bytes: Option<u64>,
-    /// The directory for files that do not outlive their use.
-    pub scratch: PathBuf,
-    /// Where this server says it is.
-    pub advertised: Advertised,
-    /// The way to other servers of the instance, for writes to go to the one that leads; `None`:
-    /// this server makes its own batches always.
-    pub peers: Option<Arc<dyn Peers>>,
-    /// How callers are recognised.
-    pub auth: auth::Options,
-    /// When it is compared with those of other members; `None` is never.
-    pub audit: Option<Audit>,
-    /// It is one of many that strangers have on one server: no caller of it may do what concerns
-    /// the server as a whole.
-    pub is_tenant: bool,
-}
-
-/// The URLs of a server.
-#[derive(Debug, Clone, Default)]
-pub struct Advertised {
-    /// Where clients, and other servers of the instance, connect.
-    pub client_urls: Vec<String>,
-    /// Where other members connect; shown in the member list.
-    pub peer_urls: Vec<String>,
-}
-
-impl Default for Options {
-    /// etcd's defaults.
-    fn default() -> Self {
-        Self {
-            name: "default".to_owned(),
-            max_txn_ops: 128,
-            max_request_bytes: 1_572_864,
-            watch_progress_interval: Duration::from_secs(600),
-            auto_compaction: AutoCompaction::Off,
-            request_timeout: Duration::from_secs(7),
-            cache_bytes: 256 << 20,
-            quota_bytes: None,
-            scratch: std::env::temp_dir(),
-            advertised: Advertised::default(),
-            peers: None,
-            auth: auth::Options::default(),
-            audit: None,
-            is_tenant: false,
-        }
-    }
-}
-
-/// What `Maintenance.Status` and the health endpoints ask of an instance.
-#[derive(Debug, Clone)]
-pub struct InstanceStatus {
-    /// Cluster and member id, current revision and term.
-    pub header: ResponseHeader,
-    /// Who leads.
-    pub leadership: Leadership,
-    /// How far this server is in the log that the servers share; where there is none, in the
-    /// running numbers of durable batches.
-    pub progress: Progress,
-    /// Space taken.
-    pub usage: Usage,
-    /// Most bytes that the keyspace may take.
-    pub quota_bytes: Option<u64>,
-    /// Raised alarms.
-    pub alarms: Vec<AlarmMember>,
-    /// Whether a downgrade is under way, and to which version.
-    pub downgrade: DowngradeInfo,
-}
 
 /// One etcd keyspace on a store, for one caller. Cheap to clone; clones are the same instance.
 ///
@@ -391,201 +301,6 @@ impl Instance {
             }
         });
         watch::serve(context, requests)
-    }
-
-    /// Reads, raises and clears alarms.
-    pub async fn alarm(&self, request: AlarmRequest) -> Result<AlarmResponse> {
-        if request.action == AlarmAction::Get as i32 {
-            self.check_known().await?;
-            let (view, state) = self.view(false).await?;
-            let alarms = self.alarms(&view).await?;
-            return Ok(AlarmResponse {
-                header: Some(self.header_at(state.revision)),
-                alarms: alarm::matching(alarms, &request),
-            });
-        }
-        match self.submit(Request::Alarm(request)).await? {
-            Response::Alarm(mut response) => {
-                response.header = Some(self.header());
-                Ok(response)
-            }
-            other => mismatched(&other),
-        }
-    }
-
-    /// The alarms that are raised, as far as this server has heard: it asks nobody.
-    pub async fn raised(&self) -> Result<Vec<AlarmMember>> {
-        let (view, _) = self.view(true).await?;
-        self.alarms(&view).await
-    }
-
-    async fn alarms(&self, view: &View) -> Result<Vec<AlarmMember>> {
-        alarm::decode(view.get(&self.inner.layout.meta(alarm::META)).await?)
-    }
-
-    /// Begins or cancels a downgrade, or says whether one could begin. What is wrong with the request
-    /// is only told to those who may make it.
-    pub async fn change_downgrade(
-        &self,
-        action: Result<DowngradeAction>,
-        target: Result<String>,
-    ) -> Result<()> {
-        self.check_operator().await?;
-        let request = DowngradeRequest {
-            action: action?.into(),
-            version: target?,
-        };
-        match self.submit(Request::Downgrade(request)).await? {
-            Response::Downgrade(_) => Ok(()),
-            other => mismatched(&other),
-        }
-    }
-
-    async fn downgrade_at(&self, view: &View) -> Result<DowngradeInfo> {
-        downgrade::decode(view.get(&self.inner.layout.meta(downgrade::META)).await?)
-    }
-
-    /// A hash of everything stored.
-    pub async fn hash(&self) -> Result<HashResponse> {
-        self.check_admin().await?;
-        let (view, state) = self.view(true).await?;
-        Ok(HashResponse {
-            header: Some(self.header_at(state.revision)),
-            hash: hash::everything(&view, &self.inner.layout).await?,
-        })
-    }
-
-    /// etcd's hash of the keyspace at a revision; 0 is the newest.
-    pub async fn hash_kv(&self, request: HashKvRequest) -> Result<HashKvResponse> {
-        self.check_admin().await?;
-        let (view, state) = self.view(true).await?;
-        let revision = match request.revision {
-            0 => state.revision,
-            revision => revision,
-        };
-        if revision > 0 && revision < state.compacted {
-            return Err(Error::Compacted);
-        }
-        if revision > state.revision {
-            return Err(Error::FutureRevision);
-        }
-        let everything = RangeRequest {
-            key: Bytes::from_static(&[0]),
-            range_end: Bytes::from_static(&[0]),
-            revision,
-            count_only: true,
-            ..Default::default()
-        };
-        let server = Self {
-            inner: self.inner.clone(),
-            caller: Caller::Server,
-        };
-        let is_empty = server.range(everything).await?.count == 0;
-        let layout = &self.inner.layout;
-        let hash = hash::history(&view, layout, revision, state.compacted, is_empty);
-        Ok(HashKvResponse {
-            header: Some(self.header_at(state.revision)),
-            hash: hash.await?,
-            compact_revision: state.compacted,
-            hash_revision: revision,
-        })
-    }
-
-    /// What this server says of its keyspace at a revision, 0 being the newest, to one that has all
-    /// up to there.
-    pub async fn tell(&self, revision: i64) -> Result<Told> {
-        // What the other has seen committed is here after this.
-        self.inner.store.view(Consistency::Linearizable).await?;
-        let told = self.hash_kv(HashKvRequest { revision }).await?;
-        Ok(Told {
-            revision: told.hash_revision,
-            compacted: told.compact_revision,
-            hash: told.hash,
-        })
-    }
-
-    /// Compares this server's keyspace with those of others.
-    pub async fn compare(&self, others: &dyn audit::Others) -> Result<Comparison> {
-        let own = self.tell(0).await?;
-        let told = others.ask(own.revision).await;
-        Ok(Comparison::new(self.inner.member_id, own, &told))
-    }
-
-    /// Raises the alarm CORRUPT for a member.
-    pub async fn raise_corrupt(&self, member_id: u64) -> Result<()> {
-        self.raise(AlarmType::Corrupt, member_id).await
-    }
-
-    async fn raise(&self, alarm: AlarmType, member_id: u64) -> Result<()> {
-        let raised = AlarmRequest {
-            action: AlarmAction::Activate.into(),
-            member_id,
-            alarm: alarm.into(),
-        };
-        let call = Call::of_server(Request::Alarm(raised));
-        self.inner.sequencer.submit(call).await.map(drop)
-    }
-
-    /// The keyspace and its history as a file of etcd's, which no directory names; `version` is
-    /// the storage version it is marked with.
-    pub async fn snapshot(&self, version: String) -> Result<File> {
-        self.check_admin().await?;
-        let Inner { store, layout, .. } = &*self.inner;
-        let progress = self.inner.store.progress();
-        let sequence = self.state().batch.sequence;
-        let about = snapshot::About {
-            version,
-            index: progress.map_or(sequence, |progress| progress.applied),
-            term: self.inner.leadership.borrow().term,
-            member_id: self.inner.member_id,
-        };
-        let made = tempfile::tempfile_in(&self.inner.options.scratch);
-        let file = made.map_err(|error| {
-            StoreError::Unavailable(format!("a snapshot needs a file: {error}").into())
-        })?;
-        snapshot::save(store, layout, &about, &file).await?;
-        Ok(file)
-    }
-
-    /// Gives freed space back to the disk.
-    pub async fn defragment(&self) -> Result<DefragmentResponse> {
-        self.check_operator().await?;
-        self.inner.store.reclaim().await?;
-        Ok(DefragmentResponse::default())
-    }
-
-    /// State for status and health.
-    pub async fn status(&self) -> Result<InstanceStatus> {
-        self.check_known().await?;
-        let (view, state) = self.view(true).await?;
-        let leadership = *self.inner.leadership.borrow();
-        // The view may lag behind what this server has said already.
-        let published = self.state();
-        let batches = state.batch.sequence.max(published.batch.sequence);
-        // A tenant is told of itself: the log, and most stores' sizes, are of all together.
-        let is_tenant = self.inner.options.is_tenant;
-        let log = self.inner.store.progress();
-        let progress = log.filter(|_| !is_tenant).unwrap_or(Progress {
-            committed: batches,
-            applied: batches,
-            is_learner: self.is_learner(),
-            ..Progress::default()
-        });
-        let usage = match is_tenant {
-            true => self.own_usage().await?,
-            false => self.inner.store.usage(self.inner.layout.prefix()).await?,
-        };
-        let allowed = self.allowance().size_bytes;
-        let quota_bytes = [allowed, self.inner.options.quota_bytes];
-        Ok(InstanceStatus {
-            header: self.header_at(state.revision),
-            leadership,
-            progress,
-            usage,
-            quota_bytes: quota_bytes.into_iter().flatten().min(),
-            alarms: self.alarms(&view).await?,
-            downgrade: self.downgrade_at(&view).await?,
-        })
     }
 
     /// Its name in the store.

@@ -1,9 +1,10 @@
 //! How to reach a FoundationDB cluster, as flags that several verbs share.
 
-use super::{Layers, RawSettings, foundationdb};
+use super::{Layers, RawSettings, parse};
 use crate::{cli::exit::UsageError, store::fdb};
 use clap::Args;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// The flags that concern FoundationDB, not validated yet.
 #[derive(Debug, Clone, Default, Args, Serialize)]
@@ -56,4 +57,36 @@ impl FdbArgs {
             None,
         )?)
     }
+}
+
+/// What the settings say of the cluster and of its client library.
+pub(super) fn foundationdb(layers: &Layers) -> Result<fdb::Options, UsageError> {
+    let text = |key| Some(layers.get(key).text.clone()).filter(|text| !text.is_empty());
+    let path = |key| text(key).map(PathBuf::from);
+    let connection_string = text("fdb-connection-string");
+    let cluster_file = path("fdb-cluster-file");
+    if connection_string.is_some() && cluster_file.is_some() {
+        return Err(layers
+            .get("fdb-connection-string")
+            .refuse("a cluster file says the same: leave one of them out"));
+    }
+    Ok(fdb::Options {
+        library: path("fdb-client-library"),
+        cluster_file,
+        connection_string,
+        tls: fdb::Tls {
+            certificate_file: path("fdb-tls-certificate-file"),
+            key_file: path("fdb-tls-key-file"),
+            ca_file: path("fdb-tls-ca-file"),
+            verify_peers: text("fdb-tls-verify-peers"),
+        },
+        trace_dir: path("fdb-trace-dir"),
+        external_client_dir: path("fdb-external-client-dir"),
+        tag: text("fdb-transaction-tag"),
+        batch_priority: parse(layers.get("fdb-priority"), |priority| match priority {
+            "default" => Ok(false),
+            "batch" => Ok(true),
+            _ => Err("the priority is default or batch"),
+        })?,
+    })
 }

@@ -1,0 +1,231 @@
+//! Calls about the keyspace as a whole: alarms, downgrades, hashes, snapshots, status.
+
+use super::{Inner, Instance, mismatched};
+use crate::error::{Error, Result};
+use crate::mvcc::audit::{self, Comparison, Told};
+use crate::mvcc::auth::Caller;
+use crate::mvcc::request::{Call, Request, Response};
+use crate::mvcc::{alarm, downgrade, hash, snapshot};
+use crate::pb::etcdserverpb::alarm_request::AlarmAction;
+use crate::pb::etcdserverpb::downgrade_request::DowngradeAction;
+use crate::pb::etcdserverpb::*;
+use crate::store::{Consistency, Leadership, Progress, StoreError, Usage, View};
+use bytes::Bytes;
+use std::fs::File;
+
+/// What `Maintenance.Status` and the health endpoints ask of an instance.
+#[derive(Debug, Clone)]
+pub struct InstanceStatus {
+    /// Cluster and member id, current revision and term.
+    pub header: ResponseHeader,
+    /// Who leads.
+    pub leadership: Leadership,
+    /// How far this server is in the log that the servers share; where there is none, in the
+    /// running numbers of durable batches.
+    pub progress: Progress,
+    /// Space taken.
+    pub usage: Usage,
+    /// Most bytes that the keyspace may take.
+    pub quota_bytes: Option<u64>,
+    /// Raised alarms.
+    pub alarms: Vec<AlarmMember>,
+    /// Whether a downgrade is under way, and to which version.
+    pub downgrade: DowngradeInfo,
+}
+
+impl Instance {
+    /// Reads, raises and clears alarms.
+    pub async fn alarm(&self, request: AlarmRequest) -> Result<AlarmResponse> {
+        if request.action == AlarmAction::Get as i32 {
+            self.check_known().await?;
+            let (view, state) = self.view(false).await?;
+            let alarms = self.alarms(&view).await?;
+            return Ok(AlarmResponse {
+                header: Some(self.header_at(state.revision)),
+                alarms: alarm::matching(alarms, &request),
+            });
+        }
+        match self.submit(Request::Alarm(request)).await? {
+            Response::Alarm(mut response) => {
+                response.header = Some(self.header());
+                Ok(response)
+            }
+            other => mismatched(&other),
+        }
+    }
+
+    /// The alarms that are raised, as far as this server has heard: it asks nobody.
+    pub async fn raised(&self) -> Result<Vec<AlarmMember>> {
+        let (view, _) = self.view(true).await?;
+        self.alarms(&view).await
+    }
+
+    async fn alarms(&self, view: &View) -> Result<Vec<AlarmMember>> {
+        alarm::decode(view.get(&self.inner.layout.meta(alarm::META)).await?)
+    }
+
+    /// Begins or cancels a downgrade, or says whether one could begin. What is wrong with the request
+    /// is only told to those who may make it.
+    pub async fn change_downgrade(
+        &self,
+        action: Result<DowngradeAction>,
+        target: Result<String>,
+    ) -> Result<()> {
+        self.check_operator().await?;
+        let request = DowngradeRequest {
+            action: action?.into(),
+            version: target?,
+        };
+        match self.submit(Request::Downgrade(request)).await? {
+            Response::Downgrade(_) => Ok(()),
+            other => mismatched(&other),
+        }
+    }
+
+    async fn downgrade_at(&self, view: &View) -> Result<DowngradeInfo> {
+        downgrade::decode(view.get(&self.inner.layout.meta(downgrade::META)).await?)
+    }
+
+    /// A hash of everything stored.
+    pub async fn hash(&self) -> Result<HashResponse> {
+        self.check_admin().await?;
+        let (view, state) = self.view(true).await?;
+        Ok(HashResponse {
+            header: Some(self.header_at(state.revision)),
+            hash: hash::everything(&view, &self.inner.layout).await?,
+        })
+    }
+
+    /// etcd's hash of the keyspace at a revision; 0 is the newest.
+    pub async fn hash_kv(&self, request: HashKvRequest) -> Result<HashKvResponse> {
+        self.check_admin().await?;
+        let (view, state) = self.view(true).await?;
+        let revision = match request.revision {
+            0 => state.revision,
+            revision => revision,
+        };
+        if revision > 0 && revision < state.compacted {
+            return Err(Error::Compacted);
+        }
+        if revision > state.revision {
+            return Err(Error::FutureRevision);
+        }
+        let everything = RangeRequest {
+            key: Bytes::from_static(&[0]),
+            range_end: Bytes::from_static(&[0]),
+            revision,
+            count_only: true,
+            ..Default::default()
+        };
+        let server = Self {
+            inner: self.inner.clone(),
+            caller: Caller::Server,
+        };
+        let is_empty = server.range(everything).await?.count == 0;
+        let layout = &self.inner.layout;
+        let hash = hash::history(&view, layout, revision, state.compacted, is_empty);
+        Ok(HashKvResponse {
+            header: Some(self.header_at(state.revision)),
+            hash: hash.await?,
+            compact_revision: state.compacted,
+            hash_revision: revision,
+        })
+    }
+
+    /// What this server says of its keyspace at a revision, 0 being the newest, to one that has all
+    /// up to there.
+    pub async fn tell(&self, revision: i64) -> Result<Told> {
+        // What the other has seen committed is here after this.
+        self.inner.store.view(Consistency::Linearizable).await?;
+        let told = self.hash_kv(HashKvRequest { revision }).await?;
+        Ok(Told {
+            revision: told.hash_revision,
+            compacted: told.compact_revision,
+            hash: told.hash,
+        })
+    }
+
+    /// Compares this server's keyspace with those of others.
+    pub async fn compare(&self, others: &dyn audit::Others) -> Result<Comparison> {
+        let own = self.tell(0).await?;
+        let told = others.ask(own.revision).await;
+        Ok(Comparison::new(self.inner.member_id, own, &told))
+    }
+
+    /// Raises the alarm CORRUPT for a member.
+    pub async fn raise_corrupt(&self, member_id: u64) -> Result<()> {
+        self.raise(AlarmType::Corrupt, member_id).await
+    }
+
+    pub(super) async fn raise(&self, alarm: AlarmType, member_id: u64) -> Result<()> {
+        let raised = AlarmRequest {
+            action: AlarmAction::Activate.into(),
+            member_id,
+            alarm: alarm.into(),
+        };
+        let call = Call::of_server(Request::Alarm(raised));
+        self.inner.sequencer.submit(call).await.map(drop)
+    }
+
+    /// The keyspace and its history as a file of etcd's, which no directory names; `version` is
+    /// the storage version it is marked with.
+    pub async fn snapshot(&self, version: String) -> Result<File> {
+        self.check_admin().await?;
+        let Inner { store, layout, .. } = &*self.inner;
+        let progress = self.inner.store.progress();
+        let sequence = self.state().batch.sequence;
+        let about = snapshot::About {
+            version,
+            index: progress.map_or(sequence, |progress| progress.applied),
+            term: self.inner.leadership.borrow().term,
+            member_id: self.inner.member_id,
+        };
+        let made = tempfile::tempfile_in(&self.inner.options.scratch);
+        let file = made.map_err(|error| {
+            StoreError::Unavailable(format!("a snapshot needs a file: {error}").into())
+        })?;
+        snapshot::save(store, layout, &about, &file).await?;
+        Ok(file)
+    }
+
+    /// Gives freed space back to the disk.
+    pub async fn defragment(&self) -> Result<DefragmentResponse> {
+        self.check_operator().await?;
+        self.inner.store.reclaim().await?;
+        Ok(DefragmentResponse::default())
+    }
+
+    /// State for status and health.
+    pub async fn status(&self) -> Result<InstanceStatus> {
+        self.check_known().await?;
+        let (view, state) = self.view(true).await?;
+        let leadership = *self.inner.leadership.borrow();
+        // The view may lag behind what this server has said already.
+        let published = self.state();
+        let batches = state.batch.sequence.max(published.batch.sequence);
+        // A tenant is told of itself: the log, and most stores' sizes, are of all together.
+        let is_tenant = self.inner.options.is_tenant;
+        let log = self.inner.store.progress();
+        let progress = log.filter(|_| !is_tenant).unwrap_or(Progress {
+            committed: batches,
+            applied: batches,
+            is_learner: self.is_learner(),
+            ..Progress::default()
+        });
+        let usage = match is_tenant {
+            true => self.own_usage().await?,
+            false => self.inner.store.usage(self.inner.layout.prefix()).await?,
+        };
+        let allowed = self.allowance().size_bytes;
+        let quota_bytes = [allowed, self.inner.options.quota_bytes];
+        Ok(InstanceStatus {
+            header: self.header_at(state.revision),
+            leadership,
+            progress,
+            usage,
+            quota_bytes: quota_bytes.into_iter().flatten().min(),
+            alarms: self.alarms(&view).await?,
+            downgrade: self.downgrade_at(&view).await?,
+        })
+    }
+}
