@@ -86,9 +86,7 @@ impl Server {
                 clients: listeners,
                 ..Ports::default()
             };
-            server::run(ports, served, version, limits, shutdown)
-                .await
-                .unwrap();
+            server::run(ports, served, version, limits, shutdown).await;
         });
         Self {
             addresses,

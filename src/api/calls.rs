@@ -184,6 +184,13 @@ pub struct Answered {
     call: Option<Call>,
 }
 
+/// That no call is counted for.
+impl From<Body> for Answered {
+    fn from(body: Body) -> Self {
+        Self { body, call: None }
+    }
+}
+
 impl http_body::Body for Received {
     type Data = Bytes;
     type Error = Status;

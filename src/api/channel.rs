@@ -1,14 +1,15 @@
 //! Connections from one server to another.
 
-use super::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
+use super::listener::Io;
 use super::tls::AnyCertificate;
+use super::transport::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -23,8 +24,12 @@ const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// A ping without an answer after this long ends the connection.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where an `https` URL without a port leads.
+/// Where URLs without a port lead.
+const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
+/// What is called at a socket of the file system, which has no name that could be called.
+const HERE: &str = "http://localhost";
+const HERE_ENCRYPTED: &str = "https://localhost";
 
 /// How a server connects to others.
 #[derive(Debug, Clone, Default)]
@@ -91,61 +96,100 @@ impl Dialer {
 
     /// Connects to one URL; the error says why that cannot be done now.
     pub async fn open(&self, url: &str) -> Result<Channel, String> {
-        let uri: Uri = url.parse().map_err(|error| said(&error))?;
-        let is_encrypted = uri.scheme() == Some(&Scheme::HTTPS);
-        // The bound of the connection does not cover the handshakes after it.
-        let opened = tokio::time::timeout(2 * CONNECT_TIMEOUT, async {
+        let target = Target::parse(url)?;
+        let mut endpoint = Endpoint::from(target.origin.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true);
+        let mut takes_anyone = false;
+        if target.is_encrypted() {
             match &self.trust {
-                Trust::Nobody if is_encrypted => {
-                    Err("no setting says whom to trust there".to_owned())
+                Trust::Nobody => return Err("no setting says whom to trust there".to_owned()),
+                Trust::Signed(files) => {
+                    let secured = endpoint.tls_config(files.read()?);
+                    endpoint = secured.map_err(|error| said(&error))?;
                 }
-                Trust::Signed(files) if is_encrypted => {
-                    let endpoint = endpoint(uri).tls_config(files.read()?);
-                    let endpoint = endpoint.map_err(|error| said(&error))?;
-                    endpoint.connect().await.map_err(|error| said(&error))
+                Trust::Anyone => {
+                    takes_anyone = true;
+                    // To the transport a stream that is encrypted already is a plain one.
+                    endpoint = endpoint.origin(target.origin.clone());
                 }
-                Trust::Anyone if is_encrypted => open_to_anyone(uri).await,
-                _ => endpoint(uri).connect().await.map_err(|error| said(&error)),
+            }
+        }
+        let connector = tower::service_fn(move |_| {
+            let target = target.clone();
+            async move {
+                let stream = target.connect().await?;
+                let stream = match takes_anyone {
+                    true => Box::new(encrypt(target.host(), stream).await?),
+                    false => stream,
+                };
+                Ok::<_, io::Error>(TokioIo::new(stream))
             }
         });
-        opened
-            .await
-            .unwrap_or_else(|_| Err("it does not answer".to_owned()))
+        // The bound of the connection does not cover the handshakes after it.
+        let opened = tokio::time::timeout(
+            2 * CONNECT_TIMEOUT,
+            endpoint.connect_with_connector(connector),
+        );
+        match opened.await {
+            Ok(opened) => opened.map_err(|error| said(&error)),
+            Err(_) => Err("it does not answer".to_owned()),
+        }
     }
 }
 
-fn endpoint(uri: Uri) -> Endpoint {
-    Endpoint::from(uri)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
-        .keep_alive_while_idle(true)
+/// Where a URL leads.
+#[derive(Clone)]
+struct Target {
+    /// The URL, or one in place of it that names a host.
+    origin: Uri,
+    /// The socket of the file system that it means.
+    socket: Option<PathBuf>,
 }
 
-/// Connects to whoever answers there.
-async fn open_to_anyone(uri: Uri) -> Result<Channel, String> {
-    let mut parts = uri.clone().into_parts();
-    // The transport gets a stream that is encrypted already: to it it is a plain one.
-    parts.scheme = Some(Scheme::HTTP);
-    let plain = Uri::from_parts(parts).map_err(|error| said(&error))?;
-    let endpoint = endpoint(plain).origin(uri.clone());
-    let connector = tower::service_fn(move |_| {
-        let uri = uri.clone();
-        async move { encrypt(&uri).await.map(TokioIo::new) }
-    });
-    let opened = endpoint.connect_with_connector(connector);
-    opened.await.map_err(|error| said(&error))
+impl Target {
+    fn parse(url: &str) -> Result<Self, String> {
+        let sockets = [("unix://", HERE), ("unixs://", HERE_ENCRYPTED)];
+        let socket = sockets
+            .iter()
+            .find_map(|(scheme, origin)| Some((url.strip_prefix(scheme)?, origin)));
+        let origin = socket.map_or(url, |(_, origin)| origin);
+        Ok(Self {
+            origin: origin.parse().map_err(|error| said(&error))?,
+            socket: socket.map(|(path, _)| path.into()),
+        })
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.origin.scheme() == Some(&Scheme::HTTPS)
+    }
+
+    fn host(&self) -> &str {
+        let host = self.origin.host().unwrap_or_default();
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    async fn connect(&self) -> io::Result<Box<dyn Io>> {
+        if let Some(path) = &self.socket {
+            return Ok(Box::new(UnixStream::connect(path).await?));
+        }
+        let usual = match self.is_encrypted() {
+            true => HTTPS_PORT,
+            false => HTTP_PORT,
+        };
+        let port = self.origin.port_u16().unwrap_or(usual);
+        let stream = TcpStream::connect((self.host(), port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Box::new(stream))
+    }
 }
 
 /// Shakes hands with whoever answers there.
-async fn encrypt(uri: &Uri) -> io::Result<TlsStream<TcpStream>> {
-    let host = uri.host().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(HTTPS_PORT))).await?;
-    stream.set_nodelay(true)?;
+async fn encrypt(host: &str, stream: Box<dyn Io>) -> io::Result<TlsStream<Box<dyn Io>>> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions();
     let mut config = config

@@ -16,7 +16,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tonic::transport::server::Connected;
 
 /// A peer that has not finished its TLS handshake after this long is let go.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -302,7 +301,8 @@ pub(crate) fn connections(
     futures_util::stream::poll_fn(move |context| taken.poll_recv(context).map(|next| next.map(Ok)))
 }
 
-trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+/// A stream of bytes both ways.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 /// An open connection; holds one place of the connection limit.
@@ -313,11 +313,10 @@ pub(crate) struct Connection {
     _place: OwnedSemaphorePermit,
 }
 
-impl Connected for Connection {
-    type ConnectInfo = Origin;
-
-    fn connect_info(&self) -> Origin {
-        self.origin.clone()
+impl Connection {
+    /// Where it comes from.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 

@@ -30,4 +30,5 @@ pub mod raft;
 pub mod server;
 pub mod tenancy;
 pub mod tls;
+pub mod transport;
 pub mod version;

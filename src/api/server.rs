@@ -6,6 +6,7 @@ use super::front::{Front, Services};
 use super::listener::{Listener, connections};
 use super::metrics::Metrics;
 use super::tenancy::Tenancy;
+use super::transport::Transport;
 use super::version::EtcdVersion;
 use super::{control, etcd, ops, peer};
 use crate::mvcc::Instance;
@@ -18,18 +19,9 @@ use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
-use tonic::transport::{self, Server};
 
 /// How long running requests may still take after the server was told to stop.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
-/// What a client may send on one stream before it must wait for us: a largest request fits.
-pub(super) const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
-/// What a client may send on one connection before it must wait for us.
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
-/// Streams that a client gave up before we saw them. A client whose thousand calls time out at
-/// once is no attacker, so this is far above hyper's default of 20.
-const RESET_STREAMS_MAX: usize = 4096;
-
 /// Connections of those who watch over the server, which are not among those of its clients.
 const WATCHED_CONNECTIONS_MAX: usize = 64;
 
@@ -74,7 +66,7 @@ pub async fn run(
     version: EtcdVersion,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), transport::Error> {
+) {
     let (stop, stopping) = Stopping::new();
     let (tenancy, metrics) = (Arc::new(tenancy), Arc::new(Metrics::new(version)));
     let operators = tenancy.of_operators();
@@ -130,19 +122,15 @@ pub async fn run(
             serve(clients, listeners, connections_max, &limits, &stopping).right_future()
         }
     };
-    let serving = async { tokio::try_join!(clients, http, watched, control).map(drop) };
+    let serving = async { tokio::join!(clients, http, watched, control) };
     tokio::pin!(serving);
     tokio::select! {
-        outcome = &mut serving => return outcome,
+        _ = &mut serving => return,
         () = shutdown => {}
     }
     stop.send_replace(true);
-    match tokio::time::timeout(SHUTDOWN_GRACE, serving).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            tracing::warn!(grace = ?SHUTDOWN_GRACE, "requests are still running, they are cut off");
-            Ok(())
-        }
+    if tokio::time::timeout(SHUTDOWN_GRACE, serving).await.is_err() {
+        tracing::warn!(grace = ?SHUTDOWN_GRACE, "requests are still running, they are cut off");
     }
 }
 
@@ -153,7 +141,7 @@ fn serve<S>(
     connections_max: usize,
     limits: &Limits,
     stopping: &Stopping,
-) -> impl Future<Output = Result<(), transport::Error>> + use<S>
+) -> impl Future<Output = ()> + use<S>
 where
     S: Service<Request<Body>, Response = Response<Answered>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -162,20 +150,7 @@ where
     let connections = connections(listeners, connections_max);
     let stopping = stopping.clone();
     let stopped = async move { stopping.wait().await };
-    transport(limits).serve_with_incoming_shutdown(service, connections, stopped)
-}
-
-/// The transport below the services, as [`run`] sets it up: what is measured beside a server must
-/// stand on the same one.
-pub fn transport(limits: &Limits) -> Server {
-    Server::builder()
-        .accept_http1(true)
-        .max_concurrent_streams(limits.max_concurrent_streams)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
-        .http2_keepalive_interval(limits.keepalive_interval)
-        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
+    Transport::new(limits).serve(service, connections, stopped)
 }
 
 fn grpc(instance: &Instance, version: EtcdVersion, limits: &Limits, stopping: &Stopping) -> Routes {

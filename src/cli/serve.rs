@@ -194,7 +194,7 @@ impl Serving<'_> {
             }
         };
         let version = settings.version;
-        let served = match settings.instance_from {
+        match settings.instance_from {
             None => server::run(ports, instance.clone(), version, limits, shutdown).await,
             Some((rule, open_max)) => {
                 let store = self.store.clone();
@@ -209,12 +209,11 @@ impl Serving<'_> {
                 let tenants = Certified::new(rule, store, options, open_max, operators, taking);
                 let (stop, stopped) = oneshot::channel();
                 let closing = tokio::spawn(tenants.clone().close_idle(stopped));
-                let served = server::run(ports, tenants, version, limits, shutdown).await;
+                server::run(ports, tenants, version, limits, shutdown).await;
                 drop(stop);
                 closing.await.context("tenants could not be closed")?;
-                served
             }
-        };
+        }
         if let Some(port) = &self.peer_port {
             port.drained().await;
         }
@@ -223,7 +222,6 @@ impl Serving<'_> {
             raft.hand_over().await;
         }
         tracing::info!("stopped");
-        served?;
         failure.map_or(Ok(()), |reason| Err(anyhow!("{reason}")))
     }
 

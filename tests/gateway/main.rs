@@ -9,6 +9,7 @@
 mod cases;
 mod random;
 mod side;
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
 mod web;

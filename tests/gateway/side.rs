@@ -146,7 +146,7 @@ impl Side {
 }
 
 /// Takes out what names a server; it must be there all the same.
-fn strip(value: &mut Value) {
+pub fn strip(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(strip),
         Value::Object(fields) => {

@@ -9,6 +9,7 @@ mod codec;
 mod json;
 mod metadata;
 mod paths;
+mod socket;
 
 pub use access::{Access, Allowed};
 
@@ -108,7 +109,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 impl Shared {
     /// Serves a request as etcd does: first who asks, then what for.
     async fn serve(
-        &self,
+        self: Arc<Self>,
         mut request: Request<Body>,
         mut rest: Front,
     ) -> Result<Response<Answered>, Infallible> {
@@ -125,6 +126,10 @@ impl Shared {
         let allowed = self.web.access.allowed_origin(request.headers());
         let mut answer = if request.method() == http::Method::OPTIONS {
             ours(Response::default())
+        } else if is_gateways && socket::is_asked(request.headers()) {
+            let bytes_max = self.json_bytes_max;
+            let translate = |request| async move { self.translate(request, origin).await };
+            ours(socket::open(request, bytes_max, translate).await)
         } else if is_gateways {
             ours(self.translate(request, origin).await)
         } else {

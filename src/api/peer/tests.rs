@@ -71,8 +71,7 @@ impl Server {
                 clients: vec![listener],
                 ..Ports::default()
             };
-            let run = server::run(ports, served.clone(), version, limits, shutdown);
-            run.await.unwrap();
+            server::run(ports, served.clone(), version, limits, shutdown).await;
             served.close().await;
         });
         Self {

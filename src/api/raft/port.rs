@@ -3,9 +3,11 @@
 use super::service::service;
 use crate::api::listener::{Listener, connections};
 use crate::api::peer::{self, Taking};
-use crate::api::server::{Limits, SHUTDOWN_GRACE, Stopping, transport};
+use crate::api::server::{Limits, SHUTDOWN_GRACE, Stopping};
+use crate::api::transport::Transport;
 use crate::mvcc::Instance;
 use crate::store::raft::Raft;
+use std::future::pending;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -39,14 +41,8 @@ impl PeerPort {
         let routes =
             Routes::new(service(raft, &taking)).add_service(peer::service(&taking, &stopping));
         let connections = connections(listeners, limits.max_connections);
-        let serving = transport(&limits)
-            .add_routes(routes)
-            .serve_with_incoming(connections);
-        let serving = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the peer ports are closed");
-            }
-        });
+        let serving = Transport::new(&limits).serve(routes.prepare(), connections, pending());
+        let serving = tokio::spawn(serving);
         Self {
             taking,
             stop_taking,

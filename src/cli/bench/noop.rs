@@ -9,7 +9,7 @@ use super::{
 };
 use crate::api::{
     listener::{Listener, connections},
-    server,
+    transport::Transport,
 };
 use crate::cli::settings::{Layers, RawSettings, Settings};
 use crate::pb::{
@@ -44,6 +44,7 @@ use std::{
 };
 use tokio::{io::AsyncReadExt, sync::mpsc};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tonic::service::Routes;
 use tonic::{Request, Response, Result as Answer, Status, Streaming};
 
 /// Events a slow watch stream may be behind; then the puts wait for it.
@@ -79,13 +80,14 @@ pub async fn serve(args: NoopArgs) -> Result<()> {
     writeln!(stdout, "{port}").and_then(|()| stdout.flush())?;
     let defaults = Layers::merge(&RawSettings::default(), |_| None, None)?;
     let limits = Settings::validate(&defaults)?.limits(CONNECTIONS_MAX);
-    server::transport(&limits)
-        .add_service(KvServer::new(noop.clone()))
+    let routes = Routes::new(KvServer::new(noop.clone()))
         .add_service(WatchServer::new(noop.clone()))
-        .add_service(LeaseServer::new(noop))
-        .serve_with_incoming_shutdown(connections(vec![listener], CONNECTIONS_MAX), input_closed())
-        .await
-        .context("the empty server failed")
+        .add_service(LeaseServer::new(noop));
+    let connections = connections(vec![listener], CONNECTIONS_MAX);
+    Transport::new(&limits)
+        .serve(routes.prepare(), connections, input_closed())
+        .await;
+    Ok(())
 }
 
 async fn input_closed() {

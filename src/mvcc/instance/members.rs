@@ -163,9 +163,13 @@ impl Instance {
     }
 }
 
-/// Refuses what etcd takes for no peer URLs: other schemes, hosts without a port, paths.
+/// Refuses what etcd takes for no peer URLs: other schemes, and of hosts those without a port, or with a
+/// path.
 fn check_urls(urls: &[String]) -> Result<()> {
     let is_peer_url = |url: &String| {
+        if url.starts_with("unix://") || url.starts_with("unixs://") {
+            return true;
+        }
         let rest = url
             .strip_prefix("http://")
             .or_else(|| url.strip_prefix("https://"));
