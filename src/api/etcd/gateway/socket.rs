@@ -28,8 +28,14 @@ const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether a request asks for a socket.
 pub(super) fn is_asked(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(header::UPGRADE);
-    upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+    let names = |header, name: &str| {
+        let listed = headers
+            .get(header)
+            .and_then(|listed: &HeaderValue| listed.to_str().ok());
+        let mut listed = listed.into_iter().flat_map(|listed| listed.split(','));
+        listed.any(|listed| listed.trim().eq_ignore_ascii_case(name))
+    };
+    names(header::CONNECTION, "upgrade") && names(header::UPGRADE, "websocket")
 }
 
 /// Opens a socket for the call that `answer` makes of a request; messages are within a bound.
