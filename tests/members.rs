@@ -27,10 +27,14 @@ struct Group {
 impl Group {
     fn start() -> Self {
         let ports = || std::array::from_fn::<u16, 3, _>(|_| free_port());
+        let root = tempfile::tempdir().unwrap();
+        let mut peer_urls = ports().map(|port| format!("http://127.0.0.1:{port}"));
+        // Members of one machine may do without ports.
+        peer_urls[2] = format!("unix://{}", root.path().join("c.sock").display());
         let mut group = Self {
-            root: tempfile::tempdir().unwrap(),
+            root,
             client_ports: ports(),
-            peer_urls: ports().map(|port| format!("http://127.0.0.1:{port}")),
+            peer_urls,
             servers: [None, None, None],
         };
         (0..3).for_each(|member| group.open(member, "new"));

@@ -159,9 +159,6 @@ impl Group {
     ) -> Result<Self, UsageError> {
         let listening = layers.get("listen-peer-urls");
         let listen = listen_urls(listening, seen)?;
-        if listen.iter().any(|url| matches!(url.place, Place::Unix(_))) {
-            return Err(listening.refuse("members call each other over TCP"));
-        }
         let advertising = layers.get("initial-advertise-peer-urls");
         let mut advertised = parse(advertising, values::urls)?;
         if advertised.is_empty() {
