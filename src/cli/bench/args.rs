@@ -90,6 +90,10 @@ pub struct SideArgs {
     /// How often each server has its turn
     #[arg(long, value_name = "N", default_value_t = 3, requires = "compare")]
     pub rounds: usize,
+    /// Time without load before each turn: what a turn has left to do is not to be paid for by the next
+    /// [default: none]
+    #[arg(long, value_name = "DURATION", default_value = "0s", hide_default_value = true, value_parser = duration::parse, requires = "compare")]
+    pub rest: Duration,
     /// Fail when the first server's throughput is less than this many times another's
     #[arg(long, value_name = "RATIO", requires = "compare")]
     pub fail_below: Option<f64>,

@@ -99,19 +99,23 @@ async fn prepare_and_run(
         written?;
     }
     let servers: Vec<_> = sides.all.iter().zip(&*prepared).collect();
-    alternate(plan, &servers, sides.rounds, stop).await
+    alternate(plan, &servers, sides, stop).await
 }
 
 /// The same on servers that are ready.
 async fn alternate(
     plan: &Arc<Plan>,
     servers: &[(&Side, &Prepared)],
-    rounds: usize,
+    sides: &Sides,
     stop: &Arc<Stop>,
 ) -> Result<Comparison> {
     let mut runs = Vec::new();
-    for _ in 0..rounds {
+    for _ in 0..sides.rounds {
         for (side, prepared) in servers {
+            tokio::select! {
+                () = tokio::time::sleep(sides.rest) => {}
+                () = stop.wait() => {}
+            }
             if stop.is_set() {
                 break;
             }

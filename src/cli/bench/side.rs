@@ -41,6 +41,8 @@ pub struct Sides {
     pub all: Vec<Side>,
     /// How often each has its turn.
     pub rounds: usize,
+    /// How long nothing is asked before each.
+    pub rest: Duration,
     /// The least ratio to another server that is no failure.
     pub fail_below: Option<f64>,
     /// Other processes that are watched, with their names.
@@ -97,6 +99,7 @@ impl Sides {
         Ok(Self {
             all,
             rounds: args.rounds,
+            rest: args.rest,
             fail_below: args.fail_below,
             watched: processes("--watch-pid", &args.watch_pid)?,
             fdb: args.fdb.options()?,

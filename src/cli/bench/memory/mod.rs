@@ -225,6 +225,7 @@ fn servers(args: &MemoryArgs) -> Result<Vec<(Side, u32)>, UsageError> {
         name: args.servers.name.clone(),
         compare: args.servers.compare.clone(),
         rounds: 1,
+        rest: Duration::ZERO,
         fail_below: None,
         pid: args.servers.pid.clone(),
         watch_pid: Vec::new(),
