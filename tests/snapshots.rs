@@ -4,7 +4,7 @@
 mod support;
 
 use kvtool::pb::etcdserverpb::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::client::Client;
@@ -212,6 +212,17 @@ fn restore_member(file: &Path, group: &Group, number: usize) -> (bool, String) {
 }
 
 /// All that a member says of its own state.
+/// A snapshot that a server has saved in a directory, and what that server told.
+async fn saved(program: &Program, directory: &Path) -> (PathBuf, Vec<String>) {
+    let server = Server::start(program, &directory.join("first"), &[]);
+    fill(&server.endpoint()).await;
+    let expected = told(&server.endpoint()).await;
+    let file = directory.join("saved.db");
+    let endpoints = ["--endpoints", &server.endpoint()];
+    kvtool(&[&["snapshot", "save", text(&file)], &endpoints[..]].concat());
+    (file, expected)
+}
+
 async fn hash(group: &Group, number: usize) -> (u32, u32) {
     let mut client = group.client(number).await;
     // Linearizable, so that it has all that was written before.
@@ -232,13 +243,7 @@ async fn hash(group: &Group, number: usize) -> (u32, u32) {
 async fn a_group_begins_with_what_each_member_was_restored_from() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = |name: &str| directory.path().join(name);
-    let server = Server::start(&Program::Kvtool, &path("first"), &[]);
-    fill(&server.endpoint()).await;
-    let expected = told(&server.endpoint()).await;
-    let file = path("saved.db");
-    let endpoints = ["--endpoints", &server.endpoint()];
-    kvtool(&[&["snapshot", "save", text(&file)], &endpoints[..]].concat());
-    drop(server);
+    let (file, expected) = saved(&Program::Kvtool, directory.path()).await;
 
     let mut group = Group::new(3, &[]);
     for number in 0..3 {
@@ -304,13 +309,7 @@ async fn members_restored_from_different_files_keep_away_from_each_other() {
 async fn what_kvtool_saves_is_the_same_wherever_it_is_restored() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = |name: &str| directory.path().join(name);
-    let server = Server::start(&Program::Kvtool, &path("first"), &[]);
-    fill(&server.endpoint()).await;
-    let expected = told(&server.endpoint()).await;
-    let file = path("saved.db");
-    let endpoints = ["--endpoints", &server.endpoint()];
-    kvtool(&[&["snapshot", "save", text(&file)], &endpoints[..]].concat());
-    drop(server);
+    let (file, expected) = saved(&Program::Kvtool, directory.path()).await;
 
     for store in ["raft", "local"] {
         let home = path(store);
@@ -376,13 +375,7 @@ async fn what_etcd_saves_is_the_same_in_kvtool() {
     };
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = |name: &str| directory.path().join(name);
-    let server = Server::start(&Program::Etcd(etcd), &path("etcd"), &[]);
-    fill(&server.endpoint()).await;
-    let expected = told(&server.endpoint()).await;
-    let file = path("saved.db");
-    let endpoints = ["--endpoints", &server.endpoint()];
-    kvtool(&[&["snapshot", "save", text(&file)], &endpoints[..]].concat());
-    drop(server);
+    let (file, expected) = saved(&Program::Etcd(etcd), directory.path()).await;
     let home = path("kvtool");
     let home = ["--data-dir", text(&home)];
     assert_same(&told_by_restored(&file, &home).await, &expected, "kvtool");
