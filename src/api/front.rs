@@ -1,6 +1,7 @@
 //! What is checked or put right for every gRPC call alike, in front of the services.
 
 use super::calls::{self, Answered, Call, Calls, Received};
+use super::services::Services;
 use super::tenancy::{Origin, Tenancy};
 use crate::error::Error;
 use crate::mvcc::Instance;
@@ -15,7 +16,6 @@ use std::task::{Context, Poll};
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::codegen::http::{HeaderMap, Request, Response};
-use tonic::service::Routes;
 use tonic::{Code, Status};
 
 /// Set by a client that says which API it was built for.
@@ -32,10 +32,10 @@ type Answer<B = Body> = Result<Response<B>, Infallible>;
 type Served<F> = Map<Join<F, Ready<Option<Call>>>, fn((Answer, Option<Call>)) -> Answer<Answered>>;
 /// An answer on its way.
 type Answering =
-    Either<Ready<Answer<Answered>>, Served<<Routes as Service<Request<Received>>>::Future>>;
+    Either<Ready<Answer<Answered>>, Served<<Services as Service<Request<Received>>>::Future>>;
 
 /// Makes the services of an instance.
-pub type Services = Box<dyn Fn(&Instance) -> Routes + Send + Sync>;
+pub type Maker = Box<dyn Fn(&Instance) -> Services + Send + Sync>;
 
 /// The services of each connection's instance, with etcd's checks of call metadata before and its
 /// transport errors behind them.
@@ -45,7 +45,7 @@ pub struct Front(Arc<Shared>);
 struct Shared {
     tenancy: Arc<dyn Tenancy>,
     calls: Arc<Calls>,
-    services: Services,
+    maker: Maker,
     /// The services made so far, by the openings of their instances.
     tenants: RwLock<HashMap<u128, Tenant>>,
 }
@@ -53,17 +53,17 @@ struct Shared {
 /// An instance and its services.
 #[derive(Clone)]
 struct Tenant {
-    routes: Routes,
+    services: Services,
     instance: Instance,
 }
 
 impl Front {
-    /// Chooses by `tenancy` whose `services` a call goes to, and counts it.
-    pub fn new(tenancy: Arc<dyn Tenancy>, calls: Arc<Calls>, services: Services) -> Self {
+    /// Chooses by `tenancy` whose services a call goes to, and counts it.
+    pub fn new(tenancy: Arc<dyn Tenancy>, calls: Arc<Calls>, maker: Maker) -> Self {
         Self(Arc::new(Shared {
             tenancy,
             calls,
-            services,
+            maker,
             tenants: RwLock::default(),
         }))
     }
@@ -78,15 +78,13 @@ impl Front {
 
     /// The services of an instance.
     fn tenant(&self, instance: Instance) -> Tenant {
-        let Shared {
-            services, tenants, ..
-        } = &*self.0;
+        let Shared { maker, tenants, .. } = &*self.0;
         let opening = instance.opening();
         if let Some(tenant) = tenants.read().get(&opening) {
             return tenant.clone();
         }
         let made = Tenant {
-            routes: services(&instance).prepare(),
+            services: maker(&instance),
             instance,
         };
         let mut tenants = tenants.write();
@@ -111,7 +109,9 @@ impl Front {
                 Either::Left(ready(Ok(calls::answered(refusal, call))))
             }
             Ok(mut tenant) => {
-                let answering = tenant.routes.call(calls::received(request, call.as_ref()));
+                let answering = tenant
+                    .services
+                    .call(calls::received(request, call.as_ref()));
                 Either::Right(join(answering, ready(call)).map(end))
             }
         }

@@ -28,6 +28,7 @@ pub mod ops;
 pub mod peer;
 pub mod raft;
 pub mod server;
+pub mod services;
 pub mod tenancy;
 pub mod tls;
 pub mod transport;

@@ -2,9 +2,10 @@
 
 use super::calls::Answered;
 use super::etcd::gateway::{Gateway, Web};
-use super::front::{Front, Services};
+use super::front::{Front, Maker};
 use super::listener::{Listener, connections};
 use super::metrics::Metrics;
+use super::services::Services;
 use super::tenancy::Tenancy;
 use super::transport::Transport;
 use super::version::EtcdVersion;
@@ -75,37 +76,40 @@ pub async fn run(
         Some(instance) => Arc::new(instance),
         None => tenancy.clone(),
     };
-    let front = |tenancy, services| Front::new(tenancy, metrics.calls.clone(), services);
+    let front = |tenancy, maker| Front::new(tenancy, metrics.calls.clone(), maker);
     let connections_max = limits.max_connections;
     let watched_max = WATCHED_CONNECTIONS_MAX;
     let (told, tenants) = (metrics.clone(), tenancy.clone() as Arc<dyn Tenancy>);
-    let watched: Services = Box::new(move |instance| {
-        ops::watched(instance.clone(), tenants.clone(), told.clone()).into()
+    let watched: Maker = Box::new(move |instance| {
+        let routes = ops::watched(instance.clone(), tenants.clone(), told.clone());
+        Routes::from(routes).into()
     });
     let watched = front(of_operators.clone(), watched);
     let watched = serve(watched, ports.watched, watched_max, &limits, &stopping);
     let tenants = tenancy.clone() as Arc<dyn Tenancy>;
-    let control: Services = Box::new(move |instance| control::routes(instance, &tenants));
+    let control: Maker = Box::new(move |instance| control::routes(instance, &tenants).into());
     let control = front(of_operators, control);
     let control = serve(control, ports.control, watched_max, &limits, &stopping);
     // What the server as a whole does is not for those who have a part of it.
     let shows_metrics = !is_shared;
     let told = metrics.clone();
-    let http: Services = Box::new(move |instance| {
-        ops::router(instance.clone(), version, told.clone(), shows_metrics).into()
+    let http: Maker = Box::new(move |instance| {
+        let routes = ops::router(instance.clone(), version, told.clone(), shows_metrics);
+        Routes::from(routes).into()
     });
     let http = front(tenancy.clone(), http);
     let is_http_apart = !ports.http.is_empty();
     let (told, stopped) = (metrics.clone(), stopping.clone());
-    let clients: Services = Box::new(move |instance| {
+    let clients: Maker = Box::new(move |instance| {
+        let kv = etcd::kv(instance, limits.max_request_bytes);
         let grpc = grpc(instance, version, &limits, &stopped);
         if is_http_apart {
-            return grpc;
+            return Services::new(kv, grpc);
         }
         let http = ops::router(instance.clone(), version, told.clone(), shows_metrics);
         // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
         let grpc = grpc.into_axum_router().reset_fallback();
-        grpc.merge(http).into()
+        Services::new(kv, grpc.merge(http))
     });
     let clients = front(tenancy, clients);
     let with_gateway = |rest| {

@@ -6,7 +6,7 @@ mod cluster;
 mod door;
 mod election;
 pub mod gateway;
-mod kv;
+pub mod kv;
 mod lease;
 mod lock;
 mod maintenance;
@@ -35,7 +35,14 @@ pub const REQUEST_OVERHEAD_BYTES: usize = 512 * 1024;
 /// The largest answer: what the length field of every gRPC implementation can say.
 const ANSWER_BYTES_MAX: usize = i32::MAX as usize;
 
-/// All services, ready to be served.
+/// Keys and values.
+pub fn kv(instance: &Instance, max_request_bytes: usize) -> KvServer<kv::Kv> {
+    KvServer::new(kv::Kv::new(Door::new(instance.clone())))
+        .max_decoding_message_size(max_request_bytes.saturating_add(REQUEST_OVERHEAD_BYTES))
+        .max_encoding_message_size(ANSWER_BYTES_MAX)
+}
+
+/// All other services.
 pub fn routes(
     instance: &Instance,
     version: EtcdVersion,
@@ -51,13 +58,13 @@ pub fn routes(
         };
     }
     let door = Door::new(instance.clone());
-    Routes::new(limited!(KvServer, kv::Kv::new(door.clone())))
-        .add_service(watch::Watch::new(
-            door.clone(),
-            stopping.clone(),
-            decode_bytes_max,
-            ANSWER_BYTES_MAX,
-        ))
+    let watch = watch::Watch::new(
+        door.clone(),
+        stopping.clone(),
+        decode_bytes_max,
+        ANSWER_BYTES_MAX,
+    );
+    Routes::new(watch)
         .add_service(limited!(
             LeaseServer,
             lease::Lease::new(door.clone(), stopping.clone())

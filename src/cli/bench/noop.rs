@@ -9,6 +9,7 @@ use super::{
 };
 use crate::api::{
     listener::{Listener, connections},
+    services::Services,
     transport::Transport,
 };
 use crate::cli::settings::{Layers, RawSettings, Settings};
@@ -80,12 +81,11 @@ pub async fn serve(args: NoopArgs) -> Result<()> {
     writeln!(stdout, "{port}").and_then(|()| stdout.flush())?;
     let defaults = Layers::merge(&RawSettings::default(), |_| None, None)?;
     let limits = Settings::validate(&defaults)?.limits(CONNECTIONS_MAX);
-    let routes = Routes::new(KvServer::new(noop.clone()))
-        .add_service(WatchServer::new(noop.clone()))
-        .add_service(LeaseServer::new(noop));
+    let kv = KvServer::new(noop.clone());
+    let routes = Routes::new(WatchServer::new(noop.clone())).add_service(LeaseServer::new(noop));
     let connections = connections(vec![listener], CONNECTIONS_MAX);
     Transport::new(&limits)
-        .serve(routes.prepare(), connections, input_closed())
+        .serve(Services::new(kv, routes), connections, input_closed())
         .await;
     Ok(())
 }

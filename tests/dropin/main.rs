@@ -1,7 +1,8 @@
 //! kvtool under the name `etcd`: started, set, heard and ended as etcd is.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/mod.rs"]
+mod kubeadm;
+#[path = "../support/mod.rs"]
 mod support;
 
 use kvtool::pb::etcdserverpb::MemberListRequest;
