@@ -1,4 +1,5 @@
-//! Sessions of client libraries that others write: the official Go client, and `etcd-client`.
+//! Sessions of client libraries that others write: the official Go client, `etcd-client`, two of
+//! Python's, `etcd3` of npm, and jetcd.
 //!
 //! Each is a program of its own in `tests/clients/`, built when its toolchain is there. It is
 //! given an endpoint, prints a line per part that worked, and asks once for a restart of the
@@ -9,7 +10,10 @@ mod support;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::server::{Program, Server, free_port};
+use support::server::{Program, Server, free_port, version_of};
+
+/// The oldest Java that runs a session from its source.
+const JAVA: (u32, u32) = (17, 0);
 
 /// Where the session programs are.
 fn sources(name: &str) -> PathBuf {
@@ -30,23 +34,40 @@ fn runs(program: &str, argument: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Runs a command; its error output when it fails.
+/// Runs a command; its output, errors first, when it fails.
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }
-    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    let said = [output.stderr, output.stdout].concat();
+    Err(String::from_utf8_lossy(&said).trim().to_owned())
+}
+
+/// Whether a command that fetches what a session needs did so; skips the session if not.
+fn fetched(name: &str, what: &str, command: &mut Command) -> bool {
+    let failed = run(command).err();
+    if let Some(error) = &failed {
+        support::skip(name, &format!("its {what} cannot be fetched: {error}"));
+    }
+    failed.is_none()
+}
+
+/// Runs a command that must succeed where its tools are.
+fn build(command: &mut Command) {
+    if let Err(error) = run(command) {
+        panic!("{command:?}: {error}");
+    }
 }
 
 /// Runs a session to its end, with the one restart it asks for.
-fn converse(program: &Path, name: &str) {
+fn converse(session: &mut Command, name: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let port = free_port();
     let subject = Program::subject();
     let mut server = Server::start_at(&subject, directory.path(), port, &[]);
-    let mut session = Command::new(program)
+    let mut session = session
         .arg(server.endpoint())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -88,19 +109,16 @@ fn the_official_go_client() {
         return support::skip(name, "no go");
     }
     let directory = sources("go");
-    let download = run(Command::new("go")
-        .args(["mod", "download"])
-        .current_dir(&directory));
-    if let Err(error) = download {
-        return support::skip(name, &format!("its modules cannot be fetched: {error}"));
+    let mut download = Command::new("go");
+    download.args(["mod", "download"]).current_dir(&directory);
+    if !fetched(name, "modules", &mut download) {
+        return;
     }
     let program = target().join("go-session");
-    let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program).arg(".");
-    if let Err(error) = run(build.current_dir(&directory)) {
-        panic!("go build: {error}");
-    }
-    converse(&program, name);
+    let mut compile = Command::new("go");
+    compile.args(["build", "-o"]).arg(&program).arg(".");
+    build(compile.current_dir(&directory));
+    converse(&mut Command::new(program), name);
 }
 
 /// Whether there is a protoc, and the protos that come in a package of their own.
@@ -129,12 +147,76 @@ fn the_etcd_client_crate() {
         command.arg(&manifest);
         command
     };
-    if let Err(error) = run(&mut cargo("fetch")) {
-        return support::skip(name, &format!("its crates cannot be fetched: {error}"));
+    if !fetched(name, "crates", &mut cargo("fetch")) {
+        return;
     }
     let target = target();
-    if let Err(error) = run(cargo("build").arg("--target-dir").arg(&target)) {
-        panic!("cargo build: {error}");
+    build(cargo("build").arg("--target-dir").arg(&target));
+    let program = target.join("debug/kvtool-client-session");
+    converse(&mut Command::new(program), name);
+}
+
+#[test]
+fn python_clients() {
+    let name = "clients python";
+    let home = target().join("python");
+    let mut environment = Command::new("python3");
+    environment.args(["-m", "venv"]).arg(&home);
+    if let Err(error) = run(&mut environment) {
+        return support::skip(name, &format!("no python3 with venv: {error}"));
     }
-    converse(&target.join("debug/kvtool-client-session"), name);
+    let python = home.join("bin/python");
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
+    install.arg(sources("python").join("requirements.txt"));
+    if fetched(name, "packages", &mut install) {
+        let program = sources("python").join("session.py");
+        converse(Command::new(python).arg(program), name);
+    }
+}
+
+#[test]
+fn the_javascript_client() {
+    let name = "clients javascript";
+    if !runs("node", "--version") || !runs("npm", "--version") {
+        return support::skip(name, "no node with npm");
+    }
+    // Modules are found beside the program that wants them.
+    let home = target().join("javascript");
+    std::fs::create_dir_all(&home).expect("room for a directory");
+    for file in ["package.json", "package-lock.json", "session.js"] {
+        std::fs::copy(sources("javascript").join(file), home.join(file)).expect("room for a file");
+    }
+    let mut install = Command::new("npm");
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    if fetched(name, "modules", install.current_dir(&home)) {
+        converse(Command::new("node").arg(home.join("session.js")), name);
+    }
+}
+
+#[test]
+fn the_java_client() {
+    let name = "clients java";
+    if version_of(Path::new("javac"), "--version").is_none_or(|version| version < JAVA) {
+        return support::skip(name, "no JDK of 17 or newer");
+    }
+    if !runs("mvn", "--version") {
+        return support::skip(name, "no maven");
+    }
+    let home = target().join("java");
+    let mut install = Command::new("mvn");
+    install.args([
+        "--quiet",
+        "--batch-mode",
+        "dependency:copy-dependencies",
+        "--file",
+    ]);
+    install.arg(sources("java").join("pom.xml"));
+    install.arg(format!("-DoutputDirectory={}", home.display()));
+    if fetched(name, "artifacts", &mut install) {
+        let program = sources("java").join("Session.java");
+        let mut session = Command::new("java");
+        session.arg("--class-path").arg(home.join("*"));
+        converse(session.arg(program), name);
+    }
 }
