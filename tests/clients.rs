@@ -45,13 +45,33 @@ fn run(command: &mut Command) -> Result<(), String> {
     Err(String::from_utf8_lossy(&said).trim().to_owned())
 }
 
-/// Whether a command that fetches what a session needs did so; skips the session if not.
-fn fetched(name: &str, what: &str, command: &mut Command) -> bool {
-    let failed = run(command).err();
-    if let Some(error) = &failed {
-        support::skip(name, &format!("its {what} cannot be fetched: {error}"));
+/// Whether what a session needs could be fetched; it is skipped if not.
+fn fetched(name: &str, outcome: Result<(), String>) -> bool {
+    if let Err(error) = &outcome {
+        support::skip(name, &format!("what it needs cannot be fetched: {error}"));
     }
-    failed.is_none()
+    outcome.is_ok()
+}
+
+/// Whether what is on a list was fetched into a home of its own: now, or before by the same list.
+fn installed(
+    name: &str,
+    home: &Path,
+    list: &Path,
+    install: impl FnOnce() -> Result<(), String>,
+) -> bool {
+    let mark = home.join("installed");
+    let wanted = std::fs::read(list).expect("it is among the sources");
+    if std::fs::read(&mark).is_ok_and(|before| before == wanted) {
+        return true;
+    }
+    let _ = std::fs::remove_dir_all(home);
+    std::fs::create_dir_all(home).expect("room for a directory");
+    let fetched = fetched(name, install());
+    if fetched {
+        std::fs::write(mark, wanted).expect("room for a file");
+    }
+    fetched
 }
 
 /// Runs a command that must succeed where its tools are.
@@ -111,7 +131,7 @@ fn the_official_go_client() {
     let directory = sources("go");
     let mut download = Command::new("go");
     download.args(["mod", "download"]).current_dir(&directory);
-    if !fetched(name, "modules", &mut download) {
+    if !fetched(name, run(&mut download)) {
         return;
     }
     let program = target().join("go-session");
@@ -147,7 +167,7 @@ fn the_etcd_client_crate() {
         command.arg(&manifest);
         command
     };
-    if !fetched(name, "crates", &mut cargo("fetch")) {
+    if !fetched(name, run(&mut cargo("fetch"))) {
         return;
     }
     let target = target();
@@ -159,19 +179,21 @@ fn the_etcd_client_crate() {
 #[test]
 fn python_clients() {
     let name = "clients python";
-    let home = target().join("python");
-    let mut environment = Command::new("python3");
-    environment.args(["-m", "venv"]).arg(&home);
-    if let Err(error) = run(&mut environment) {
-        return support::skip(name, &format!("no python3 with venv: {error}"));
-    }
+    let Some((major, minor)) = version_of(Path::new("python3"), "--version") else {
+        return support::skip(name, "no python3");
+    };
+    let home = target().join(format!("python{major}.{minor}"));
+    let list = sources("python").join("requirements.txt");
     let python = home.join("bin/python");
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
-    install.arg(sources("python").join("requirements.txt"));
-    if fetched(name, "packages", &mut install) {
+    let install = || {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "-qq", "--requirement"]);
+        run(pip.arg(&list))
+    };
+    if installed(name, &home, &list, install) {
         let program = sources("python").join("session.py");
-        converse(Command::new(python).arg(program), name);
+        converse(Command::new(&python).arg(program), name);
     }
 }
 
@@ -181,15 +203,21 @@ fn the_javascript_client() {
     if !runs("node", "--version") || !runs("npm", "--version") {
         return support::skip(name, "no node with npm");
     }
-    // Modules are found beside the program that wants them.
     let home = target().join("javascript");
-    std::fs::create_dir_all(&home).expect("room for a directory");
-    for file in ["package.json", "package-lock.json", "session.js"] {
-        std::fs::copy(sources("javascript").join(file), home.join(file)).expect("room for a file");
-    }
-    let mut install = Command::new("npm");
-    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    if fetched(name, "modules", install.current_dir(&home)) {
+    let directory = sources("javascript");
+    let copy = |file: &str| {
+        std::fs::copy(directory.join(file), home.join(file)).expect("room for a file");
+    };
+    let install = || {
+        copy("package.json");
+        copy("package-lock.json");
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        run(npm.current_dir(&home))
+    };
+    if installed(name, &home, &directory.join("package-lock.json"), install) {
+        // Modules are found beside the program that wants them.
+        copy("session.js");
         converse(Command::new("node").arg(home.join("session.js")), name);
     }
 }
@@ -204,19 +232,16 @@ fn the_java_client() {
         return support::skip(name, "no maven");
     }
     let home = target().join("java");
-    let mut install = Command::new("mvn");
-    install.args([
-        "--quiet",
-        "--batch-mode",
-        "dependency:copy-dependencies",
-        "--file",
-    ]);
-    install.arg(sources("java").join("pom.xml"));
-    install.arg(format!("-DoutputDirectory={}", home.display()));
-    if fetched(name, "artifacts", &mut install) {
-        let program = sources("java").join("Session.java");
+    let list = sources("java").join("pom.xml");
+    let install = || {
+        let mut maven = Command::new("mvn");
+        maven.args(["--quiet", "--batch-mode", "dependency:copy-dependencies"]);
+        maven.arg(format!("-DoutputDirectory={}", home.display()));
+        run(maven.arg("--file").arg(&list))
+    };
+    if installed(name, &home, &list, install) {
         let mut session = Command::new("java");
         session.arg("--class-path").arg(home.join("*"));
-        converse(session.arg(program), name);
+        converse(session.arg(sources("java").join("Session.java")), name);
     }
 }
