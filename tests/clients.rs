@@ -1,4 +1,5 @@
-//! Sessions of client libraries that others write: the official Go client, and `etcd-client`.
+//! Sessions of client libraries that others write: the official Go client, `etcd-client`, two of
+//! Python's, `etcd3` of npm, and jetcd.
 //!
 //! Each is a program of its own in `tests/clients/`, built when its toolchain is there. It is
 //! given an endpoint, prints a line per part that worked, and asks once for a restart of the
@@ -9,7 +10,10 @@ mod support;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::server::{Program, Server, free_port};
+use support::server::{Program, Server, free_port, version_of};
+
+/// The oldest Java that runs a session from its source.
+const JAVA: (u32, u32) = (17, 0);
 
 /// Where the session programs are.
 fn sources(name: &str) -> PathBuf {
@@ -30,23 +34,60 @@ fn runs(program: &str, argument: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Runs a command; its error output when it fails.
+/// Runs a command; its output, errors first, when it fails.
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }
-    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    let said = [output.stderr, output.stdout].concat();
+    Err(String::from_utf8_lossy(&said).trim().to_owned())
+}
+
+/// Whether what a session needs could be fetched; it is skipped if not.
+fn fetched(name: &str, outcome: Result<(), String>) -> bool {
+    if let Err(error) = &outcome {
+        support::skip(name, &format!("what it needs cannot be fetched: {error}"));
+    }
+    outcome.is_ok()
+}
+
+/// Whether what is on a list was fetched into a home of its own: now, or before by the same list.
+fn installed(
+    name: &str,
+    home: &Path,
+    list: &Path,
+    install: impl FnOnce() -> Result<(), String>,
+) -> bool {
+    let mark = home.join("installed");
+    let wanted = std::fs::read(list).expect("it is among the sources");
+    if std::fs::read(&mark).is_ok_and(|before| before == wanted) {
+        return true;
+    }
+    let _ = std::fs::remove_dir_all(home);
+    std::fs::create_dir_all(home).expect("room for a directory");
+    let fetched = fetched(name, install());
+    if fetched {
+        std::fs::write(mark, wanted).expect("room for a file");
+    }
+    fetched
+}
+
+/// Runs a command that must succeed where its tools are.
+fn build(command: &mut Command) {
+    if let Err(error) = run(command) {
+        panic!("{command:?}: {error}");
+    }
 }
 
 /// Runs a session to its end, with the one restart it asks for.
-fn converse(program: &Path, name: &str) {
+fn converse(session: &mut Command, name: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let port = free_port();
     let subject = Program::subject();
     let mut server = Server::start_at(&subject, directory.path(), port, &[]);
-    let mut session = Command::new(program)
+    let mut session = session
         .arg(server.endpoint())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -88,19 +129,16 @@ fn the_official_go_client() {
         return support::skip(name, "no go");
     }
     let directory = sources("go");
-    let download = run(Command::new("go")
-        .args(["mod", "download"])
-        .current_dir(&directory));
-    if let Err(error) = download {
-        return support::skip(name, &format!("its modules cannot be fetched: {error}"));
+    let mut download = Command::new("go");
+    download.args(["mod", "download"]).current_dir(&directory);
+    if !fetched(name, run(&mut download)) {
+        return;
     }
     let program = target().join("go-session");
-    let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program).arg(".");
-    if let Err(error) = run(build.current_dir(&directory)) {
-        panic!("go build: {error}");
-    }
-    converse(&program, name);
+    let mut compile = Command::new("go");
+    compile.args(["build", "-o"]).arg(&program).arg(".");
+    build(compile.current_dir(&directory));
+    converse(&mut Command::new(program), name);
 }
 
 /// Whether there is a protoc, and the protos that come in a package of their own.
@@ -129,12 +167,81 @@ fn the_etcd_client_crate() {
         command.arg(&manifest);
         command
     };
-    if let Err(error) = run(&mut cargo("fetch")) {
-        return support::skip(name, &format!("its crates cannot be fetched: {error}"));
+    if !fetched(name, run(&mut cargo("fetch"))) {
+        return;
     }
     let target = target();
-    if let Err(error) = run(cargo("build").arg("--target-dir").arg(&target)) {
-        panic!("cargo build: {error}");
+    build(cargo("build").arg("--target-dir").arg(&target));
+    let program = target.join("debug/kvtool-client-session");
+    converse(&mut Command::new(program), name);
+}
+
+#[test]
+fn python_clients() {
+    let name = "clients python";
+    let Some((major, minor)) = version_of(Path::new("python3"), "--version") else {
+        return support::skip(name, "no python3");
+    };
+    let home = target().join(format!("python{major}.{minor}"));
+    let list = sources("python").join("requirements.txt");
+    let python = home.join("bin/python");
+    let install = || {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "-qq", "--requirement"]);
+        run(pip.arg(&list))
+    };
+    if installed(name, &home, &list, install) {
+        let program = sources("python").join("session.py");
+        converse(Command::new(&python).arg(program), name);
     }
-    converse(&target.join("debug/kvtool-client-session"), name);
+}
+
+#[test]
+fn the_javascript_client() {
+    let name = "clients javascript";
+    if !runs("node", "--version") || !runs("npm", "--version") {
+        return support::skip(name, "no node with npm");
+    }
+    let home = target().join("javascript");
+    let directory = sources("javascript");
+    let copy = |file: &str| {
+        std::fs::copy(directory.join(file), home.join(file)).expect("room for a file");
+    };
+    let install = || {
+        copy("package.json");
+        copy("package-lock.json");
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        run(npm.current_dir(&home))
+    };
+    if installed(name, &home, &directory.join("package-lock.json"), install) {
+        // Modules are found beside the program that wants them.
+        copy("session.js");
+        converse(Command::new("node").arg(home.join("session.js")), name);
+    }
+}
+
+#[test]
+fn the_java_client() {
+    let name = "clients java";
+    if version_of(Path::new("javac"), "--version").is_none_or(|version| version < JAVA) {
+        return support::skip(name, "no JDK of 17 or newer");
+    }
+    if !runs("mvn", "--version") {
+        return support::skip(name, "no maven");
+    }
+    let home = target().join("java");
+    let list = sources("java").join("pom.xml");
+    let install = || {
+        let mut maven = Command::new("mvn");
+        maven.args(["--quiet", "--batch-mode", "dependency:copy-dependencies"]);
+        maven.arg(format!("-DoutputDirectory={}", home.display()));
+        run(maven.arg("--file").arg(&list))
+    };
+    if installed(name, &home, &list, install) {
+        let mut session = Command::new("java");
+        session.arg("--class-path").arg(home.join("*"));
+        converse(session.arg(sources("java").join("Session.java")), name);
+    }
 }
