@@ -360,7 +360,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__all)
-            opts="-o -h -V --only --duration --keys --overwrites --prefix --output --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --only --duration --keys --overwrites --prefix --output --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -407,6 +407,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -575,7 +579,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__get)
-            opts="-o -h -V --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -650,6 +654,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1000,7 +1008,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__lease)
-            opts="-o -h -V --ttl --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --ttl --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1079,6 +1087,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1357,7 +1369,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__mixed)
-            opts="-o -h -V --reads-per-write --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --reads-per-write --serializable --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1436,6 +1448,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1634,7 +1650,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__page)
-            opts="-o -h -V --limit --walk --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --limit --walk --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1713,6 +1729,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1881,7 +1901,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__put)
-            opts="-o -h -V --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1956,6 +1976,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2124,7 +2148,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__range)
-            opts="-o -h -V --serializable --keys-only --count-only --stream --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --serializable --keys-only --count-only --stream --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2199,6 +2223,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2367,7 +2395,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__txn__subcmd__put)
-            opts="-o -h -V --create-percent --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --create-percent --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2446,6 +2474,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2614,7 +2646,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__watch)
-            opts="-o -h -V --watchers --streams --distinct --prev-kv --apart --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
+            opts="-o -h -V --watchers --streams --distinct --prev-kv --apart --output --clients --conns --threads --rate --total --duration --warmup --prefix --key-size --value-size --key-space --sequential --seed --prefill --target --name --compare --rounds --rest --fail-below --pid --watch-pid --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --endpoints --cacert --cert --key --insecure-skip-tls-verify --user --password --dial-timeout --command-timeout --keepalive-time --keepalive-timeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2697,6 +2729,10 @@ _kvtool() {
                     return 0
                     ;;
                 --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

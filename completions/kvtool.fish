@@ -512,6 +512,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -564,6 +565,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -615,6 +617,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -667,6 +670,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -723,6 +727,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -777,6 +782,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -832,6 +838,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -885,6 +892,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
@@ -929,6 +937,7 @@ fdb-first-in-batch\t'The same, each transaction the first of its commit version,
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l name -d 'Name of the measured server in the answer [default: its address]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r

@@ -242,7 +242,6 @@ async fn hash(group: &Group, number: usize) -> (u32, u32) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_begins_with_what_each_member_was_restored_from() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = |name: &str| directory.path().join(name);
     let (file, expected) = saved(&Program::Kvtool, directory.path()).await;
 
     let mut group = Group::new(3, &[]);

@@ -292,13 +292,13 @@ async fn open(
 pub(crate) fn connections(
     listeners: Vec<Listener>,
     connections_max: usize,
-) -> impl Stream<Item = io::Result<Connection>> {
+) -> impl Stream<Item = Connection> {
     let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     let (ready, mut taken) = mpsc::channel(READY_CONNECTIONS_MAX);
     for listener in listeners {
         tokio::spawn(listener.accept_forever(places.clone(), ready.clone()));
     }
-    futures_util::stream::poll_fn(move |context| taken.poll_recv(context).map(|next| next.map(Ok)))
+    futures_util::stream::poll_fn(move |context| taken.poll_recv(context))
 }
 
 /// A stream of bytes both ways.

@@ -13,7 +13,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 use tonic::Status;
@@ -59,7 +58,7 @@ impl Transport {
     pub(crate) async fn serve<S, B>(
         self,
         service: S,
-        connections: impl Stream<Item = io::Result<Connection>>,
+        connections: impl Stream<Item = Connection>,
         stopped: impl Future<Output = ()>,
     ) where
         S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
@@ -70,23 +69,24 @@ impl Transport {
         B::Error: Into<StdError>,
     {
         let open = GracefulShutdown::new();
-        let mut connections = pin!(connections.take_until(stopped));
-        while let Some(connection) = connections.next().await {
-            let Ok(connection) = connection else { continue };
-            let calls = Calls {
-                service: service.clone(),
-                origin: connection.origin().clone(),
-            };
-            let (builder, watcher) = (self.0.clone(), open.watcher());
-            tokio::spawn(async move {
-                let io = TokioIo::new(connection);
-                let serving = builder.serve_connection_with_upgrades(io, calls);
-                if let Err(error) = watcher.watch(serving.into_owned()).await {
-                    tracing::debug!(error, "a connection has failed");
-                }
-            });
+        {
+            // Gone before the last calls are waited for: meanwhile nobody is to connect in vain.
+            let mut connections = pin!(connections.take_until(stopped));
+            while let Some(connection) = connections.next().await {
+                let calls = Calls {
+                    service: service.clone(),
+                    origin: connection.origin().clone(),
+                };
+                let (builder, watcher) = (self.0.clone(), open.watcher());
+                tokio::spawn(async move {
+                    let io = TokioIo::new(connection);
+                    let serving = builder.serve_connection_with_upgrades(io, calls);
+                    if let Err(error) = watcher.watch(serving.into_owned()).await {
+                        tracing::debug!(error, "a connection has failed");
+                    }
+                });
+            }
         }
-        drop(connections);
         open.shutdown().await;
     }
 }
@@ -137,8 +137,8 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
     }
     let count: u64 = count.parse().ok()?;
     match unit {
-        "H" => Some(Duration::from_hours(count)),
-        "M" => Some(Duration::from_mins(count)),
+        "H" => Some(Duration::from_secs(count * 3600)),
+        "M" => Some(Duration::from_secs(count * 60)),
         "S" => Some(Duration::from_secs(count)),
         "m" => Some(Duration::from_millis(count)),
         "u" => Some(Duration::from_micros(count)),

@@ -52,9 +52,16 @@ impl Socket {
 /// What is said on a socket, and how many messages are read after it.
 type Said = (&'static str, usize);
 
+/// A path, a head, and what is said there.
+type Conversation = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static [Said],
+);
+
 /// Of calls with one message etcd waits for the end of the socket, which is the end of its answer
 /// too: they cannot be compared.
-const CONVERSATIONS: &[(&str, &[(&str, &str)], &[Said])] = &[
+const CONVERSATIONS: &[Conversation] = &[
     ("/v3/none", &[], &[("{}", 2)]),
     (
         "/v3/watch?method=GET",

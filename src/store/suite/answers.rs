@@ -188,7 +188,9 @@ async fn removals(store: &Store) {
         store.apply(batch).await.unwrap();
     }
     let size = store.size(&space.prefix).await.unwrap();
-    assert!(size >= (KEYS * "value".len()) as u64, "{size}");
+    // FoundationDB estimates, from samples that come behind the writes.
+    let estimates = matches!(store, Store::Fdb(_));
+    assert!(estimates || size >= (KEYS * "value".len()) as u64, "{size}");
     assert!(store.remove_instance("removed").await.unwrap());
     assert!(!store.remove_instance("removed").await.unwrap());
     let view = store.view(Consistency::Linearizable).await.unwrap();
