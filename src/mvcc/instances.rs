@@ -15,7 +15,7 @@ pub struct Entry {
     pub allowance: Allowance,
     /// Its newest revision; `None`: nobody has opened it yet.
     pub revision: Option<i64>,
-    /// The bytes it took when a server last closed it.
+    /// The bytes it takes, where the store can tell; else those it took when a server last closed it.
     pub size_bytes: Option<u64>,
 }
 
@@ -77,6 +77,7 @@ async fn layout(store: &Store, name: &str) -> Result<Layout> {
 
 async fn entry(store: &Store, name: String, layout: &Layout) -> Result<Entry> {
     let view = store.view(Consistency::Linearizable).await?;
+    let estimated = store.estimated_size(layout.prefix()).await?;
     let is_opened = view.get(&layout.state()).await?.is_some();
     let revision = match is_opened {
         true => Some(read::state(&view, layout).await?.revision),
@@ -86,6 +87,9 @@ async fn entry(store: &Store, name: String, layout: &Layout) -> Result<Entry> {
         name,
         allowance: Allowance::load(&view, layout).await?,
         revision,
-        size_bytes: size::recorded(&view, layout).await?,
+        size_bytes: match estimated {
+            Some(bytes) => Some(bytes),
+            None => size::recorded(&view, layout).await?,
+        },
     })
 }

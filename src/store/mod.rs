@@ -496,9 +496,17 @@ impl Store {
     /// What the keys with a prefix, and their values, take. Reads all of them where the store
     /// cannot tell otherwise.
     pub async fn size(&self, prefix: &Bytes) -> Result<u64, StoreError> {
+        match self.estimated_size(prefix).await? {
+            Some(bytes) => Ok(bytes),
+            None => directory::size(self, prefix).await,
+        }
+    }
+
+    /// About what they take, where the store can tell without reading them.
+    pub async fn estimated_size(&self, prefix: &Bytes) -> Result<Option<u64>, StoreError> {
         match self {
-            Store::Fdb(store) => Ok(store.usage(prefix).await?.live_bytes),
-            store => directory::size(store, prefix).await,
+            Store::Fdb(store) => Ok(Some(store.usage(prefix).await?.live_bytes)),
+            _ => Ok(None),
         }
     }
 
