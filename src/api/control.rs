@@ -38,24 +38,34 @@ impl Control {
     }
 
     async fn told(&self, entry: Entry) -> v1::Instance {
-        told(entry, &self.open().await)
+        self.told_beside(entry, &self.open().await)
     }
-}
 
-fn told(entry: Entry, open: &HashMap<String, Instance>) -> v1::Instance {
-    let open = open.get(&entry.name);
-    let now = |open: &Instance| open.state().revision;
-    v1::Instance {
-        allowance: Some(v1::Allowance {
-            size_bytes: entry.allowance.size_bytes,
-            requests_per_second: entry.allowance.requests_per_second,
-            write_bytes_per_second: entry.allowance.write_bytes_per_second,
-        }),
-        revision: open.map(now).or(entry.revision),
-        size_bytes: open.and_then(Instance::size_estimate).or(entry.size_bytes),
-        keys: open.and_then(Instance::keys).map(|keys| keys as u64),
-        open: open.is_some(),
-        name: entry.name,
+    fn told_beside(&self, entry: Entry, open: &HashMap<String, Instance>) -> v1::Instance {
+        let open = open.get(&entry.name);
+        let now = |open: &Instance| open.state().revision;
+        let allowance = entry.allowance;
+        let allowance = allowance.unwrap_or_else(|| self.default_of(&entry.name));
+        v1::Instance {
+            allowance: Some(v1::Allowance {
+                size_bytes: allowance.size_bytes,
+                requests_per_second: allowance.requests_per_second,
+                write_bytes_per_second: allowance.write_bytes_per_second,
+            }),
+            revision: open.map(now).or(entry.revision),
+            size_bytes: open.and_then(Instance::size_estimate).or(entry.size_bytes),
+            keys: open.and_then(Instance::keys).map(|keys| keys as u64),
+            open: open.is_some(),
+            name: entry.name,
+        }
+    }
+
+    /// What the instance of a name is allowed while nobody has said so.
+    fn default_of(&self, name: &str) -> Allowance {
+        match name == self.own.name() {
+            true => Allowance::default(),
+            false => self.tenancy.allowance(),
+        }
     }
 }
 
@@ -81,7 +91,8 @@ impl instances_server::Instances for Control {
     async fn list(&self, _: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
         let entries = instances::list(self.own.store()).await?;
         let open = self.open().await;
-        let instances = entries.into_iter().map(|entry| told(entry, &open));
+        let told = |entry| self.told_beside(entry, &open);
+        let instances = entries.into_iter().map(told);
         Ok(Response::new(ListResponse {
             instances: instances.collect(),
         }))
@@ -92,7 +103,7 @@ impl instances_server::Instances for Control {
         request: Request<CreateRequest>,
     ) -> Result<Response<v1::Instance>, Status> {
         let CreateRequest { name, allowance } = request.into_inner();
-        let allowance = changed(Allowance::default(), allowance);
+        let allowance = changed(self.default_of(&name), allowance);
         let entry = instances::create(self.own.store(), &name, allowance).await?;
         Ok(Response::new(self.told(entry).await))
     }
@@ -118,7 +129,8 @@ impl instances_server::Instances for Control {
         request: Request<AllowRequest>,
     ) -> Result<Response<v1::Instance>, Status> {
         let AllowRequest { name, allowance } = request.into_inner();
-        let change = |before| changed(before, allowance);
+        let default = self.default_of(&name);
+        let change = |before: Option<Allowance>| changed(before.unwrap_or(default), allowance);
         let entry = instances::allow(self.own.store(), &name, change).await?;
         Ok(Response::new(self.told(entry).await))
     }

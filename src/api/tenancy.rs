@@ -6,7 +6,7 @@ pub use certified::{Certified, Rule};
 
 use super::tls::Shown;
 use crate::error::{Error, Result};
-use crate::mvcc::Instance;
+use crate::mvcc::{Allowance, Instance};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use parking_lot::Mutex;
@@ -80,6 +80,11 @@ pub trait Tenancy: Send + Sync + 'static {
     /// these are then not told what the server as a whole does.
     fn of_operators(&self) -> Option<Instance> {
         None
+    }
+
+    /// What an instance is allowed that was opened for connections, while nobody has said so.
+    fn allowance(&self) -> Allowance {
+        Allowance::default()
     }
 
     /// The instances that were opened for connections.

@@ -1,6 +1,7 @@
 //! `kvtool instance`: the keyspaces that one server keeps for many.
 
 use super::{
+    bound,
     client::ConnectError,
     duration,
     endpoint::chain,
@@ -20,14 +21,6 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
-
-/// What stands behind a number of bytes, and how many it then means.
-const UNITS: [(&str, u64); 4] = [
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-];
 
 /// Show, make, delete and bound the keyspaces that a server keeps for others
 ///
@@ -101,13 +94,13 @@ enum Action {
 #[derive(Debug, Args)]
 struct Bounds {
     /// Bytes that its keys, values and their history may take, such as 2GiB; none is no bound
-    #[arg(long, value_name = "BYTES", value_parser = size)]
+    #[arg(long, value_name = "BYTES", value_parser = bound::size)]
     size: Option<u64>,
     /// Requests that one server admits in a second; none is no bound
-    #[arg(long, value_name = "COUNT", value_parser = count)]
+    #[arg(long, value_name = "COUNT", value_parser = bound::count)]
     requests: Option<u64>,
     /// Bytes of writes that one server admits in a second, such as 4MiB; none is no bound
-    #[arg(long, value_name = "BYTES", value_parser = size)]
+    #[arg(long, value_name = "BYTES", value_parser = bound::size)]
     write_bytes: Option<u64>,
 }
 
@@ -311,46 +304,4 @@ fn draw(report: &Report) -> String {
         ]);
     }
     table.draw()
-}
-
-/// A number above 0; 0 stands for `none`.
-fn count(text: &str) -> Result<u64, String> {
-    match text {
-        "none" => Ok(0),
-        text => match text.parse() {
-            Ok(number @ 1..) => Ok(number),
-            _ => Err("a number of 1 or more, or none".to_owned()),
-        },
-    }
-}
-
-/// A number of bytes above 0, with or without a unit; 0 stands for `none`.
-fn size(text: &str) -> Result<u64, String> {
-    let units = UNITS.iter();
-    let mut scaled = units.filter_map(|(unit, scale)| Some((text.strip_suffix(unit)?, scale)));
-    let (digits, scale) = scaled.next().unwrap_or((text, &1));
-    let found = count(digits)
-        .ok()
-        .and_then(|number| number.checked_mul(*scale));
-    found
-        .filter(|bytes| *bytes > 0 || text == "none")
-        .ok_or_else(|| "a number of bytes, such as 4096 or 2GiB, or none".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bounds_are_numbers_with_a_unit_or_none() {
-        assert_eq!(size("4096"), Ok(4096));
-        assert_eq!(size("2GiB"), Ok(2 << 30));
-        assert_eq!((size("none"), count("none")), (Ok(0), Ok(0)));
-        for text in ["", "0", "0KiB", "-1", "2GB", "noneKiB", "99999999999TiB"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-        assert_eq!(count("7"), Ok(7));
-        assert!(count("0").is_err());
-        assert!(count("7KiB").is_err());
-    }
 }

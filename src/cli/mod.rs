@@ -1,6 +1,7 @@
 //! The command line: one clap tree, one file per verb.
 
 mod bench;
+mod bound;
 pub mod client;
 mod compact;
 mod dump;

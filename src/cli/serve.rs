@@ -4,7 +4,7 @@ pub(super) mod member;
 
 use super::exit::UsageError;
 use super::log;
-use super::settings::{Home, HostUrl, Layers, RawSettings, Settings};
+use super::settings::{Home, HostUrl, Layers, RawSettings, Settings, Tenants};
 use crate::api::listener::Listener;
 use crate::api::peer::Links;
 use crate::api::raft::{Others, PeerPort};
@@ -194,14 +194,19 @@ impl Serving<'_> {
             }
         };
         let version = settings.version;
-        match settings.instance_from {
+        match settings.tenants {
             None => server::run(ports, instance.clone(), version, limits, shutdown).await,
-            Some((rule, open_max)) => {
+            Some(Tenants {
+                rule,
+                open_max,
+                allowance,
+            }) => {
                 let store = self.store.clone();
                 let taking = self.peer_port.as_ref().map(PeerPort::taking);
                 let options = Options {
                     // Client ports speak TLS, which servers do not speak to each other there.
                     peers: options.peers.filter(|_| taking.is_some()),
+                    allowance,
                     ..options
                 };
                 let taking = taking.unwrap_or_default();

@@ -19,8 +19,8 @@ pub use log::{Log, Output};
 pub use raw::RawSettings;
 pub use values::HostUrl;
 
-use super::duration;
 use super::exit::UsageError;
+use super::{bound, duration};
 use crate::api::etcd::REQUEST_OVERHEAD_BYTES;
 use crate::api::etcd::gateway::{Access, Web};
 use crate::api::listener::Place;
@@ -28,8 +28,8 @@ use crate::api::server::Limits;
 use crate::api::tenancy::Rule;
 use crate::api::tls;
 use crate::api::version::EtcdVersion;
-use crate::mvcc::Options;
 use crate::mvcc::auth;
+use crate::mvcc::{Allowance, Options};
 use certificates::tls_files;
 use home::home;
 use layers::Setting;
@@ -45,6 +45,17 @@ const REQUEST_BYTES_MAX: usize = i32::MAX as usize - REQUEST_OVERHEAD_BYTES;
 /// etcd's: five seconds, and two elections of one second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
 
+/// The keyspaces of connections that have one each.
+#[derive(Debug, Clone, Copy)]
+pub struct Tenants {
+    /// Which of them is whose.
+    pub rule: Rule,
+    /// How many may be open at a time.
+    pub open_max: usize,
+    /// What each is allowed while nobody has said so of it alone.
+    pub allowance: Allowance,
+}
+
 /// What a server is started with; everything in it fits together.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -54,8 +65,8 @@ pub struct Settings {
     pub group: Option<Group>,
     /// The keyspace to serve.
     pub instance: String,
-    /// Whether each connection works in a keyspace of its own, and how many of them may be open.
-    pub instance_from: Option<(Rule, usize)>,
+    /// Whether each connection works in a keyspace of its own, and which.
+    pub tenants: Option<Tenants>,
     /// How the keyspace behaves.
     pub options: Options,
     /// Where to listen for clients; never empty.
@@ -129,7 +140,7 @@ impl Settings {
             home,
             group,
             instance: parse(layers.get("instance"), filled)?,
-            instance_from: instance_from(layers)?,
+            tenants: tenants(layers)?,
             options: Options {
                 name,
                 max_txn_ops: parse(layers.get("max-txn-ops"), at_least_one)?,
@@ -292,7 +303,7 @@ fn check_listen_urls(
 }
 
 /// How connections find their keyspaces, if not all work in one.
-fn instance_from(layers: &Layers) -> Result<Option<(Rule, usize)>, UsageError> {
+fn tenants(layers: &Layers) -> Result<Option<Tenants>, UsageError> {
     let setting = layers.get("instance-from");
     if setting.text.is_empty() {
         return Ok(None);
@@ -300,8 +311,19 @@ fn instance_from(layers: &Layers) -> Result<Option<(Rule, usize)>, UsageError> {
     if layers.get("trusted-ca-file").text.is_empty() {
         return Err(setting.refuse("nobody shows a certificate: add --trusted-ca-file"));
     }
-    let open_max = parse(layers.get("instances-max"), at_least_one)?;
-    Ok(Some((parse(setting, str::parse)?, open_max)))
+    let bound = |key, parser: fn(&str) -> Result<u64, String>| {
+        let bound = parse(layers.get(key), parser)?;
+        Ok::<_, UsageError>(Some(bound).filter(|bound| *bound > 0))
+    };
+    Ok(Some(Tenants {
+        rule: parse(setting, str::parse)?,
+        open_max: parse(layers.get("instances-max"), at_least_one)?,
+        allowance: Allowance {
+            size_bytes: bound("instances-size", bound::size)?,
+            requests_per_second: bound("instances-requests", bound::count)?,
+            write_bytes_per_second: bound("instances-write-bytes", bound::size)?,
+        },
+    }))
 }
 
 #[cfg(test)]

@@ -56,10 +56,10 @@ impl Allowance {
         out.freeze()
     }
 
-    /// That of the instance in a view.
-    pub async fn load(view: &View, layout: &Layout) -> Result<Self> {
+    /// That of the instance in a view; `None`: nobody has said so.
+    pub async fn load(view: &View, layout: &Layout) -> Result<Option<Self>> {
         let record = view.get(&layout.meta(META)).await?;
-        record.map_or(Ok(Self::default()), Self::decode)
+        record.map(Self::decode).transpose()
     }
 
     /// Makes it that of the instance. Of two who do that at once, one is the last.
@@ -76,8 +76,8 @@ impl Allowance {
     }
 }
 
-/// Looks now and then what is allowed, and says so.
-pub async fn follow_forever(job: Job, allowance: watch::Sender<Allowance>) {
+/// Looks now and then what is allowed, and says so; while nobody has said it, the default is.
+pub async fn follow_forever(job: Job, default: Allowance, allowance: watch::Sender<Allowance>) {
     let mut ticks = tokio::time::interval(LOOK_INTERVAL);
     loop {
         ticks.tick().await;
@@ -87,6 +87,7 @@ pub async fn follow_forever(job: Job, allowance: watch::Sender<Allowance>) {
         };
         match found.await {
             Ok(found) => {
+                let found = found.unwrap_or(default);
                 allowance.send_if_modified(|known| std::mem::replace(known, found) != found);
             }
             // What was allowed stays so.

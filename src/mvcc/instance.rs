@@ -99,6 +99,7 @@ impl Instance {
         let complete = compact::complete(&view, &layout).await?;
         let size = Size::load(&view, &layout, &state).await?;
         let allowed = Allowance::load(&view, &layout).await?;
+        let allowed = allowed.unwrap_or(options.allowance);
         let (allowances, allowance) = state_watch::channel(allowed);
 
         let hub = Arc::new(Hub::new(state));
@@ -169,7 +170,11 @@ impl Instance {
                 stats.clone(),
             )),
             tokio::spawn(census.clone().run()),
-            tokio::spawn(allowance::follow_forever(job.clone(), allowances)),
+            tokio::spawn(allowance::follow_forever(
+                job.clone(),
+                options.allowance,
+                allowances,
+            )),
         ];
         if let Some(follower) = &follower {
             tasks.push(tokio::spawn(follower.clone().run()));

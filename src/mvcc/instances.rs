@@ -11,8 +11,8 @@ use crate::store::{Consistency, Store};
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// What it is allowed.
-    pub allowance: Allowance,
+    /// What it is allowed; `None`: nobody has said so.
+    pub allowance: Option<Allowance>,
     /// Its newest revision; `None`: nobody has opened it yet.
     pub revision: Option<i64>,
     /// The bytes it takes, where the store can tell; else those it took when a server last closed it.
@@ -59,7 +59,7 @@ pub async fn delete(store: &Store, name: &str) -> Result<()> {
 pub async fn allow(
     store: &Store,
     name: &str,
-    change: impl FnOnce(Allowance) -> Allowance,
+    change: impl FnOnce(Option<Allowance>) -> Allowance,
 ) -> Result<Entry> {
     let layout = layout(store, name).await?;
     let view = store.view(Consistency::Linearizable).await?;

@@ -4,7 +4,7 @@ use super::{Origin, Tenancy};
 use crate::api::peer::Taking;
 use crate::api::tls::Shown;
 use crate::error::{Error, Result};
-use crate::mvcc::{Instance, Options};
+use crate::mvcc::{Allowance, Instance, Options};
 use crate::store::Store;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -202,6 +202,10 @@ impl Tenancy for Certified {
         Some(self.0.operators.clone())
     }
 
+    fn allowance(&self) -> Allowance {
+        self.0.options.allowance
+    }
+
     fn open_instances(&self) -> BoxFuture<'_, Vec<Instance>> {
         async move {
             let open = self.0.open.lock().await;
@@ -225,6 +229,7 @@ impl Tenancy for Certified {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::mvcc::instances;
     use crate::store::memory::Memory;
 
     fn origin(name: &str) -> Origin {
@@ -235,6 +240,32 @@ mod tests {
             })),
             ..Origin::default()
         }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_has_said_is_the_default() {
+        let store = Store::Memory(Memory::new());
+        let operators = Instance::open(store.clone(), "default", Options::default());
+        let operators = operators.await.unwrap();
+        let bounded = Allowance {
+            requests_per_second: Some(5),
+            ..Allowance::default()
+        };
+        let free = Allowance::default();
+        instances::create(&store, "said", free).await.unwrap();
+        let options = Options {
+            allowance: bounded,
+            ..Options::default()
+        };
+        let taking = Taking::default();
+        let tenants = Certified::new(Rule::CommonName, store, options, 2, operators, taking);
+        assert_eq!(tenants.allowance(), bounded);
+        for (name, expected) in [("unsaid", bounded), ("said", free)] {
+            let tenant = tenants.enter(&origin(name)).await.unwrap();
+            assert_eq!(tenant.allowance(), expected, "{name}");
+        }
+        assert_eq!(tenants.0.operators.allowance(), free);
+        tenants.close().await;
     }
 
     #[tokio::test]

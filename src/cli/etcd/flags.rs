@@ -4,12 +4,11 @@
 use crate::cli::settings::raw::{ALIASES, DEFAULTS};
 
 /// Settings that etcd does not know; the environment gives them, as to `kvtool serve`.
-const OWN: [&str; 10] = [
+const OWN: [&str; 9] = [
     "compact-hash-check-enabled",
     "initial-corrupt-check",
     "store",
     "instance",
-    "instances-max",
     "forward-writes",
     "listen-control-urls",
     "fdb-",

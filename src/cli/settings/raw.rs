@@ -31,6 +31,16 @@ pub struct RawSettings {
     /// Keyspaces open at a time with --instance-from [default: 64]
     #[arg(long, value_name = "COUNT")]
     instances_max: Option<String>,
+    /// Bytes that such a keyspace may take, such as 2GiB, unless `kvtool instance` says otherwise
+    /// [default: none]
+    #[arg(long, value_name = "BYTES")]
+    instances_size: Option<String>,
+    /// Requests of each of them that are admitted in a second [default: none]
+    #[arg(long, value_name = "COUNT")]
+    instances_requests: Option<String>,
+    /// Bytes of writes of each of them that are admitted in a second, such as 4MiB [default: none]
+    #[arg(long, value_name = "BYTES")]
+    instances_write_bytes: Option<String>,
 
     /// URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]
     #[arg(long, value_name = "URLS", help_heading = "Network")]
@@ -349,6 +359,9 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("instance", "default"),
     ("instance-from", ""),
     ("instances-max", "64"),
+    ("instances-size", "none"),
+    ("instances-requests", "none"),
+    ("instances-write-bytes", "none"),
     ("listen-client-urls", "http://127.0.0.1:2379"),
     ("listen-client-http-urls", ""),
     ("listen-metrics-urls", ""),

@@ -1,5 +1,6 @@
 //! How an instance behaves.
 
+use crate::mvcc::allowance::Allowance;
 use crate::mvcc::audit::Audit;
 use crate::mvcc::auth;
 use crate::mvcc::compact::AutoCompaction;
@@ -27,6 +28,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Most bytes that the keyspace may take; `None` is no bound.
     pub quota_bytes: Option<u64>,
+    /// What it is allowed while nobody has said so of it alone.
+    pub allowance: Allowance,
     /// The directory for files that do not outlive their use.
     pub scratch: PathBuf,
     /// Where this server says it is.
@@ -64,6 +67,7 @@ impl Default for Options {
             request_timeout: Duration::from_secs(7),
             cache_bytes: 256 << 20,
             quota_bytes: None,
+            allowance: Allowance::default(),
             scratch: std::env::temp_dir(),
             advertised: Advertised::default(),
             peers: None,
