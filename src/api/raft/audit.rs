@@ -65,15 +65,15 @@ impl Others {
 }
 
 impl audit::Others for Others {
-    fn ask(&self, revision: i64) -> BoxFuture<'_, Vec<(u64, Told)>> {
+    fn ask(&self, revision: i64) -> BoxFuture<'_, Vec<(u64, Option<Told>)>> {
         Box::pin(async move {
             let group = self.members.borrow().clone();
             let others = group.members.values().filter(|other| other.id != self.id);
             let asked = others.map(|other| async {
                 let told = self.ask_one(group.cluster_id, other, revision).await;
-                told.map(|told| (other.id, told))
+                (other.id, told)
             });
-            join_all(asked).await.into_iter().flatten().collect()
+            join_all(asked).await
         })
     }
 }
