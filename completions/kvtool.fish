@@ -48,6 +48,9 @@ memory\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instance -d 'Keyspace to serve: one store holds many that cannot see each other [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instance-from -d 'Each connection works in the keyspace that its certificate names: client-cert (by its common name), client-cert:san-dns or client-cert:san-uri [default: all in that of --instance]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instances-max -d 'Keyspaces open at a time with --instance-from [default: 64]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instances-size -d 'Bytes that such a keyspace may take, such as 2GiB, unless `kvtool instance` says otherwise [default: none]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instances-requests -d 'Requests of each of them that are admitted in a second [default: none]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l instances-write-bytes -d 'Bytes of writes of each of them that are admitted in a second, such as 4MiB [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-urls -d 'URLs to listen on for clients, with commas between [default: http://127.0.0.1:2379]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-client-http-urls -d 'URLs for plain HTTP; the client URLs then serve gRPC alone [default: none]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l listen-metrics-urls -d 'URLs that serve /metrics and /health alone, with commas between [default: none; the client URLs serve both]' -r
