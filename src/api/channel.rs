@@ -97,13 +97,7 @@ impl Dialer {
     /// Connects to one URL; the error says why that cannot be done now.
     pub async fn open(&self, url: &str) -> Result<Channel, String> {
         let target = Target::parse(url)?;
-        let mut endpoint = Endpoint::from(target.origin.clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .http2_keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(true);
+        let mut endpoint = configured(target.origin.clone());
         let mut takes_anyone = false;
         if target.is_encrypted() {
             match &self.trust {
@@ -115,7 +109,7 @@ impl Dialer {
                 Trust::Anyone => {
                     takes_anyone = true;
                     // To the transport a stream that is encrypted already is a plain one.
-                    endpoint = endpoint.origin(target.origin.clone());
+                    endpoint = configured(Uri::from_static(HERE)).origin(target.origin.clone());
                 }
             }
         }
@@ -140,6 +134,16 @@ impl Dialer {
             Err(_) => Err("it does not answer".to_owned()),
         }
     }
+}
+
+fn configured(uri: Uri) -> Endpoint {
+    Endpoint::from(uri)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
 }
 
 /// Where a URL leads.
