@@ -176,21 +176,11 @@ impl Handle {
         call: Call,
         permit: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Outcome>> {
-        let mut staged = Vec::new();
         let stage_above = self.job.store.limits().batch_bytes / 4;
-        if permit.num_permits() > stage_above {
-            let mut values = Vec::new();
-            call.request.values(&mut values);
-            for value in values.into_iter().filter(|value| value.len() > stage_above) {
-                let Job { store, layout, .. } = &self.job;
-                let id = self.job.batch_id();
-                let blob = blob::stage(store, layout, id, value, clock::now_ms()).await?;
-                staged.push(Staged {
-                    value: value.clone(),
-                    blob,
-                });
-            }
-        }
+        let staged = match permit.num_permits() > stage_above {
+            true => Box::pin(self.stage(&call.request, stage_above)).await?,
+            false => Vec::new(),
+        };
         let (reply, outcome) = oneshot::channel();
         let pending = Pending {
             call,
@@ -203,6 +193,21 @@ impl Handle {
             mpsc::error::TrySendError::Closed(_) => Error::Stopped,
         })?;
         Ok(outcome)
+    }
+
+    /// Brings values of more than so many bytes into the store, in pieces.
+    async fn stage(&self, request: &Request, stage_above: usize) -> Result<Vec<Staged>> {
+        let Job { store, layout, .. } = &self.job;
+        let mut values = Vec::new();
+        request.values(&mut values);
+        let mut staged = Vec::new();
+        for value in values.into_iter().filter(|value| value.len() > stage_above) {
+            let id = self.job.batch_id();
+            let blob = blob::stage(store, layout, id, value, clock::now_ms()).await?;
+            let value = value.clone();
+            staged.push(Staged { value, blob });
+        }
+        Ok(staged)
     }
 }
 

@@ -98,7 +98,7 @@ impl Instance {
         }
         match feed.size.measured(store, layout).await? {
             Some(used) if has_room(used) => Ok(()),
-            Some(used) => self.refuse_space(used).await,
+            Some(used) => Box::pin(self.refuse_space(used)).await,
             None => Err(Error::NoSpace),
         }
     }
@@ -115,7 +115,7 @@ impl Instance {
         let usage = store.usage(layout.prefix()).await?;
         match quota.admit_after(usage.live_bytes, cost) {
             true => Ok(()),
-            false => self.refuse_space(usage.live_bytes).await,
+            false => Box::pin(self.refuse_space(usage.live_bytes)).await,
         }
     }
 

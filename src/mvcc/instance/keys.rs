@@ -66,6 +66,19 @@ impl Instance {
                 ));
             }
         }
+        // In a box, or every read would be as large.
+        Box::pin(self.stored_cursor(request, range, is_newest, wanted)).await
+    }
+
+    /// Where to read a range from that the cache does not know.
+    async fn stored_cursor(
+        &self,
+        request: &RangeRequest,
+        range: KeyRange,
+        is_newest: bool,
+        wanted: usize,
+    ) -> Result<(Cursor<'static>, i64)> {
+        let Inner { layout, feed, .. } = &*self.inner;
         let fill = is_newest.then(|| feed.cache.fill(&range));
         let (view, state) = self.view(request.serializable).await?;
         if let Some(rules) = self.rules_at(&view, &state).await? {
@@ -132,7 +145,7 @@ impl Instance {
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse> {
         txn::check_txn(&request, self.inner.options.max_txn_ops)?;
         let mut response = if txn::is_read_only(&request) {
-            self.read_txn(&request).await?
+            Box::pin(self.read_txn(&request)).await?
         } else {
             self.check_size(&request)?;
             match self.submit(Request::Txn(request)).await? {

@@ -214,7 +214,7 @@ impl<'a> Cursor<'a> {
         let revision = self.revision();
         match (&self.census, &self.mark) {
             (Some(census), Some((from, before))) => {
-                let behind = census.count(revision, from, rest.end()).await?;
+                let behind = Box::pin(census.count(revision, from, rest.end())).await?;
                 let count = behind.map(|behind| before + behind);
                 // Asked in vain once, it would be asked again for every page.
                 self.census = self.census.take().filter(|_| count.is_some());
@@ -239,15 +239,13 @@ impl<'a> Cursor<'a> {
             };
             let page = match self.at {
                 At::Latest => self.latest_page(rest.clone()).await,
-                At::Revision(revision) => self.old_page(rest.clone(), revision).await,
+                // In boxes, here and below: a read of what the cache knows is to be small.
+                At::Revision(revision) => Box::pin(self.old_page(rest.clone(), revision)).await,
             };
             match (page, &self.store) {
                 (Err(Error::Store(StoreError::ViewExpired)), Some(store)) => {
-                    let view = store.view(Consistency::Linearizable).await?;
                     let pinned = self.revision();
-                    if pinned < state(&view, &self.layout).await?.compacted {
-                        return Err(Error::Compacted);
-                    }
+                    let view = Box::pin(view_of(store, &self.layout, pinned)).await?;
                     self.source = Source::View(view);
                     self.at = At::Revision(pinned);
                     self.fill = None;
@@ -276,13 +274,16 @@ impl<'a> Cursor<'a> {
         if let Value::Inline(bytes) | Value::Fresh(_, bytes) = &item.value {
             return Ok(bytes.clone());
         }
-        match value(self.view()?, &self.layout, &item.value).await {
-            Err(Error::Store(StoreError::ViewExpired)) if self.store.is_some() => {
-                let store = self.store.as_ref().ok_or(Error::Stopped)?;
+        Box::pin(self.stored_value(&item.value)).await
+    }
+
+    async fn stored_value(&self, of: &Value) -> Result<Bytes> {
+        match (value(self.view()?, &self.layout, of).await, &self.store) {
+            (Err(Error::Store(StoreError::ViewExpired)), Some(store)) => {
                 let view = store.view(Consistency::Linearizable).await?;
-                value(&view, &self.layout, &item.value).await
+                value(&view, &self.layout, of).await
             }
-            result => result,
+            (result, _) => result,
         }
     }
 
@@ -302,7 +303,7 @@ impl<'a> Cursor<'a> {
             Source::Cached(snapshot) => snapshot.next_page(),
             Source::View(view) => {
                 let (start, end) = self.layout.current_range(&rest);
-                let page = view.scan(&start, &end, limit, Direction::Forward).await?;
+                let page = Box::pin(view.scan(&start, &end, limit, Direction::Forward)).await?;
                 let more = page.more;
                 let decode = |(store_key, record): (Bytes, Bytes)| {
                     Ok((self.layout.user_key(&store_key), Current::decode(record)?))
@@ -330,7 +331,7 @@ impl<'a> Cursor<'a> {
         match &mut self.source {
             Source::Cached(snapshot) => Ok(snapshot.next_page().0.pop()),
             Source::View(view) => {
-                let found = current(view, &self.layout, key).await?;
+                let found = Box::pin(current(view, &self.layout, key)).await?;
                 Ok(found.map(|found| (key.clone(), found)))
             }
         }
@@ -443,6 +444,15 @@ impl<'a> Cursor<'a> {
             .into_iter()
             .map(|(key, current)| Ok((key, current.ok_or_else(missing_change)?)))
             .collect()
+    }
+}
+
+/// A view in which an older revision can be read.
+async fn view_of(store: &Store, layout: &Layout, revision: i64) -> Result<View> {
+    let view = store.view(Consistency::Linearizable).await?;
+    match revision < state(&view, layout).await?.compacted {
+        true => Err(Error::Compacted),
+        false => Ok(view),
     }
 }
 

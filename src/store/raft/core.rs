@@ -100,6 +100,8 @@ pub struct Turn {
     pub write: Write,
     /// `None` when there is nothing but what the core itself has to send.
     ready: Option<Ready>,
+    /// To be sent after the write alone.
+    late: Vec<Message>,
 }
 
 /// The second half of a turn.
@@ -156,6 +158,8 @@ pub struct Core<L: Log> {
     last_standing: Standing,
     /// The commit index has grown since the last write.
     is_commit_unwritten: bool,
+    /// The term and the vote of the last write.
+    written: (u64, u64),
 }
 
 impl<L: Log> Core<L> {
@@ -181,6 +185,7 @@ impl<L: Log> Core<L> {
             max_committed_size_per_ready: COMMITTED_BYTES_MAX,
             ..Config::default()
         };
+        let written = (hard_state.term, hard_state.vote);
         let view = View {
             log,
             point,
@@ -204,6 +209,7 @@ impl<L: Log> Core<L> {
             timeout: 0,
             waited: 0,
             is_commit_unwritten: false,
+            written,
         };
         core.draw_timeout();
         core
@@ -443,6 +449,7 @@ impl<L: Log> Core<L> {
                 send,
                 write: Write::default(),
                 ready: None,
+                late: Vec::new(),
             });
         }
         let mut ready = self.node.ready();
@@ -454,7 +461,12 @@ impl<L: Log> Core<L> {
         let is_due = ready.hs().is_some() || self.is_commit_unwritten;
         let hard_state = is_due.then(|| self.node.raft.hard_state());
         self.is_commit_unwritten = false;
-        send.append(&mut ready.take_messages());
+        let mut late = ready.take_messages();
+        // Who votes alone leads at once, in a term that a crash would still take back.
+        let stand = (self.node.raft.term, self.node.raft.vote);
+        if std::mem::replace(&mut self.written, stand) == stand {
+            send.append(&mut late);
+        }
         Some(Turn {
             send,
             write: Write {
@@ -464,19 +476,25 @@ impl<L: Log> Core<L> {
                 must_sync: ready.must_sync(),
             },
             ready: Some(ready),
+            late,
         })
     }
 
     /// The write of a turn is done: what is to be done now.
     pub fn end(&mut self, turn: Turn) -> Effects {
-        let Turn { write, ready, .. } = turn;
+        let Turn {
+            write,
+            ready,
+            late: mut send,
+            ..
+        } = turn;
         let Some(mut ready) = ready else {
             return Effects::default();
         };
         for read in ready.take_read_states() {
             self.reads.answered(&read.request_ctx, read.index);
         }
-        let mut send = ready.take_persisted_messages();
+        send.append(&mut ready.take_persisted_messages());
         let mut entries = ready.take_committed_entries();
         let mut light = self.node.advance_append(ready);
         self.is_commit_unwritten |= light.commit_index().is_some();

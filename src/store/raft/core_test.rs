@@ -24,6 +24,10 @@ fn member(voters: &[u64], point_index: u64) -> Member {
         term: 1,
         members,
     };
+    member_at(point)
+}
+
+fn member_at(point: Point) -> Member {
     let disk = Disk::new(point.clone());
     let settings = Settings {
         id: 1,
@@ -146,4 +150,42 @@ fn senseless_messages_are_refused() {
     assert_eq!(member.core.step(append(&[(2, 2), (3, 5)])), Ok(()));
     member.settle();
     assert_eq!(super::Log::last_index(member.core.log()), 3);
+}
+
+/// Who votes alone leads at once. Its term is the next one of whoever forgets it, with other entries.
+#[test]
+fn who_votes_alone_says_nothing_of_its_term_before_that_is_written() {
+    let members = ConfState {
+        voters: vec![1],
+        learners: vec![2],
+        ..ConfState::default()
+    };
+    let mut member = member_at(Point {
+        index: 1,
+        term: 1,
+        members,
+    });
+    member.core.campaign();
+    member.core.propose(data(), 1).unwrap();
+    let turn = member.core.begin().unwrap();
+    assert!(turn.write.hard_state.is_some() && turn.write.must_sync);
+    assert!(turn.send.is_empty(), "{:?}", turn.send);
+    member.disk.write(&turn.write);
+    member.disk.log.borrow_mut().sync();
+    let said = member.core.end(turn).send;
+    let terms: Vec<u64> = said.iter().map(|message| message.term).collect();
+    assert!(
+        !terms.is_empty() && terms.iter().all(|term| *term == 2),
+        "{said:?}"
+    );
+    // From then on what is new goes off before it is written here.
+    member.settle();
+    let heard = message(MessageType::MsgAppendResponse, |message| {
+        message.term = 2;
+        message.index = 3;
+    });
+    member.core.step(heard).unwrap();
+    member.settle();
+    member.core.propose(data(), 2).unwrap();
+    assert!(!member.core.begin().unwrap().send.is_empty());
 }

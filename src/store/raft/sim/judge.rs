@@ -144,7 +144,9 @@ impl Judge {
 
     /// Election safety and leader completeness.
     pub fn stands(&mut self, id: u64, standing: Standing, disk: &Disk) {
-        if standing.role != Role::Leader {
+        // Nobody has heard of a term that is not on its leader's disk.
+        let written = disk.log.borrow().durable.hard_state.term;
+        if standing.role != Role::Leader || written < standing.term {
             return;
         }
         let leader = *self.leaders.entry(standing.term).or_insert_with(|| {
