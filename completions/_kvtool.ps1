@@ -98,6 +98,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--peer-crl-file', '--peer-crl-file', [CompletionResultType]::ParameterName, 'Certificates that are no longer accepted of members, PEM or DER')
             [CompletionResult]::new('--peer-cert-allowed-cn', '--peer-cert-allowed-cn', [CompletionResultType]::ParameterName, 'Common names of members'' certificates, with commas between [default: any]')
             [CompletionResult]::new('--peer-cert-allowed-hostname', '--peer-cert-allowed-hostname', [CompletionResultType]::ParameterName, 'Hosts of which a member''s certificate must name one, with commas between [default: any]')
+            [CompletionResult]::new('--peer-skip-client-san-verification', '--peer-skip-client-san-verification', [CompletionResultType]::ParameterName, 'Take a member''s certificate from any address, also where it names hosts [default: false]')
             [CompletionResult]::new('--fdb-cluster-file', '--fdb-cluster-file', [CompletionResultType]::ParameterName, 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]')
             [CompletionResult]::new('--fdb-connection-string', '--fdb-connection-string', [CompletionResultType]::ParameterName, 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...')
             [CompletionResult]::new('--fdb-client-library', '--fdb-client-library', [CompletionResultType]::ParameterName, 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]')

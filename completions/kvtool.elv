@@ -94,6 +94,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --peer-crl-file 'Certificates that are no longer accepted of members, PEM or DER'
             cand --peer-cert-allowed-cn 'Common names of members'' certificates, with commas between [default: any]'
             cand --peer-cert-allowed-hostname 'Hosts of which a member''s certificate must name one, with commas between [default: any]'
+            cand --peer-skip-client-san-verification 'Take a member''s certificate from any address, also where it names hosts [default: false]'
             cand --fdb-cluster-file 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]'
             cand --fdb-connection-string 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...'
             cand --fdb-client-library 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]'

@@ -109,6 +109,8 @@ false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-crl-file -d 'Certificates that are no longer accepted of members, PEM or DER' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-cert-allowed-cn -d 'Common names of members\' certificates, with commas between [default: any]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-cert-allowed-hostname -d 'Hosts of which a member\'s certificate must name one, with commas between [default: any]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l peer-skip-client-san-verification -d 'Take a member\'s certificate from any address, also where it names hosts [default: false]' -r -f -a "true\t''
+false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F

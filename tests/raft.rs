@@ -392,7 +392,7 @@ fn start_with(group: &mut Group, number: usize, flags: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_are_let_in_by_name_by_host_and_unless_they_are_revoked() {
+async fn members_are_let_in_by_name_by_host_from_there_and_unless_they_are_revoked() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let authority = Authority::new();
     let revoked = directory.path().join("revoked.pem");
@@ -409,17 +409,30 @@ async fn members_are_let_in_by_name_by_host_and_unless_they_are_revoked() {
         ]);
         flags
     };
+    // Whoever calls may show another certificate than he is called with.
+    let showing = |mut called: Vec<String>, calls: &[String]| {
+        let shown = calls.iter().take(2);
+        called.extend(shown.map(|flag| flag.replacen("--peer-", "--peer-client-", 1)));
+        called
+    };
     let hosts = ["localhost", "member.example"];
     let places = (0..3).map(|_| Place::here()).collect();
     let mut group = Group::at(places, "https", &[]);
-    start_with(&mut group, 0, &flags(1, "member", &hosts));
-    start_with(&mut group, 1, &flags(2, "other", &hosts));
+    let others = [flags(1, "member", &hosts), flags(2, "other", &hosts)];
+    for (number, flags) in others.iter().enumerate() {
+        start_with(&mut group, number, flags);
+    }
     let client = group.client(0).await;
+    let elsewhere = showing(
+        flags(8, "member", &hosts),
+        &flags(9, "member", &["member.example"]),
+    );
     put(&client, "key", "1").await;
     for wrong in [
         flags(3, "member", &hosts),
         flags(4, "stranger", &hosts),
         flags(5, "member", &["localhost"]),
+        elsewhere.clone(),
     ] {
         start_with(&mut group, 2, &wrong);
         let server = group.server(2);
@@ -431,12 +444,18 @@ async fn members_are_let_in_by_name_by_host_and_unless_they_are_revoked() {
         assert_eq!(group.server(2).logged("connected to a member"), 0);
         group.kill(2);
     }
-    // Whoever calls may show another certificate than he is called with.
-    let mut called = flags(7, "stranger", &["localhost"]);
-    let calls = flags(6, "member", &hosts);
-    let shown = calls.iter().take(2);
-    called.extend(shown.map(|flag| flag.replacen("--peer-", "--peer-client-", 1)));
-    start_with(&mut group, 2, &called);
+    let called = flags(7, "stranger", &["localhost"]);
+    start_with(&mut group, 2, &showing(called, &flags(6, "member", &hosts)));
+    let third = group.client(2).await;
+    assert_eq!(get(&third, "key").await.expect("there"), "2");
+    // Where nobody looks whence a certificate comes it is taken.
+    for number in 0..3 {
+        group.kill(number);
+    }
+    for (number, flags) in others.into_iter().chain([elsewhere]).enumerate() {
+        let lax = "--peer-skip-client-san-verification".to_owned();
+        start_with(&mut group, number, &[flags, vec![lax]].concat());
+    }
     let third = group.client(2).await;
     assert_eq!(get(&third, "key").await.expect("there"), "2");
 }

@@ -261,21 +261,24 @@ async fn open(
         }
     };
     let stream = stream.into_io();
+    let address = origin.peer.map(|peer| peer.ip());
     let io: Box<dyn Io> = match tls {
         None => stream,
-        Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-            Ok(Ok((stream, shown))) => {
-                let name = shown
-                    .as_ref()
-                    .and_then(|shown| shown.common_name.as_deref());
-                origin.encrypted = true;
-                origin.certified = name.filter(|_| tls.names_users()).map(Into::into);
-                origin.shown = shown.map(Arc::new);
-                Box::new(stream)
+        Some(tls) => {
+            match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream, address)).await {
+                Ok(Ok((stream, shown))) => {
+                    let name = shown
+                        .as_ref()
+                        .and_then(|shown| shown.common_name.as_deref());
+                    origin.encrypted = true;
+                    origin.certified = name.filter(|_| tls.names_users()).map(Into::into);
+                    origin.shown = shown.map(Arc::new);
+                    Box::new(stream)
+                }
+                Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
+                Err(_) => return tracing::debug!("TLS handshake timed out"),
             }
-            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
-            Err(_) => return tracing::debug!("TLS handshake timed out"),
-        },
+        }
     };
     let connection = Connection {
         io,

@@ -3,6 +3,7 @@
 //! Every handshake looks whether the files are still those that were read; if not, they are read
 //! again. What cannot be used then is not used: the server goes on with what it has, and says so.
 
+mod address;
 mod certificate;
 mod suites;
 mod trust;
@@ -13,6 +14,7 @@ pub use trust::AnyCertificate;
 use certificate::{Revoked, SelfSigned};
 use parking_lot::Mutex;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -44,6 +46,8 @@ pub struct Options {
     pub allowed_names: Vec<String>,
     /// The hosts of which a certificate must name one; none: any.
     pub allowed_hosts: Vec<String>,
+    /// A certificate that names hosts or addresses must be shown from one of them.
+    pub is_for_caller: bool,
     /// The common name of a certificate is that of a user.
     pub names_users: bool,
     /// What is spoken.
@@ -113,10 +117,12 @@ impl Tls {
         Ok(Self { options, current })
     }
 
-    /// Shakes hands with a caller; answers what he has shown, if he had to show something.
+    /// Shakes hands with a caller at this address, if he has one; answers what he has shown, if he had
+    /// to show something.
     pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
+        address: Option<IpAddr>,
     ) -> io::Result<(TlsStream<S>, Option<Shown>)> {
         let (acceptor, revoked) = self.newest();
         let stream = acceptor.accept(stream).await?;
@@ -136,6 +142,7 @@ impl Tls {
         let Options {
             allowed_names,
             allowed_hosts,
+            is_for_caller,
             ..
         } = &self.options;
         let has_name = |name: &String| shown.common_name.as_ref() == Some(name);
@@ -147,6 +154,12 @@ impl Tls {
             return Err(refused(
                 "the certificate is for none of the hosts that are let in",
             ));
+        }
+        if let Some(address) = address.filter(|_| *is_for_caller)
+            && !address::is_at_home(&shown, address).await
+        {
+            let why = format!("the certificate is for others than {address}");
+            return Err(refused(&why));
         }
         Ok((stream, Some(shown)))
     }

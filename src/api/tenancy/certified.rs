@@ -321,6 +321,7 @@ mod tests {
             common_name: Some("cn".to_owned()),
             dns_names: dns.iter().map(|name| (*name).to_owned()).collect(),
             uris: uris.iter().map(|name| (*name).to_owned()).collect(),
+            ..Shown::default()
         };
         let rule = |text: &str| text.parse::<Rule>().unwrap();
         let shown_one = shown(&["dns"], &["spiffe://x"]);

@@ -3,6 +3,7 @@
 use super::TlsError;
 use std::collections::HashSet;
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use tokio_rustls::rustls::client::verify_server_name;
@@ -18,6 +19,8 @@ use x509_parser::prelude::{
 pub struct Shown {
     /// The common name of its subject.
     pub common_name: Option<String>,
+    /// The IP addresses of its subject.
+    pub addresses: Vec<IpAddr>,
     /// The DNS names of its subject.
     pub dns_names: Vec<String>,
     /// The URIs of its subject.
@@ -35,12 +38,20 @@ impl Shown {
         let names = certificate.subject_alternative_name().ok()?;
         for name in names.iter().flat_map(|names| &names.value.general_names) {
             match name {
+                GeneralName::IPAddress(bytes) => shown.addresses.extend(address(bytes)),
                 GeneralName::DNSName(name) => shown.dns_names.push((*name).to_owned()),
                 GeneralName::URI(uri) => shown.uris.push((*uri).to_owned()),
                 _ => {}
             }
         }
         Some(shown)
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
     }
 }
 

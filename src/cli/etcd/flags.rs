@@ -216,7 +216,6 @@ const REFUSED: &[(&str, &str)] = &[
         "client-skip-client-san-verification",
         "etcd has it for members alone",
     ),
-    ("peer-skip-client-san-verification", NOT_YET),
 ];
 
 /// Whether a value asks for no more than happens without.

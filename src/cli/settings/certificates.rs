@@ -91,6 +91,8 @@ fn strictness(
     };
     if !prefix.is_empty() {
         options.allowed_names = list(&format!("{side}cert-allowed-cn"))?;
+        let skip = layers.get(&format!("{prefix}skip-client-san-verification"));
+        options.is_for_caller = !parse(skip, str::parse::<bool>)?;
     }
     Ok(options)
 }

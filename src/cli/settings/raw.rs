@@ -271,6 +271,17 @@ pub struct RawSettings {
     /// Hosts of which a member's certificate must name one, with commas between [default: any]
     #[arg(long, value_name = "HOSTS", help_heading = "Group")]
     peer_cert_allowed_hostname: Option<String>,
+    /// Take a member's certificate from any address, also where it names hosts [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    peer_skip_client_san_verification: Option<String>,
 
     #[command(flatten)]
     #[serde(flatten)]
@@ -410,6 +421,7 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("peer-crl-file", ""),
     ("peer-cert-allowed-cn", ""),
     ("peer-cert-allowed-hostname", ""),
+    ("peer-skip-client-san-verification", "false"),
     ("fdb-cluster-file", ""),
     ("fdb-connection-string", ""),
     ("fdb-client-library", ""),
