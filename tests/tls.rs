@@ -118,6 +118,29 @@ async fn callers_are_let_in_by_what_they_show() {
     assert!(is_let_in(&server, &foreign.pem(), Some(&good)).await);
 }
 
+/// As one that `openssl req -x509` has made: it signs itself, and may sign others.
+#[tokio::test]
+async fn who_is_trusted_himself_may_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let files = authority.issue_files(directory.path());
+    let server = serve(
+        directory.path(),
+        free_port(),
+        &[
+            format!("--cert-file={}", files.certificate.display()),
+            format!("--key-file={}", files.key.display()),
+            format!("--trusted-ca-file={}", files.authority.display()),
+        ],
+    );
+    let trusted = authority.pem();
+    assert!(is_let_in(&server, &trusted, Some(&authority.own())).await);
+    assert!(!is_let_in(&server, &trusted, Some(&Authority::new().own())).await);
+    let (certificate, _) = authority.own();
+    let (_, other_key) = authority.issue();
+    assert!(!is_let_in(&server, &trusted, Some(&(certificate, other_key))).await);
+}
+
 #[tokio::test]
 async fn a_common_name_is_a_user() {
     let directory = tempfile::tempdir().unwrap();

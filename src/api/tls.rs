@@ -10,6 +10,7 @@ mod trust;
 
 pub use certificate::Shown;
 pub use trust::AnyCertificate;
+use trust::OrAuthority;
 
 use certificate::{Revoked, SelfSigned};
 use parking_lot::Mutex;
@@ -215,13 +216,17 @@ fn read_all(options: &Options) -> Result<Current, TlsError> {
     let builder = match &options.authorities {
         None => builder.with_no_client_auth(),
         Some(path) => {
+            let authorities = certificates(&read(path)?).map_err(TlsError::Authority)?;
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(&read(path)?).map_err(TlsError::Authority)? {
-                roots.add(certificate)?;
+            for certificate in &authorities {
+                roots.add(certificate.clone())?;
             }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
-            builder.with_client_cert_verifier(verifier)
+            let signed = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let signed = signed.build()?;
+            builder.with_client_cert_verifier(Arc::new(OrAuthority {
+                signed,
+                authorities,
+            }))
         }
     };
     let chain = certificates(&read(&options.certificate)?).map_err(TlsError::Certificate)?;

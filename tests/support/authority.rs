@@ -6,6 +6,7 @@ use std::path::Path;
 /// An authority that nobody has heard of before.
 pub struct Authority {
     certificate: rcgen::Certificate,
+    key: String,
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
 }
 
@@ -25,6 +26,7 @@ impl Authority {
         let certificate = params.self_signed(&key).expect("its own key");
         Self {
             certificate,
+            key: key.serialize_pem(),
             issuer: rcgen::Issuer::new(params, key),
         }
     }
@@ -32,6 +34,11 @@ impl Authority {
     /// Its own certificate, as PEM.
     pub fn pem(&self) -> String {
         self.certificate.pem()
+    }
+
+    /// The same with its key.
+    pub fn own(&self) -> (String, String) {
+        (self.pem(), self.key.clone())
     }
 
     /// A certificate for `localhost` and its key, as PEM.

@@ -8,10 +8,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
+use tokio_rustls::rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, ServerName, UnixTime,
+};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use x509_parser::prelude::{
-    CertificateRevocationList, FromDer, GeneralName, X509Certificate, X509Name,
+    ASN1Time, CertificateRevocationList, FromDer, GeneralName, X509Certificate, X509Name,
 };
 
 /// Whose a certificate is that was verified.
@@ -69,6 +71,22 @@ pub fn is_for(certificate: &CertificateDer<'_>, host: &str) -> bool {
         return false;
     };
     verify_server_name(&parsed, &host).is_ok()
+}
+
+/// Whether a certificate is valid at a time, and may be shown by a client.
+pub fn is_good_for_client(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    let now = i64::try_from(now.as_secs()).ok();
+    let now = now.and_then(|now| ASN1Time::from_timestamp(now).ok());
+    let is_valid = now.is_some_and(|now| certificate.validity().is_valid_at(now));
+    let use_is_right = match certificate.extended_key_usage() {
+        Ok(Some(usage)) => usage.value.any || usage.value.client_auth,
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    is_valid && use_is_right
 }
 
 /// Issuers, and the numbers of the certificates that they have revoked.
@@ -154,4 +172,30 @@ fn write(path: &Path, text: &str) -> Result<(), TlsError> {
         path: path.to_owned(),
         error,
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    use std::time::Duration;
+
+    #[test]
+    fn a_client_shows_what_is_valid_and_for_clients() {
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
+        for (until, uses, is_good) in [
+            (2100, vec![], true),
+            (2100, vec![ServerAuth, ClientAuth], true),
+            (2100, vec![ServerAuth], false),
+            (2020, vec![], false),
+        ] {
+            let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+            params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+            params.not_after = rcgen::date_time_ymd(until, 1, 1);
+            params.extended_key_usages = uses;
+            let made = params.self_signed(&rcgen::KeyPair::generate().unwrap());
+            assert_eq!(is_good_for_client(made.unwrap().der(), now), is_good);
+        }
+    }
 }

@@ -1,5 +1,6 @@
-//! Trust in whoever answers.
+//! Trust in whoever answers, and in who is trusted himself.
 
+use super::certificate::is_good_for_client;
 use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -8,7 +9,8 @@ use tokio_rustls::rustls::crypto::{
     CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use tokio_rustls::rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 /// Takes any certificate; that the server has its key is checked all the same.
 #[derive(Debug)]
@@ -55,5 +57,61 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Takes whom the authorities have signed, and the certificates of the authorities themselves:
+/// one that signs itself is both, as `openssl req -x509` makes it, and Go takes it.
+#[derive(Debug)]
+pub(super) struct OrAuthority {
+    pub(super) signed: Arc<dyn ClientCertVerifier>,
+    pub(super) authorities: Vec<CertificateDer<'static>>,
+}
+
+impl ClientCertVerifier for OrAuthority {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.signed.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let signed = self
+            .signed
+            .verify_client_cert(certificate, intermediates, now);
+        let is_authority = || self.authorities.iter().any(|known| known == certificate);
+        match signed {
+            Err(_) if is_authority() && is_good_for_client(certificate, now) => {
+                Ok(ClientCertVerified::assertion())
+            }
+            answer => answer,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.signed.supported_verify_schemes()
     }
 }
