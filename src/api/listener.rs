@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 
 /// A peer that has not finished its TLS handshake after this long is let go.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -253,7 +254,7 @@ async fn open(
         Spoken::Plain => None,
         Spoken::Tls(tls) => Some(tls),
         Spoken::Either(tls) => {
-            let first = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.begins_with_tls());
+            let first = timeout(HANDSHAKE_TIMEOUT, stream.begins_with_tls());
             match first.await {
                 Ok(begins_with_tls) => begins_with_tls.then_some(tls),
                 Err(_) => return tracing::debug!("a connection has said nothing"),
@@ -264,21 +265,19 @@ async fn open(
     let address = origin.peer.map(|peer| peer.ip());
     let io: Box<dyn Io> = match tls {
         None => stream,
-        Some(tls) => {
-            match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream, address)).await {
-                Ok(Ok((stream, shown))) => {
-                    let name = shown
-                        .as_ref()
-                        .and_then(|shown| shown.common_name.as_deref());
-                    origin.encrypted = true;
-                    origin.certified = name.filter(|_| tls.names_users()).map(Into::into);
-                    origin.shown = shown.map(Arc::new);
-                    Box::new(stream)
-                }
-                Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
-                Err(_) => return tracing::debug!("TLS handshake timed out"),
+        Some(tls) => match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream, address)).await {
+            Ok(Ok((stream, shown))) => {
+                let name = shown
+                    .as_ref()
+                    .and_then(|shown| shown.common_name.as_deref());
+                origin.encrypted = true;
+                origin.certified = name.filter(|_| tls.names_users()).map(Into::into);
+                origin.shown = shown.map(Arc::new);
+                Box::new(stream)
             }
-        }
+            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => return tracing::debug!("TLS handshake timed out"),
+        },
     };
     let connection = Connection {
         io,
