@@ -12,7 +12,7 @@ use kvtool::store::{
     fdb::{self, Fdb},
     local::Local,
 };
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, generate_simple_self_signed};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -881,8 +881,16 @@ impl Drop for TlsServer {
 
 #[test]
 fn tls_is_checked_against_the_given_certificates() {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    // The second is what `openssl req -x509` makes: it may sign others too.
+    check_tls(IsCa::NoCa);
+    check_tls(IsCa::Ca(BasicConstraints::Unconstrained));
+}
+
+fn check_tls(is_ca: IsCa) {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = is_ca;
+    let signing_key = KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
     let directory = TempDir::new().unwrap();
     let file = |name: &str, text: String| {
         let path = directory.path().join(name);
@@ -906,6 +914,11 @@ fn tls_is_checked_against_the_given_certificates() {
         serde_json::from_str::<Value>(&document).unwrap()["revision"],
         1
     );
+    // It is for another name.
+    let elsewhere = format!("https://127.0.0.1:{}", server.port);
+    let (code, _, error) = failed(dump(&elsewhere, &["--cacert", &cert]));
+    assert_eq!(code, 3);
+    assert!(error.contains("certificate"), "{error}");
     // The system does not know this certificate.
     let mut strangers = dump(&https, &[]);
     strangers.env(

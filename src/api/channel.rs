@@ -1,21 +1,16 @@
 //! Connections from one server to another.
 
 use super::listener::Io;
-use super::tls::AnyCertificate;
+use super::tls::{self, Encryption, Identity};
 use super::transport::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::codegen::http::uri::{Scheme, Uri};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, Endpoint};
 
 /// How long one URL may take to connect.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -59,16 +54,31 @@ struct Files {
 
 impl Files {
     /// As they are now: they may change while the server runs.
-    fn read(&self) -> Result<ClientTlsConfig, String> {
+    fn read(&self) -> Result<(tls::Trust, Identity), String> {
         let read = |path: &PathBuf| {
             let read = std::fs::read(path);
             read.map_err(|error| format!("cannot read {}: {error}", path.display()))
         };
-        let identity = Identity::from_pem(read(&self.certificate)?, read(&self.key)?);
-        let authorities = Certificate::from_pem(read(&self.authorities)?);
-        Ok(ClientTlsConfig::new()
-            .ca_certificate(authorities)
-            .identity(identity))
+        let identity = Identity {
+            certificate: read(&self.certificate)?,
+            key: read(&self.key)?,
+        };
+        Ok((tls::Trust::Authorities(read(&self.authorities)?), identity))
+    }
+}
+
+impl Trust {
+    /// How to speak to whom this trusts.
+    fn encryption(&self) -> Result<Encryption, String> {
+        let (trust, identity) = match self {
+            Self::Nobody => return Err("no setting says whom to trust there".to_owned()),
+            Self::Signed(files) => {
+                let (trust, identity) = files.read()?;
+                (trust, Some(identity))
+            }
+            Self::Anyone => (tls::Trust::Anyone, None),
+        };
+        Encryption::new(trust, identity).map_err(|error| said(&error))
     }
 }
 
@@ -97,31 +107,20 @@ impl Dialer {
     /// Connects to one URL; the error says why that cannot be done now.
     pub async fn open(&self, url: &str) -> Result<Channel, String> {
         let target = Target::parse(url)?;
-        let mut endpoint = configured(target.origin.clone());
-        let mut takes_anyone = false;
-        if target.is_encrypted() {
-            match &self.trust {
-                Trust::Nobody => return Err("no setting says whom to trust there".to_owned()),
-                Trust::Signed(files) => {
-                    let secured = endpoint.tls_config(files.read()?);
-                    endpoint = secured.map_err(|error| said(&error))?;
-                }
-                Trust::Anyone => {
-                    takes_anyone = true;
-                    // To the transport a stream that is encrypted already is a plain one.
-                    endpoint = configured(Uri::from_static(HERE)).origin(target.origin.clone());
-                }
-            }
-        }
+        let encryption = match target.is_encrypted() {
+            true => Some(self.trust.encryption()?),
+            false => None,
+        };
+        // To the transport a stream that is encrypted already is a plain one.
+        let endpoint = configured(Uri::from_static(HERE)).origin(target.origin.clone());
         let connector = tower::service_fn(move |_| {
-            let target = target.clone();
+            let (target, encryption) = (target.clone(), encryption.clone());
             async move {
                 let stream = target.connect().await?;
-                let stream = match takes_anyone {
-                    true => Box::new(encrypt(target.host(), stream).await?),
-                    false => stream,
-                };
-                Ok::<_, io::Error>(TokioIo::new(stream))
+                Ok::<_, io::Error>(TokioIo::new(match encryption {
+                    Some(encryption) => Box::new(encryption.wrap(target.host(), stream).await?),
+                    None => stream,
+                }))
             }
         });
         // The bound of the connection does not cover the handshakes after it.
@@ -190,22 +189,6 @@ impl Target {
         stream.set_nodelay(true)?;
         Ok(Box::new(stream))
     }
-}
-
-/// Shakes hands with whoever answers there.
-async fn encrypt(host: &str, stream: Box<dyn Io>) -> io::Result<TlsStream<Box<dyn Io>>> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions();
-    let mut config = config
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(AnyCertificate::verifier())
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
 }
 
 /// An error with what is behind it.

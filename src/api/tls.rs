@@ -5,11 +5,12 @@
 
 mod address;
 mod certificate;
+mod client;
 mod suites;
 mod trust;
 
 pub use certificate::Shown;
-pub use trust::AnyCertificate;
+pub use client::{Encryption, Identity, Trust};
 use trust::OrAuthority;
 
 use certificate::{Revoked, SelfSigned};
@@ -80,7 +81,7 @@ pub enum TlsError {
     /// The file of revoked certificates is none.
     #[error("the CRL file holds no list of revoked certificates")]
     Revoked,
-    /// The trusted authorities are no use for checking clients.
+    /// The trusted authorities are no use for checking anybody.
     #[error("the trusted CA file cannot be used: {0}")]
     Verifier(#[from] VerifierBuilderError),
     /// Certificate and key are damaged or do not fit each other.

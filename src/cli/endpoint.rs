@@ -1,10 +1,7 @@
 //! Where to connect and as whom: the connection flags, and the transport they stand for.
 
-use super::{
-    duration,
-    encryption::{Encryption, Trust},
-    exit::UsageError,
-};
+use super::{duration, exit::UsageError};
+use crate::api::tls::{Encryption, Identity, Trust};
 use anyhow::{Context, Result};
 use clap::Args;
 use hyper_util::rt::TokioIo;
@@ -216,10 +213,13 @@ impl ClientArgs {
         };
         let trust = roots.map_or(Trust::Anyone, Trust::Authorities);
         let identity = match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) => Some((read("--cert", cert)?, read("--key", key)?)),
+            (Some(cert), Some(key)) => Some(Identity {
+                certificate: read("--cert", cert)?,
+                key: read("--key", key)?,
+            }),
             _ => None,
         };
-        Ok(Encryption::new(trust, identity).map_err(UsageError::new)?)
+        Ok(Encryption::new(trust, identity).map_err(|error| UsageError::new(chain(&error)))?)
     }
 
     fn url(&self, text: &str) -> Result<String> {

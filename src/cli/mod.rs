@@ -7,7 +7,6 @@ mod compact;
 mod dump;
 pub mod duration;
 pub mod encoding;
-mod encryption;
 pub mod endpoint;
 mod etcd;
 pub mod exit;

@@ -73,8 +73,17 @@ pub fn is_for(certificate: &CertificateDer<'_>, host: &str) -> bool {
     verify_server_name(&parsed, &host).is_ok()
 }
 
-/// Whether a certificate is valid at a time, and may be shown by a client.
-pub fn is_good_for_client(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+/// Who shows a certificate.
+#[derive(Debug, Clone, Copy)]
+pub enum Role {
+    /// Who calls.
+    Client,
+    /// Who answers.
+    Server,
+}
+
+/// Whether a certificate is valid at a time, and may be shown by this one.
+pub fn is_good_for(role: Role, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return false;
     };
@@ -82,7 +91,11 @@ pub fn is_good_for_client(certificate: &CertificateDer<'_>, now: UnixTime) -> bo
     let now = now.and_then(|now| ASN1Time::from_timestamp(now).ok());
     let is_valid = now.is_some_and(|now| certificate.validity().is_valid_at(now));
     let use_is_right = match certificate.extended_key_usage() {
-        Ok(Some(usage)) => usage.value.any || usage.value.client_auth,
+        Ok(Some(usage)) if usage.value.any => true,
+        Ok(Some(usage)) => match role {
+            Role::Client => usage.value.client_auth,
+            Role::Server => usage.value.server_auth,
+        },
         Ok(None) => true,
         Err(_) => false,
     };
@@ -182,20 +195,23 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_client_shows_what_is_valid_and_for_clients() {
+    fn one_shows_what_is_valid_and_for_ones_role() {
         let now = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
-        for (until, uses, is_good) in [
-            (2100, vec![], true),
-            (2100, vec![ServerAuth, ClientAuth], true),
-            (2100, vec![ServerAuth], false),
-            (2020, vec![], false),
+        for (until, uses, for_client, for_server) in [
+            (2100, vec![], true, true),
+            (2100, vec![ServerAuth, ClientAuth], true, true),
+            (2100, vec![ServerAuth], false, true),
+            (2100, vec![ClientAuth], true, false),
+            (2020, vec![], false, false),
         ] {
             let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
             params.not_before = rcgen::date_time_ymd(2000, 1, 1);
             params.not_after = rcgen::date_time_ymd(until, 1, 1);
             params.extended_key_usages = uses;
             let made = params.self_signed(&rcgen::KeyPair::generate().unwrap());
-            assert_eq!(is_good_for_client(made.unwrap().der(), now), is_good);
+            let made = made.unwrap();
+            assert_eq!(is_good_for(Role::Client, made.der(), now), for_client);
+            assert_eq!(is_good_for(Role::Server, made.der(), now), for_server);
         }
     }
 }

@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap();
-    let below = entries.map(|entry| entry.unwrap().path());
+    let mut below: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    below.sort();
     below
+        .into_iter()
         .flat_map(|path| {
             if path.is_dir() {
                 files(&path)
@@ -19,15 +21,21 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A copy, in a directory of its own.
+/// A copy, in a directory of its own, of one moment: files come and go while tables are merged.
 pub(super) fn copy(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().unwrap();
-    for file in files(from) {
-        let target = to.path().join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(file, target).unwrap();
+    const ATTEMPTS: u32 = 100;
+    for _ in 0..ATTEMPTS {
+        let (before, to) = (files(from), tempfile::tempdir().unwrap());
+        let copied = before.iter().all(|file| {
+            let target = to.path().join(file.strip_prefix(from).unwrap());
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(file, target).is_ok()
+        });
+        if copied && files(from) == before {
+            return to;
+        }
     }
-    to
+    panic!("{} changes all the time", from.display());
 }
 
 /// Damage of any file is noticed, at the latest by the read that meets it.
