@@ -5,9 +5,13 @@ use crate::store::{Direction, Page, PageLimit, StoreError, collect};
 use bytes::Bytes;
 use foundationdb::future::FdbValues;
 use foundationdb::options::StreamingMode;
-use foundationdb::{FdbResult, KeySelector, RangeOption, Transaction};
+use foundationdb::{FdbError, FdbResult, KeySelector, RangeOption, Transaction};
 use futures_util::future::try_join_all;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A view this old may be refused any moment: who reads from it then must be ready to open another.
+const OLD: Duration = Duration::from_secs(3);
 
 /// A snapshot of an [`Fdb`](super::Fdb). It expires after FoundationDB's five seconds.
 #[derive(Clone)]
@@ -15,6 +19,7 @@ pub struct FdbView {
     shared: Arc<Shared>,
     transaction: Arc<Transaction>,
     version: i64,
+    opened: Instant,
 }
 
 impl FdbView {
@@ -23,6 +28,17 @@ impl FdbView {
             shared,
             transaction: Arc::new(transaction),
             version,
+            opened: Instant::now(),
+        }
+    }
+
+    /// What a read came to that began when the view had this age. A transaction ends for good when
+    /// its time is over, also while nothing is asked of it: that a busy cluster's versions grow old
+    /// more slowly does not help, and says nothing of the cluster.
+    fn failed(&self, age: Duration, error: FdbError) -> StoreError {
+        match error.code() {
+            fault::TIMED_OUT if age >= OLD => StoreError::ViewExpired,
+            _ => fault::read(error),
         }
     }
 
@@ -33,7 +49,9 @@ impl FdbView {
         self.shared
             .costs
             .note(|| super::costs::Call::Get(Bytes::copy_from_slice(key)));
-        let value = self.transaction.get(key, true).await.map_err(fault::read)?;
+        let age = self.opened.elapsed();
+        let value = self.transaction.get(key, true).await;
+        let value = value.map_err(|error| self.failed(age, error))?;
         let value = value.map(|value| Bytes::copy_from_slice(&value));
         self.shared.guards.seen(key, &value, self.version);
         Ok(value)
@@ -66,7 +84,8 @@ impl FdbView {
             let wanted = missing.saturating_add(1);
             let target_bytes = limit.bytes.saturating_sub(bytes).max(1);
             let read = self.read(&start, &end, wanted, target_bytes, direction);
-            let values = read.await.map_err(fault::read)?;
+            let age = self.opened.elapsed();
+            let values = read.await.map_err(|error| self.failed(age, error))?;
             let owned = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
             for item in values.iter() {
                 bytes += item.key().len() + item.value().len();
