@@ -150,7 +150,7 @@ impl Row {
             key_space: self.keys,
             sequential: false,
             seed: 1,
-            prefill: self.setup == Setup::Prefill,
+            prefill: self.setup != Setup::Nothing,
         };
         Plan::new(self.workload.clone(), &load, &data)
     }
