@@ -13,12 +13,16 @@ use crate::store::Consistency;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// Pause before a leader that could not be reached, or takes no more, is called again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// An opening of this server before this one, that was killed, leads for less than this.
+const NAMESAKE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What became of a request that was handed over.
 #[derive(Debug)]
@@ -83,7 +87,12 @@ pub async fn connect_forever(
         let leadership = *job.leadership.borrow_and_update();
         let other = leadership.leader.filter(|leader| *leader != member_id);
         let Some(leader) = other.filter(|_| !leadership.is_leader) else {
-            match job.leadership.changed().await {
+            let changed = job.leadership.changed();
+            let changed = match leadership.leader {
+                Some(_) if !leadership.is_leader => warn_of_namesake(changed).await,
+                _ => changed.await,
+            };
+            match changed {
                 Ok(()) => continue,
                 Err(_) => return,
             }
@@ -111,6 +120,18 @@ pub async fn connect_forever(
             () = tokio::time::sleep(RETRY_PAUSE) => {}
         }
     }
+}
+
+/// Says so when a server of this one's name leads until this has happened.
+async fn warn_of_namesake<T>(happened: impl Future<Output = T>) -> T {
+    let mut happened = pin!(happened);
+    if let Ok(happened) = tokio::time::timeout(NAMESAKE_PATIENCE, &mut happened).await {
+        return happened;
+    }
+    tracing::warn!(
+        "another server has this one's name, so writes cannot be handed to it and get in each other's way: start each with a --name of its own"
+    );
+    happened.await
 }
 
 async fn connect(job: &Job, leader: u64, peers: &dyn Peers) -> Result<Arc<dyn Link>, String> {

@@ -40,18 +40,20 @@ mod survivor;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trace;
+mod turn;
 mod wal;
 mod whole;
 
 pub use self::change::{Change, NotChanged, Policy, Refused};
 pub use self::check::Refusal;
-pub use self::core::{Committed, Core, Effects, Payload, Role, Settings, Standing, Turn, Write};
+pub use self::core::{Core, Role, Settings, Standing};
 pub use self::entry::{Malformed, decode, encode};
 pub use self::founding::found_with_state;
 pub use self::log::{Fit, Log, LogError, Point};
 pub use self::members::{Member, Members, cluster_id, member_id};
 pub use self::proposals::NotProposed;
 pub use self::survivor::{Survivor, force_new_cluster};
+pub use self::turn::{Committed, Effects, Payload, Turn, Write};
 pub use self::whole::{Incoming, Outgoing};
 pub use ::raft::eraftpb;
 

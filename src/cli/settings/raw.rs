@@ -10,7 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Default, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RawSettings {
-    /// Name of this member [default: default]
+    /// Name of this member; each server of an instance on FoundationDB has its own [default: default]
     #[arg(long)]
     name: Option<String>,
     /// Directory the data lives in [default: ./kvtool.data]

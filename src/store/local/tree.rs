@@ -4,7 +4,7 @@
 //! - `bare`: without one, for the state of a member of a group (`lsm-tree`, which is below `fjall`).
 //!
 //! ### Bounds, for two cores and modest memory
-//! Writes go to a memtable; one thread turns full memtables into tables and merges tables. Memory
+//! Writes go to a memtable; other threads turn full memtables into tables and merge tables. Memory
 //! is the block cache and the memtables: about 64 + 32 * 3 MiB and one round of writes.
 
 pub(super) mod bare;
@@ -23,7 +23,7 @@ const CACHE_BYTES: u64 = 64 << 20;
 const SEALED_MEMTABLES_MAX: usize = 2;
 /// Unmerged tables; more than this and writes wait, since every read looks into each.
 const UNMERGED_TABLES_MAX: usize = 20;
-/// Small tables make short merges, so that a full memtable waits less for one to end.
+/// Small tables make short merges.
 const TABLE_BYTES: u64 = 32 << 20;
 
 /// An open tree, which one thread at a time may write. Dropping it ends the tree's own thread.

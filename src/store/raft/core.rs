@@ -21,13 +21,12 @@ use super::check::{self, Own, Refusal};
 use super::log::{Log, Point, View};
 use super::proposals::{NotProposed, PassedOn, Proposals};
 use super::reads::Reads;
+use super::turn::{Committed, Effects, Payload, Turn, Write};
 use super::{Token, trace};
 use bytes::Bytes;
 use protobuf::Message as _;
-use raft::eraftpb::{
-    ConfChangeV2, ConfState, Entry, EntryType, HardState, Message, MessageType, Snapshot,
-};
-use raft::{Config, RawNode, Ready, SnapshotStatus, StateRole};
+use raft::eraftpb::{ConfChangeV2, Entry, EntryType, HardState, Message, MessageType};
+use raft::{Config, RawNode, SnapshotStatus, StateRole};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeSet, HashMap};
@@ -75,66 +74,6 @@ pub struct Standing {
     pub leader: Option<u64>,
     /// The term it is in.
     pub term: u64,
-}
-
-/// What must become durable, all or nothing, in this order.
-#[derive(Debug, Default)]
-pub struct Write {
-    /// Replaces the state and, behind it, the whole log. The state must be durable first: then
-    /// a member that crashes in between finds its log behind its state and cuts it there.
-    pub install: Option<Snapshot>,
-    /// Replaces the log from the first of them on.
-    pub entries: Vec<Entry>,
-    /// The term, the vote and the commit index.
-    pub hard_state: Option<HardState>,
-    /// Whether it must be durable before [`Core::end`]; else it is enough if it ever is.
-    pub must_sync: bool,
-}
-
-/// The first half of a turn.
-#[derive(Debug)]
-pub struct Turn {
-    /// To be sent, before or after the write.
-    pub send: Vec<Message>,
-    /// To be written.
-    pub write: Write,
-    /// `None` when there is nothing but what the core itself has to send.
-    ready: Option<Ready>,
-    /// To be sent after the write alone.
-    late: Vec<Message>,
-}
-
-/// The second half of a turn.
-#[derive(Debug, Default)]
-pub struct Effects {
-    /// To be sent.
-    pub send: Vec<Message>,
-    /// To be applied, in order.
-    pub committed: Vec<Committed>,
-}
-
-/// An entry that every member applies at its place.
-#[derive(Debug)]
-pub struct Committed {
-    /// Its place.
-    pub index: u64,
-    /// The term it was made in.
-    pub term: u64,
-    /// Who waits for it here.
-    pub token: Option<Token>,
-    /// What it says.
-    pub payload: Payload,
-}
-
-/// What an entry says.
-#[derive(Debug, PartialEq)]
-pub enum Payload {
-    /// Nothing: a leader's first entry.
-    Nothing,
-    /// What was proposed.
-    Data(Bytes),
-    /// The members are these from now on; `None` when the change made no sense, and was not made.
-    Members(Option<ConfState>, Bytes),
 }
 
 /// One member of one group.

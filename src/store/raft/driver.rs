@@ -4,9 +4,10 @@
 //! nothing is tried again behind a write whose fate is unknown.
 
 use super::change::{Change, HEALTH_INTERVAL, NotChanged, Policy, Refused};
-use super::core::{Core, Payload, Role};
+use super::core::{Core, Role};
 use super::members::{MEMBERS_KEY, Members};
 use super::state::{Stop, evaluate};
+use super::turn::Payload;
 use super::wal::{GroupLog, encode_point};
 use super::whole::{Arrived, Report};
 use super::{Carrier, Incoming, NotProposed, Outgoing, POINT_KEY, Point, Token, encode, removed};

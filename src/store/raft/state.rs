@@ -1,8 +1,8 @@
 //! Committed entries applied to a state.
 
-use super::core::{Committed, Payload};
 use super::entry::{self, Malformed};
 use super::members::{MEMBERS_KEY, Member, Members};
+use super::turn::{Committed, Payload};
 use super::{Point, Token};
 use crate::store::local::LIMITS;
 use crate::store::round::{Answer, Base, ChangeSet, Overlay};

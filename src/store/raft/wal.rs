@@ -2,8 +2,8 @@
 //! them have to write.
 
 use super::Log;
-use super::core::Write;
 use super::log::{LogError, Point};
+use super::turn::Write;
 use crate::stats::Histogram;
 use crate::store::{DISK_TIMES, StoreError};
 use protobuf::Message as _;

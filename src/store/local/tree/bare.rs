@@ -1,8 +1,9 @@
 //! A tree without a journal: what is not in tables yet is gone after a crash, the newest first. Its
 //! owner has a log to bring it back from.
 //!
-//! A thread of its own turns memtables that are full into tables, and merges tables until there is
-//! nothing to merge. Memtables are numbered; those up to [`Tree::flushed`] are durable.
+//! A thread of its own turns memtables that are full into tables, and another merges tables until
+//! there is nothing to merge: a merge may take longer than memtables take to fill. Memtables are
+//! numbered; those up to [`Tree::flushed`] are durable.
 //!
 //! ### What a view sees
 //! A write has a number, and is visible once all of it is in the memtable. A view has the number of
@@ -19,7 +20,7 @@ use fjall::config::{
 };
 use fjall::{AbstractTree, AnyTree, CompressionType, SeqNo};
 use lsm_tree::{Cache, Config, SequenceNumberCounter};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -33,10 +34,10 @@ pub(super) const MEMTABLE_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 32 << 20
 /// See [`super::Tree`].
 pub(in super::super) struct Tree {
     shared: Arc<Shared>,
-    worker: Option<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
 }
 
-/// What whoever writes, whoever reads and the thread share.
+/// What whoever writes, whoever reads and the threads share.
 struct Shared {
     tree: AnyTree,
     /// Numbers of writes and of versions.
@@ -49,7 +50,7 @@ struct Shared {
     changed: Condvar,
 }
 
-/// What the thread has to do, and how far it is.
+/// What the threads have to do, and how far they are.
 #[derive(Default)]
 struct Work {
     /// Memtables that were sealed.
@@ -101,15 +102,21 @@ impl Tree {
             work: Mutex::default(),
             changed: Condvar::new(),
         });
-        let thread = std::thread::Builder::new().name("kvtool-tables".into());
-        let worker = {
-            let shared = shared.clone();
-            thread.spawn(move || shared.run())?
-        };
-        Ok(Self {
+        // Before the threads: should one not start, dropping this ends the other.
+        let mut opened = Self {
             shared,
-            worker: Some(worker),
-        })
+            workers: Vec::new(),
+        };
+        opened.start("kvtool-flushes", Shared::flush)?;
+        opened.start("kvtool-merges", Shared::merge)?;
+        Ok(opened)
+    }
+
+    fn start(&mut self, name: &str, work: fn(&Shared) -> fjall::Result<()>) -> fjall::Result<()> {
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        self.workers.push(thread.spawn(move || shared.run(work))?);
+        Ok(())
     }
 
     pub(super) fn tree(&self) -> &AnyTree {
@@ -146,7 +153,7 @@ impl Tree {
         views.publish(number + 1);
     }
 
-    /// Seals the memtable when it is so large, and answers its number; waits while the thread is
+    /// Seals the memtable when it is so large, and answers its number; waits while the threads are
     /// behind.
     pub(in super::super) fn make_room(&self, memtable_bytes: u64) -> fjall::Result<Option<u64>> {
         match self.tree().active_memtable().size() < memtable_bytes {
@@ -208,7 +215,7 @@ impl Drop for Tree {
     fn drop(&mut self) {
         self.shared.work.lock().is_ending = true;
         self.shared.changed.notify_all();
-        if let Some(worker) = self.worker.take() {
+        for worker in self.workers.drain(..) {
             // A panic there is told of by `work`.
             let _ = worker.join();
         }
@@ -216,19 +223,21 @@ impl Drop for Tree {
 }
 
 impl Shared {
-    fn run(&self) {
-        let ran = catch_unwind(AssertUnwindSafe(|| self.flush_and_merge()));
+    fn run(&self, work: fn(&Self) -> fjall::Result<()>) {
+        let ran = catch_unwind(AssertUnwindSafe(|| work(self)));
+        if let Ok(Ok(())) = ran {
+            return;
+        }
         let mut work = self.work.lock();
-        work.has_failed = !matches!(ran, Ok(Ok(())));
+        work.has_failed = true;
         work.failure = ran.ok().and_then(Result::err);
         self.changed.notify_all();
     }
 
-    /// Until it is to end; the tables that were left first.
-    fn flush_and_merge(&self) -> fjall::Result<()> {
+    /// Turns memtables into tables, until the tree is to end.
+    fn flush(&self) -> fjall::Result<()> {
+        let mut work = self.work.lock();
         loop {
-            self.merge()?;
-            let mut work = self.work.lock();
             while work.sealed == work.flushed && !work.is_ending {
                 self.changed.wait(&mut work);
             }
@@ -236,30 +245,35 @@ impl Shared {
                 return Ok(());
             }
             let sealed = work.sealed;
-            drop(work);
-            {
+            MutexGuard::unlocked(&mut work, || {
                 let lock = self.tree.get_flush_lock();
                 self.tree.flush(&lock, self.views.oldest())?;
-            }
-            self.forget();
-            self.work.lock().flushed = sealed;
+                self.forget();
+                Ok::<_, fjall::Error>(())
+            })?;
+            work.flushed = sealed;
             self.changed.notify_all();
         }
     }
 
-    /// Merges tables, as long as no memtable waits.
+    /// Merges tables, until the tree is to end; those that were left first.
     fn merge(&self) -> fjall::Result<()> {
         let leveled = Leveled::default().with_table_target_size(TABLE_BYTES);
         let strategy = Arc::new(leveled);
+        let mut work = self.work.lock();
         loop {
             let before = self.tree.current_version().id();
-            self.tree.compact(strategy.clone(), self.views.oldest())?;
-            self.forget();
+            MutexGuard::unlocked(&mut work, || {
+                self.tree.compact(strategy.clone(), self.views.oldest())?;
+                self.forget();
+                Ok::<_, fjall::Error>(())
+            })?;
             // Who waits for fewer tables looks again.
             self.changed.notify_all();
-            let work = self.work.lock();
-            let is_over = self.tree.current_version().id() == before;
-            if is_over || work.sealed > work.flushed || work.is_ending {
+            while self.tree.current_version().id() == before && !work.is_ending {
+                self.changed.wait(&mut work);
+            }
+            if work.is_ending {
                 return Ok(());
             }
         }

@@ -21,7 +21,8 @@ use std::time::Duration;
 
 /// Replayed at the next start, so it also bounds the time of one.
 const JOURNALS_BYTES: u64 = 256 << 20;
-const ENGINE_THREADS: usize = 1;
+/// One of them makes tables and nothing else: a merge may take longer than memtables take to fill.
+const ENGINE_THREADS: usize = 2;
 /// A full memtable; larger means fewer flushes and merges, smaller means less memory.
 const MEMTABLE_BYTES: u64 = 32 << 20;
 const STALL_POLL: Duration = Duration::from_millis(1);

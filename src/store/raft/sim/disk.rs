@@ -1,7 +1,7 @@
 //! A disk that forgets what was not synced, by chance.
 
 use super::random::Random;
-use crate::store::raft::core::Write;
+use crate::store::raft::turn::Write;
 use crate::store::raft::{Fit, Log, LogError, Point};
 use crate::store::round::{Base, ChangeSet};
 use bytes::Bytes;

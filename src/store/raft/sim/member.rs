@@ -3,10 +3,11 @@
 use super::disk::{Disk, Map, Shared};
 use super::judge::Judge;
 use super::random::Random;
-use crate::store::raft::core::{Core, Effects, Settings, Turn};
+use crate::store::raft::core::{Core, Settings};
 use crate::store::raft::members::{MEMBERS_KEY, Members};
 use crate::store::raft::state::evaluate;
-use crate::store::raft::{Committed, Log, NotProposed, Point, Refused, Standing, Token, encode};
+use crate::store::raft::turn::{Committed, Effects, Turn};
+use crate::store::raft::{Log, NotProposed, Point, Refused, Standing, Token, encode};
 use crate::store::round::Answer;
 use crate::store::{ApplyError, Batch};
 use bytes::Bytes;
