@@ -41,7 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;serve' {
-            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this member [default: default]')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this member; each server of an instance on FoundationDB has its own [default: default]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory the data lives in [default: ./kvtool.data]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Home of the data: the directories of a group of servers, of one until others are added; a directory of this machine; a FoundationDB cluster; or this process''s memory [default: raft]')
             [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Keyspace to serve: one store holds many that cannot see each other [default: default]')

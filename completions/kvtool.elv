@@ -37,7 +37,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'kvtool;serve'= {
-            cand --name 'Name of this member [default: default]'
+            cand --name 'Name of this member; each server of an instance on FoundationDB has its own [default: default]'
             cand --data-dir 'Directory the data lives in [default: ./kvtool.data]'
             cand --store 'Home of the data: the directories of a group of servers, of one until others are added; a directory of this machine; a FoundationDB cluster; or this process''s memory [default: raft]'
             cand --instance 'Keyspace to serve: one store holds many that cannot see each other [default: default]'

@@ -39,7 +39,7 @@ complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "snapshot" -d 'Save a 
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "bench" -d 'Measure a server: throughput, latency, watch delay; alone or in turns with others'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c kvtool -n "__fish_kvtool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l name -d 'Name of this member [default: default]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l name -d 'Name of this member; each server of an instance on FoundationDB has its own [default: default]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l data-dir -d 'Directory the data lives in [default: ./kvtool.data]' -r -f -a "(__fish_complete_directories)"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l store -d 'Home of the data: the directories of a group of servers, of one until others are added; a directory of this machine; a FoundationDB cluster; or this process\'s memory [default: raft]' -r -f -a "raft\t''
 local\t''
