@@ -222,11 +222,13 @@ fn read_all(options: &Options) -> Result<Current, TlsError> {
             for certificate in &authorities {
                 roots.add(certificate.clone())?;
             }
-            let signed = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let signed =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
             let signed = signed.build()?;
             builder.with_client_cert_verifier(Arc::new(OrAuthority {
                 signed,
                 authorities,
+                provider,
             }))
         }
     };

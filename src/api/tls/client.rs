@@ -43,17 +43,19 @@ impl Encryption {
             .dangerous();
         let config = match trust {
             Trust::Anyone => {
-                config.with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+                config.with_custom_certificate_verifier(Arc::new(AnyCertificate { provider }))
             }
             Trust::Authorities(pem) => {
                 let authorities = certificates(&pem).map_err(TlsError::Authority)?;
                 let mut roots = RootCertStore::empty();
                 // A system's bundle may hold some that this library does not understand.
                 roots.add_parsable_certificates(authorities.iter().cloned());
-                let signed = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
+                let signed =
+                    WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
                 config.with_custom_certificate_verifier(Arc::new(OrAuthority {
                     signed: signed.build()?,
                     authorities,
+                    provider,
                 }))
             }
         };
