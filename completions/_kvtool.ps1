@@ -608,6 +608,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('range', 'range', [CompletionResultType]::ParameterValue, 'List all keys of the key space in one request')
             [CompletionResult]::new('page', 'page', [CompletionResultType]::ParameterValue, 'Read a page of a large key space, with the count of all keys')
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
+            [CompletionResult]::new('catch-up', 'catch-up', [CompletionResultType]::ParameterValue, 'Measure how long watches take that begin in the past')
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
             [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
@@ -947,6 +948,60 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'kvtool;bench;catch-up' {
+            [CompletionResult]::new('--revisions', '--revisions', [CompletionResultType]::ParameterName, 'How many revisions ago it begins')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the answer')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'Clients; each sends its next request when the one before is answered')
+            [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Connections the clients share [default: one for ten clients, at most 100]')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads of the load generator [default: half of the processors]')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'Stop after this many requests')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this time')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time under load before the measuring begins')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'What all keys start with')
+            [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key in bytes, with its prefix')
+            [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value in bytes')
+            [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of different keys')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of keys and values: the same seed makes the same requests')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this instead of --endpoints')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the measured server in the answer [default: its address]')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'How often each server has its turn')
+            [CompletionResult]::new('--rest', '--rest', [CompletionResultType]::ParameterName, 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]')
+            [CompletionResult]::new('--fail-below', '--fail-below', [CompletionResultType]::ParameterName, 'Fail when the first server''s throughput is less than this many times another''s')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated')
+            [CompletionResult]::new('--watch-pid', '--watch-pid', [CompletionResultType]::ParameterName, 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated')
+            [CompletionResult]::new('--fdb-cluster-file', '--fdb-cluster-file', [CompletionResultType]::ParameterName, 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]')
+            [CompletionResult]::new('--fdb-connection-string', '--fdb-connection-string', [CompletionResultType]::ParameterName, 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...')
+            [CompletionResult]::new('--fdb-client-library', '--fdb-client-library', [CompletionResultType]::ParameterName, 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]')
+            [CompletionResult]::new('--fdb-external-client-dir', '--fdb-external-client-dir', [CompletionResultType]::ParameterName, 'Client libraries of other versions, used when the cluster is of theirs')
+            [CompletionResult]::new('--fdb-tls-certificate-file', '--fdb-tls-certificate-file', [CompletionResultType]::ParameterName, 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]')
+            [CompletionResult]::new('--fdb-tls-key-file', '--fdb-tls-key-file', [CompletionResultType]::ParameterName, 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]')
+            [CompletionResult]::new('--fdb-tls-ca-file', '--fdb-tls-ca-file', [CompletionResultType]::ParameterName, 'Authorities that sign the cluster''s certificates, PEM [default: FDB_TLS_CA_FILE]')
+            [CompletionResult]::new('--fdb-tls-verify-peers', '--fdb-tls-verify-peers', [CompletionResultType]::ParameterName, 'What the cluster''s certificates must say, as FoundationDB''s tools take it [default: FDB_TLS_VERIFY_PEERS]')
+            [CompletionResult]::new('--fdb-trace-dir', '--fdb-trace-dir', [CompletionResultType]::ParameterName, 'Directory for the client library''s traces [default: none are written]')
+            [CompletionResult]::new('--fdb-transaction-tag', '--fdb-transaction-tag', [CompletionResultType]::ParameterName, 'Tag of all transactions, for the cluster''s quotas')
+            [CompletionResult]::new('--fdb-priority', '--fdb-priority', [CompletionResultType]::ParameterName, 'Priority of all transactions; batch gives way to other work [default: default]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'File with the certificates that may sign the server''s (default: the system''s)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'File with the client''s own certificate')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'File with the private key of --cert')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User to log in as; the password is asked for if it is given nowhere')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Longest wait for one connection')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to one short request')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Pause between keep-alive pings on a connection')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Longest wait for the answer to a keep-alive ping')
+            [CompletionResult]::new('--sequential', '--sequential', [CompletionResultType]::ParameterName, 'Take the keys in order, not at random')
+            [CompletionResult]::new('--prefill', '--prefill', [CompletionResultType]::ParameterName, 'Write every key of the key space before the measuring')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server: the connection is encrypted, but to whom is not known')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'kvtool;bench;mixed' {
             [CompletionResult]::new('--reads-per-write', '--reads-per-write', [CompletionResultType]::ParameterName, 'Reads for every write, on average')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the answer')
@@ -1150,6 +1205,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('range', 'range', [CompletionResultType]::ParameterValue, 'List all keys of the key space in one request')
             [CompletionResult]::new('page', 'page', [CompletionResultType]::ParameterValue, 'Read a page of a large key space, with the count of all keys')
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
+            [CompletionResult]::new('catch-up', 'catch-up', [CompletionResultType]::ParameterValue, 'Measure how long watches take that begin in the past')
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
             [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
@@ -1174,6 +1230,9 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;bench;help;watch' {
+            break
+        }
+        'kvtool;bench;help;catch-up' {
             break
         }
         'kvtool;bench;help;mixed' {
@@ -1302,6 +1361,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('range', 'range', [CompletionResultType]::ParameterValue, 'List all keys of the key space in one request')
             [CompletionResult]::new('page', 'page', [CompletionResultType]::ParameterValue, 'Read a page of a large key space, with the count of all keys')
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Measure how long until watchers have seen a put')
+            [CompletionResult]::new('catch-up', 'catch-up', [CompletionResultType]::ParameterValue, 'Measure how long watches take that begin in the past')
             [CompletionResult]::new('mixed', 'mixed', [CompletionResultType]::ParameterValue, 'Read and write single keys')
             [CompletionResult]::new('lease', 'lease', [CompletionResultType]::ParameterValue, 'Grant leases, keep them alive once and revoke them')
             [CompletionResult]::new('all', 'all', [CompletionResultType]::ParameterValue, 'Run every row of the project''s table of goals and say which goals are met')
@@ -1325,6 +1385,9 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             break
         }
         'kvtool;help;bench;watch' {
+            break
+        }
+        'kvtool;help;bench;catch-up' {
             break
         }
         'kvtool;help;bench;mixed' {

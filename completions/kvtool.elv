@@ -564,6 +564,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand range 'List all keys of the key space in one request'
             cand page 'Read a page of a large key space, with the count of all keys'
             cand watch 'Measure how long until watchers have seen a put'
+            cand catch-up 'Measure how long watches take that begin in the past'
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
             cand all 'Run every row of the project''s table of goals and say which goals are met'
@@ -896,6 +897,59 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'kvtool;bench;catch-up'= {
+            cand --revisions 'How many revisions ago it begins'
+            cand -o 'Format of the answer'
+            cand --output 'Format of the answer'
+            cand --clients 'Clients; each sends its next request when the one before is answered'
+            cand --conns 'Connections the clients share [default: one for ten clients, at most 100]'
+            cand --threads 'Threads of the load generator [default: half of the processors]'
+            cand --rate 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]'
+            cand --total 'Stop after this many requests'
+            cand --duration 'Stop after this time'
+            cand --warmup 'Time under load before the measuring begins'
+            cand --prefix 'What all keys start with'
+            cand --key-size 'Length of a key in bytes, with its prefix'
+            cand --value-size 'Length of a value in bytes'
+            cand --key-space 'Number of different keys'
+            cand --seed 'Seed of keys and values: the same seed makes the same requests'
+            cand --target 'Measure this instead of --endpoints'
+            cand --name 'Name of the measured server in the answer [default: its address]'
+            cand --compare 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated'
+            cand --rounds 'How often each server has its turn'
+            cand --rest 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]'
+            cand --fail-below 'Fail when the first server''s throughput is less than this many times another''s'
+            cand --pid 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated'
+            cand --watch-pid 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated'
+            cand --fdb-cluster-file 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]'
+            cand --fdb-connection-string 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...'
+            cand --fdb-client-library 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]'
+            cand --fdb-external-client-dir 'Client libraries of other versions, used when the cluster is of theirs'
+            cand --fdb-tls-certificate-file 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]'
+            cand --fdb-tls-key-file 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]'
+            cand --fdb-tls-ca-file 'Authorities that sign the cluster''s certificates, PEM [default: FDB_TLS_CA_FILE]'
+            cand --fdb-tls-verify-peers 'What the cluster''s certificates must say, as FoundationDB''s tools take it [default: FDB_TLS_VERIFY_PEERS]'
+            cand --fdb-trace-dir 'Directory for the client library''s traces [default: none are written]'
+            cand --fdb-transaction-tag 'Tag of all transactions, for the cluster''s quotas'
+            cand --fdb-priority 'Priority of all transactions; batch gives way to other work [default: default]'
+            cand --endpoints 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT'
+            cand --cacert 'File with the certificates that may sign the server''s (default: the system''s)'
+            cand --cert 'File with the client''s own certificate'
+            cand --key 'File with the private key of --cert'
+            cand --user 'User to log in as; the password is asked for if it is given nowhere'
+            cand --password 'Password of --user'
+            cand --dial-timeout 'Longest wait for one connection'
+            cand --command-timeout 'Longest wait for the answer to one short request'
+            cand --keepalive-time 'Pause between keep-alive pings on a connection'
+            cand --keepalive-timeout 'Longest wait for the answer to a keep-alive ping'
+            cand --sequential 'Take the keys in order, not at random'
+            cand --prefill 'Write every key of the key space before the measuring'
+            cand --insecure-skip-tls-verify 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'kvtool;bench;mixed'= {
             cand --reads-per-write 'Reads for every write, on average'
             cand -o 'Format of the answer'
@@ -1094,6 +1148,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand range 'List all keys of the key space in one request'
             cand page 'Read a page of a large key space, with the count of all keys'
             cand watch 'Measure how long until watchers have seen a put'
+            cand catch-up 'Measure how long watches take that begin in the past'
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
             cand all 'Run every row of the project''s table of goals and say which goals are met'
@@ -1112,6 +1167,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;bench;help;page'= {
         }
         &'kvtool;bench;help;watch'= {
+        }
+        &'kvtool;bench;help;catch-up'= {
         }
         &'kvtool;bench;help;mixed'= {
         }
@@ -1209,6 +1266,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand range 'List all keys of the key space in one request'
             cand page 'Read a page of a large key space, with the count of all keys'
             cand watch 'Measure how long until watchers have seen a put'
+            cand catch-up 'Measure how long watches take that begin in the past'
             cand mixed 'Read and write single keys'
             cand lease 'Grant leases, keep them alive once and revoke them'
             cand all 'Run every row of the project''s table of goals and say which goals are met'
@@ -1226,6 +1284,8 @@ set edit:completion:arg-completer[kvtool] = {|@words|
         &'kvtool;help;bench;page'= {
         }
         &'kvtool;help;bench;watch'= {
+        }
+        &'kvtool;help;bench;catch-up'= {
         }
         &'kvtool;help;bench;mixed'= {
         }

@@ -482,20 +482,21 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say what is in a file'
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Make a keyspace out of a file'
 complete -c kvtool -n "__fish_kvtool_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -s V -l version -d 'Print version'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "put" -d 'Put values under keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "get" -d 'Read single keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "range" -d 'List all keys of the key space in one request'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "mixed" -d 'Read and write single keys'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "memory" -d 'Measure what keys, watchers, connections and leases take in a server\'s memory'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch mixed lease all memory noop-server help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "put" -d 'Put values under keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "txn-put" -d 'Write as Kubernetes does: if the key is still at the revision known, put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "get" -d 'Read single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "range" -d 'List all keys of the key space in one request'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "catch-up" -d 'Measure how long watches take that begin in the past'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "mixed" -d 'Read and write single keys'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "memory" -d 'Measure what keys, watchers, connections and leases take in a server\'s memory'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "noop-server" -d 'The empty server, as another process of this program starts it'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and not __fish_seen_subcommand_from put txn-put get range page watch catch-up mixed lease all memory noop-server help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
 json\t'One JSON document'
 yaml\t'One YAML document'"
@@ -821,6 +822,59 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l revisions -d 'How many revisions ago it begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
+json\t'One JSON document'
+yaml\t'One YAML document'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l total -d 'Stop after this many requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l duration -d 'Stop after this time' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l warmup -d 'Time under load before the measuring begins' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l prefix -d 'What all keys start with' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l key-size -d 'Length of a key in bytes, with its prefix' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l value-size -d 'Length of a value in bytes' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l key-space -d 'Number of different keys' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
+fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l name -d 'Name of the measured server in the answer [default: its address]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l compare -d 'Measure this server too, in turns with the first, and print ratios: an address with a name, or a target of --target. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l rounds -d 'How often each server has its turn' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l rest -d 'Time without load before each turn: what a turn has left to do is not to be paid for by the next [default: none]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fail-below -d 'Fail when the first server\'s throughput is less than this many times another\'s' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l pid -d 'Process of a named server on this machine: its memory and processor time are shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l watch-pid -d 'Another process of this machine, such as a database behind the servers: what it uses in each run is shown too. May be repeated' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-cluster-file -d 'Cluster file [default: FDB_CLUSTER_FILE, or /etc/foundationdb/fdb.cluster]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-connection-string -d 'Connection string in place of a cluster file: DESCRIPTION:ID@HOST:PORT,...' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-client-library -d 'Client library, 7.1 or later [default: libfdb_c.so, where the system finds it]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-external-client-dir -d 'Client libraries of other versions, used when the cluster is of theirs' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-tls-certificate-file -d 'Certificate for the cluster, PEM [default: FDB_TLS_CERTIFICATE_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-tls-key-file -d 'Private key of that certificate, PEM; its password is read from FDB_TLS_PASSWORD [default: FDB_TLS_KEY_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-tls-ca-file -d 'Authorities that sign the cluster\'s certificates, PEM [default: FDB_TLS_CA_FILE]' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-tls-verify-peers -d 'What the cluster\'s certificates must say, as FoundationDB\'s tools take it [default: FDB_TLS_VERIFY_PEERS]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-trace-dir -d 'Directory for the client library\'s traces [default: none are written]' -r -f -a "(__fish_complete_directories)"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-transaction-tag -d 'Tag of all transactions, for the cluster\'s quotas' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l fdb-priority -d 'Priority of all transactions; batch gives way to other work [default: default]' -r -f -a "default\t''
+batch\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l endpoints -d 'Servers to talk to, tried in order: http://HOST:PORT, https://HOST:PORT or HOST:PORT' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l cacert -d 'File with the certificates that may sign the server\'s (default: the system\'s)' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l cert -d 'File with the client\'s own certificate' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l key -d 'File with the private key of --cert' -r -F
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l user -d 'User to log in as; the password is asked for if it is given nowhere' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l password -d 'Password of --user' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l dial-timeout -d 'Longest wait for one connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l command-timeout -d 'Longest wait for the answer to one short request' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l keepalive-time -d 'Pause between keep-alive pings on a connection' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l keepalive-timeout -d 'Longest wait for the answer to a keep-alive ping' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l sequential -d 'Take the keys in order, not at random'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l prefill -d 'Write every key of the key space before the measuring'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l insecure-skip-tls-verify -d 'Take any certificate of the server: the connection is encrypted, but to whom is not known'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l reads-per-write -d 'Reads for every write, on average' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -s o -l output -d 'Format of the answer' -r -f -a "table\t'Aligned columns, for people'
 json\t'One JSON document'
@@ -1011,6 +1065,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "range" -d 'List all keys of the key space in one request'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "catch-up" -d 'Measure how long watches take that begin in the past'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "mixed" -d 'Read and write single keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'
@@ -1050,6 +1105,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subc
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "range" -d 'List all keys of the key space in one request'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "page" -d 'Read a page of a large key space, with the count of all keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "watch" -d 'Measure how long until watchers have seen a put'
+complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "catch-up" -d 'Measure how long watches take that begin in the past'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "mixed" -d 'Read and write single keys'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "lease" -d 'Grant leases, keep them alive once and revoke them'
 complete -c kvtool -n "__fish_kvtool_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "all" -d 'Run every row of the project\'s table of goals and say which goals are met'

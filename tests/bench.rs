@@ -58,32 +58,42 @@ fn sum(list: &Value, field: &str) -> u64 {
     counts.map(|it| it[field].as_u64().unwrap()).sum()
 }
 
-/// Runs every workload and checks that its numbers add up.
+/// Runs a workload and checks that its numbers add up.
+fn check(workload: &str, server: &str) {
+    let report = json(&format!("{workload} {SMALL} {server}"));
+    let operations = report["operations"].as_u64().unwrap();
+    assert_eq!(operations, 60, "{workload}");
+    assert_eq!(report["error_count"], 0, "{workload}: {}", report["errors"]);
+    assert_eq!(report["unfinished"], 0, "{workload}");
+    assert_eq!(report["interrupted"], false, "{workload}");
+    assert_eq!(
+        sum(&report["histogram"], "operations"),
+        operations,
+        "{workload}"
+    );
+    assert_eq!(
+        sum(&report["series"], "operations"),
+        operations,
+        "{workload}"
+    );
+    let name = workload.split(' ').next().unwrap();
+    assert_eq!(report["workload"]["name"], name);
+    let latency = |field: &str| report["latency"][field].as_f64().unwrap();
+    assert!(latency("min_us") > 0.0, "{workload}");
+    assert!(latency("p50_us") <= latency("p99_us"), "{workload}");
+    assert!(latency("p99_us") <= latency("max_us"), "{workload}");
+}
+
 fn check_workloads(server: &str) {
-    for workload in WORKLOADS {
-        let report = json(&format!("{workload} {SMALL} {server}"));
-        let operations = report["operations"].as_u64().unwrap();
-        assert_eq!(operations, 60, "{workload}");
-        assert_eq!(report["error_count"], 0, "{workload}: {}", report["errors"]);
-        assert_eq!(report["unfinished"], 0, "{workload}");
-        assert_eq!(report["interrupted"], false, "{workload}");
-        assert_eq!(
-            sum(&report["histogram"], "operations"),
-            operations,
-            "{workload}"
-        );
-        assert_eq!(
-            sum(&report["series"], "operations"),
-            operations,
-            "{workload}"
-        );
-        let name = workload.split(' ').next().unwrap();
-        assert_eq!(report["workload"]["name"], name);
-        let latency = |field: &str| report["latency"][field].as_f64().unwrap();
-        assert!(latency("min_us") > 0.0, "{workload}");
-        assert!(latency("p50_us") <= latency("p99_us"), "{workload}");
-        assert!(latency("p99_us") <= latency("max_us"), "{workload}");
-    }
+    WORKLOADS
+        .iter()
+        .for_each(|workload| check(workload, server));
+}
+
+/// Also what needs a past.
+fn check_all_workloads(server: &str) {
+    check_workloads(server);
+    check("catch-up --revisions 40", server);
 }
 
 #[test]
@@ -113,7 +123,7 @@ fn every_workload_runs_against_kvtool() {
     let unfilled = bench(&format!("get {SMALL} {endpoint}"));
     assert_eq!(unfilled.status.code(), Some(2));
     assert!(text(&unfilled.stderr).contains("holds 0 of the 50 keys"));
-    check_workloads(&format!("{endpoint} --prefill"));
+    check_all_workloads(&format!("{endpoint} --prefill"));
 }
 
 #[test]
@@ -130,10 +140,18 @@ fn every_workload_runs_against_etcd() {
     }
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(&Program::Etcd(etcd), data.path(), &[]);
-    check_workloads(&format!(
+    check_all_workloads(&format!(
         "--endpoints 127.0.0.1:{} --prefill",
         server.port()
     ));
+}
+
+#[test]
+fn who_asks_for_more_of_the_past_than_there_is_is_told() {
+    let report = json(&format!("catch-up {SMALL} --target noop"));
+    assert_eq!(report["error_count"], 60);
+    let error = report["errors"].to_string();
+    assert!(error.contains("lower --revisions"), "{error}");
 }
 
 #[test]
@@ -447,6 +465,7 @@ fn bad_flags_get_a_sentence_and_exit_code_2() {
         ),
         ("txn-put --create-percent 101", "101 is not in 0..=100"),
         ("page --limit 0", "--limit must be at least 1"),
+        ("catch-up --revisions 0", "--revisions must be at least 1"),
         ("watch --watchers 0", "--watchers must be from 1"),
         (
             "watch --watchers 5 --streams 6",

@@ -9,7 +9,8 @@ use crate::mvcc::read;
 use crate::mvcc::watch::Commit;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
-use crate::store::{Consistency, StoreError, View};
+use crate::store::{StoreError, View};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub struct Follower {
     job: Job,
     feed: Arc<Feed>,
     pulling: tokio::sync::Mutex<()>,
+    /// Since when this server was alone when the feed was last brought up to the store.
+    alone_since: Mutex<Option<u64>>,
 }
 
 impl Follower {
@@ -43,7 +46,8 @@ impl Follower {
         Self {
             job,
             feed,
-            pulling: tokio::sync::Mutex::new(()),
+            pulling: tokio::sync::Mutex::default(),
+            alone_since: Mutex::default(),
         }
     }
 
@@ -75,16 +79,32 @@ impl Follower {
         }
     }
 
-    /// Since when nobody else can have acknowledged anything, while that is so.
-    pub fn alone_since(&self) -> Option<u64> {
+    /// The feed's state, where it has all that was acknowledged before: nobody but this server, which
+    /// tells of what it writes first, has written since the feed was brought up to the store.
+    pub fn known(&self) -> Option<State> {
+        let alone_since = self.alone_since()?;
+        (*self.alone_since.lock() == Some(alone_since)).then(|| self.feed.state())
+    }
+
+    fn alone_since(&self) -> Option<u64> {
         self.job.store.progress()?.alone_since
     }
 
     /// Reads the newest state, and brings the feed to it or beyond: whoever reads the cache then
     /// sees everything acknowledged before the call.
     pub async fn look(&self) -> Result<State> {
-        let view = self.job.store.view(Consistency::Linearizable).await?;
-        let state = read::state(&view, &self.job.layout).await?;
+        if let Some(state) = self.known() {
+            return Ok(state);
+        }
+        let alone_since = self.alone_since();
+        let state = self.catch_up().await?;
+        *self.alone_since.lock() = alone_since;
+        Ok(state)
+    }
+
+    async fn catch_up(&self) -> Result<State> {
+        let (view, record) = self.job.store.look(&self.job.layout.state()).await?;
+        let state = read::decode_state(record)?;
         if self.has(&state) {
             return Ok(state);
         }

@@ -19,13 +19,15 @@ pub type Item = (Bytes, Current);
 
 /// The keyspace's state in this view.
 pub async fn state(view: &View, layout: &Layout) -> Result<State> {
-    match view.get(&layout.state()).await? {
-        Some(record) => State::decode(record),
-        None => Err(Error::CorruptRecord {
-            subspace: 'm',
-            detail: "the revision is missing",
-        }),
-    }
+    decode_state(view.get(&layout.state()).await?)
+}
+
+/// The state as its record has it.
+pub fn decode_state(record: Option<Bytes>) -> Result<State> {
+    State::decode(record.ok_or(Error::CorruptRecord {
+        subspace: 'm',
+        detail: "the revision is missing",
+    })?)
 }
 
 /// The live version of a key.

@@ -20,8 +20,6 @@ struct Shared {
     follower: Option<Arc<Follower>>,
     stats: Arc<Stats>,
     rounds: Mutex<Rounds>,
-    /// Since when this server was alone when the feed was last brought up to the store.
-    alone_since: Mutex<Option<u64>>,
 }
 
 #[derive(Default)]
@@ -38,7 +36,6 @@ impl ReadIndex {
             follower,
             stats,
             rounds: Mutex::default(),
-            alone_since: Mutex::default(),
         }))
     }
 
@@ -47,10 +44,8 @@ impl ReadIndex {
         let Some(follower) = &self.0.follower else {
             return Ok(self.0.feed.state());
         };
-        let alone_since = follower.alone_since();
-        if alone_since.is_some() && alone_since == *self.0.alone_since.lock() {
-            // What others had written is there, and what this server writes is told of first.
-            return Ok(self.0.feed.state());
+        if let Some(state) = follower.known() {
+            return Ok(state);
         }
         let (sender, state) = oneshot::channel();
         let is_first = {
@@ -61,9 +56,7 @@ impl ReadIndex {
         if is_first {
             tokio::spawn(self.clone().serve(follower.clone()));
         }
-        let state = state.await.unwrap_or(Err(Error::Stopped))?;
-        *self.0.alone_since.lock() = alone_since;
-        Ok(state)
+        state.await.unwrap_or(Err(Error::Stopped))
     }
 
     /// Looks once for all who wait, and again while others have come.

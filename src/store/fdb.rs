@@ -30,7 +30,7 @@ use fault::Outcome;
 use foundationdb::directory::{Directory, DirectoryError, DirectoryLayer};
 use foundationdb::options::{ConflictRangeType, DatabaseOption, TransactionOption};
 use foundationdb::{Database, FdbError, Transaction};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join};
 use guards::Guards;
 use notices::Notices;
 use parking_lot::Mutex;
@@ -369,6 +369,22 @@ impl Fdb {
             }
         };
         Ok(FdbView::new(self.0.clone(), transaction, version))
+    }
+
+    /// A snapshot at a fresh version, and what a key holds in it: both are asked for at once.
+    pub async fn look(&self, key: &[u8]) -> Result<(FdbView, Option<Bytes>), StoreError> {
+        self.0.check_open()?;
+        #[cfg(test)]
+        self.0
+            .costs
+            .note(|| costs::Call::Get(Bytes::copy_from_slice(key)));
+        let transaction = self.0.direct_transaction().map_err(fault::read)?;
+        let answers = try_join(transaction.get_read_version(), transaction.get(key, true));
+        let (version, value) = answers.await.map_err(fault::read)?;
+        self.0.note_version(version);
+        let value = value.map(|value| Bytes::copy_from_slice(&value));
+        self.0.guards.seen(key, &value, version);
+        Ok((FdbView::new(self.0.clone(), transaction, version), value))
     }
 
     /// Applies a batch in one transaction.

@@ -388,6 +388,17 @@ impl Store {
         }
     }
 
+    /// A linearizable view and what a key holds in it: one wait where the data is elsewhere.
+    pub async fn look(&self, key: &[u8]) -> Result<(View, Option<Bytes>), StoreError> {
+        if let Store::Fdb(store) = self {
+            let (view, value) = store.look(key).await?;
+            return Ok((View::Fdb(view), value));
+        }
+        let view = self.view(Consistency::Linearizable).await?;
+        let value = view.get(key).await?;
+        Ok((view, value))
+    }
+
     /// Applies a batch; `Ok` means that it is durable.
     pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
         match self {

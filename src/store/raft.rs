@@ -13,7 +13,7 @@
 //!
 //! Nothing of these touches a disk, a socket or a clock, so a cluster can be run by a simulator.
 //! What does:
-//! - `wal`: the log on a disk.
+//! - `wal`: the log on a disk, and `recent`, its end in memory.
 //! - `founding`: a group that begins with a state.
 //! - `survivor`: a group of one, of a member whose group has lost its quorum.
 //! - `driver`: the one thread that drives a member.
@@ -33,6 +33,7 @@ mod log;
 mod members;
 mod proposals;
 mod reads;
+mod recent;
 #[cfg(test)]
 mod sim;
 mod state;

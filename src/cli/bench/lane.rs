@@ -9,8 +9,8 @@ use super::{
     raw,
     record::Record,
     session::{
-        GetSession, LeaseSession, MixedSession, PageSession, PutSession, RangeSession, Seat,
-        Session, TxnPutSession, Versions,
+        CatchUpSession, GetSession, LeaseSession, MixedSession, PageSession, PutSession,
+        RangeSession, Seat, Session, TxnPutSession, Versions,
     },
     stop::Stop,
     watch,
@@ -163,6 +163,10 @@ impl Lane {
             }
             Workload::Lease { ttl_seconds } => {
                 let open = |seat: Seat| LeaseSession::new(seat, ttl_seconds);
+                self.drive(&clients, open).await
+            }
+            Workload::CatchUp { revisions } => {
+                let open = |seat: Seat| CatchUpSession::new(seat, revisions);
                 self.drive(&clients, open).await
             }
             Workload::Watch { .. } => {

@@ -218,6 +218,21 @@ Examples:
         #[command(flatten)]
         common: Box<CommonArgs>,
     },
+    /// Measure how long watches take that begin in the past
+    ///
+    /// Each request watches all keys of the server from some revisions ago, until it has heard of
+    /// what was the newest one when it began.
+    #[command(after_help = "\
+Examples:
+  kvtool bench catch-up --prefill --clients 1
+  kvtool bench catch-up --revisions 1000 --clients 100 --duration 30s")]
+    CatchUp {
+        /// How many revisions ago it begins
+        #[arg(long, value_name = "N", default_value_t = 10_000)]
+        revisions: u64,
+        #[command(flatten)]
+        common: Box<CommonArgs>,
+    },
     /// Read and write single keys
     #[command(after_help = "\
 Examples:
@@ -384,6 +399,7 @@ impl WorkloadArgs {
                 };
                 (watch, common)
             }
+            Self::CatchUp { revisions, common } => (Workload::CatchUp { revisions }, common),
             Self::Mixed {
                 reads_per_write,
                 serializable,

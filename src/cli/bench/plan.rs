@@ -69,6 +69,11 @@ pub enum Workload {
         /// Write to the first endpoint and watch at the others.
         apart: bool,
     },
+    /// Watches of all keys that begin in the past.
+    CatchUp {
+        /// How many revisions ago.
+        revisions: u64,
+    },
     /// Reads of one key and puts.
     Mixed {
         /// Reads per put.
@@ -93,6 +98,7 @@ impl Workload {
             Self::Range { .. } => "range",
             Self::Page { .. } => "page",
             Self::Watch { .. } => "watch",
+            Self::CatchUp { .. } => "catch-up",
             Self::Mixed { .. } => "mixed",
             Self::Lease { .. } => "lease",
         }
@@ -109,6 +115,7 @@ impl Workload {
             Self::Get { .. } => &["get"],
             Self::Range { .. } => &["range"],
             Self::Page { .. } => &["page"],
+            Self::CatchUp { .. } => &["catch-up"],
         }
     }
 
@@ -297,6 +304,7 @@ fn check_workload(workload: &Workload, load: &LoadArgs, data: &DataArgs) -> Resu
             load.clients
         )),
         Workload::Page { limit: 0, .. } => refuse("--limit must be at least 1"),
+        Workload::CatchUp { revisions: 0 } => refuse("--revisions must be at least 1"),
         Workload::Watch {
             watchers,
             streams,

@@ -441,14 +441,14 @@ impl Driver {
         outcome.changes.insert(key, Some(record));
         engine.apply(outcome.changes).map_err(fault)?;
         self.core.applied(outcome.point);
+        // First: who hears of the rest may ask how far this member is, and whether it is alone.
+        self.tell_progress();
         if is_news {
             self.shared.announce();
         }
         if let Some(members) = members {
             self.tell_members(members)?;
         }
-        // First: who was answered may ask how far this member is.
-        self.tell_progress();
         for (token, answer) in outcome.answers {
             self.answer(token, answer);
         }

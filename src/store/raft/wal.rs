@@ -3,6 +3,7 @@
 
 use super::Log;
 use super::log::{LogError, Point};
+use super::recent::Recent;
 use super::turn::Write;
 use crate::stats::Histogram;
 use crate::store::{DISK_TIMES, StoreError};
@@ -48,6 +49,7 @@ pub(super) struct GroupLog {
     pub(super) owner: u64,
     cut: (u64, u64),
     last_index: u64,
+    recent: Recent,
     /// How long writes took that had to become durable.
     pub(super) write_times: Arc<Histogram>,
 }
@@ -104,6 +106,7 @@ impl Wal {
             owner,
             cut: (index, term),
             last_index: self.0.last_index(group).unwrap_or(index).max(index),
+            recent: Recent::default(),
             write_times: Arc::new(Histogram::of_times(DISK_TIMES.0, DISK_TIMES.1)),
         };
         Ok(Some((log, hard_state.unwrap_or_default())))
@@ -151,6 +154,7 @@ impl GroupLog {
             let point = Point::of(snapshot);
             self.cut = (point.index, point.term);
             self.last_index = point.index;
+            self.recent = Recent::default();
             filled = put_begin(&mut batch, group, self.cut);
         }
         let filled = filled
@@ -167,6 +171,7 @@ impl GroupLog {
         if let Some(last) = write.entries.last() {
             self.last_index = last.index;
         }
+        self.recent.write(&write.entries);
         Ok(())
     }
 
@@ -199,6 +204,9 @@ impl Log for GroupLog {
     }
 
     fn term(&self, index: u64) -> Result<u64, LogError> {
+        if let Some(term) = self.recent.term(index) {
+            return Ok(term);
+        }
         let entry = self.wal.0.get_entry::<Indexed>(self.group, index);
         let entry = entry.map_err(|error| LogError(Box::new(error)))?;
         let missing = || LogError(format!("entry {index} is missing").into());
@@ -206,6 +214,9 @@ impl Log for GroupLog {
     }
 
     fn entries(&self, low: u64, high: u64, bytes_max: u64) -> Result<Vec<Entry>, LogError> {
+        if let Some(entries) = self.recent.entries(low, high, bytes_max) {
+            return Ok(entries);
+        }
         let mut entries = Vec::new();
         let bytes_max = usize::try_from(bytes_max).ok();
         let read =

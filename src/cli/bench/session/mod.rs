@@ -1,11 +1,13 @@
 //! What one client sends, request by request.
 
+mod catch_up;
 mod lease;
 mod mixed;
 mod read;
 mod txn_put;
 mod write;
 
+pub use catch_up::CatchUpSession;
 pub use lease::LeaseSession;
 pub use mixed::MixedSession;
 pub use read::{GetSession, PageSession, RangeSession};
