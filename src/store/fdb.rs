@@ -30,7 +30,7 @@ use fault::Outcome;
 use foundationdb::directory::{Directory, DirectoryError, DirectoryLayer};
 use foundationdb::options::{ConflictRangeType, DatabaseOption, TransactionOption};
 use foundationdb::{Database, FdbError, Transaction};
-use futures_util::future::{BoxFuture, try_join};
+use futures_util::future::BoxFuture;
 use guards::Guards;
 use notices::Notices;
 use parking_lot::Mutex;
@@ -379,8 +379,10 @@ impl Fdb {
             .costs
             .note(|| costs::Call::Get(Bytes::copy_from_slice(key)));
         let transaction = self.0.direct_transaction().map_err(fault::read)?;
-        let answers = try_join(transaction.get_read_version(), transaction.get(key, true));
-        let (version, value) = answers.await.map_err(fault::read)?;
+        // Whoever has the value has the version too, so it is waited for once.
+        let version = transaction.get_read_version();
+        let value = transaction.get(key, true).await.map_err(fault::read)?;
+        let version = version.await.map_err(fault::read)?;
         self.0.note_version(version);
         let value = value.map(|value| Bytes::copy_from_slice(&value));
         self.0.guards.seen(key, &value, version);

@@ -5,12 +5,14 @@ use super::Options;
 use crate::store::StoreError;
 use foundationdb::api::{FdbApiBuilder, NetworkStop};
 use foundationdb::options::NetworkOption;
-use foundationdb_sys::{FDB_API_VERSION, LIBRARY_NAME};
+use foundationdb_sys::LIBRARY_NAME;
 use parking_lot::Mutex;
 use std::thread::JoinHandle;
 
-/// The oldest client library that has all we call.
-const OLDEST_API_VERSION: i32 = 710;
+/// The API as we call it: that of the oldest client library which has all of it. Newer libraries
+/// speak it too, and one that has older ones beside it, for clusters that are being upgraded, may
+/// speak nothing newer.
+const API_VERSION: i32 = 710;
 
 static NETWORK: Mutex<Option<Network>> = Mutex::new(None);
 
@@ -61,13 +63,12 @@ pub(super) fn start(options: &Options) -> Result<(), StoreError> {
         ))
     })?;
     let newest = foundationdb::api::get_max_api_version();
-    if newest < OLDEST_API_VERSION {
+    if newest < API_VERSION {
         return Err(fatal(format!(
-            "FoundationDB's client library is too old (its API ends at {newest}, {OLDEST_API_VERSION} \
+            "FoundationDB's client library is too old (its API ends at {newest}, {API_VERSION} \
              is needed): install version 7.1 or later"
         )));
     }
-    let version = newest.min(FDB_API_VERSION as i32);
     let refused = |what: &'static str| {
         move |error: foundationdb::FdbError| {
             fatal(format!(
@@ -76,7 +77,7 @@ pub(super) fn start(options: &Options) -> Result<(), StoreError> {
         }
     };
     let mut builder = FdbApiBuilder::default()
-        .set_runtime_version(version)
+        .set_runtime_version(API_VERSION)
         .build()
         .map_err(refused("its API version"))?;
     for (what, option) in network_options(options) {
