@@ -90,7 +90,7 @@ impl Follower {
         self.job.store.progress()?.alone_since
     }
 
-    /// Reads the newest state, and brings the feed to it or beyond: whoever reads the cache then
+    /// The newest state, with the feed brought to it or beyond: whoever reads the cache then
     /// sees everything acknowledged before the call.
     pub async fn look(&self) -> Result<State> {
         if let Some(state) = self.known() {
@@ -102,7 +102,8 @@ impl Follower {
         Ok(state)
     }
 
-    async fn catch_up(&self) -> Result<State> {
+    /// The same, from the store in any case: for who has seen that there is more than the feed has.
+    pub async fn catch_up(&self) -> Result<State> {
         let (view, record) = self.job.store.look(&self.job.layout.state()).await?;
         let state = read::decode_state(record)?;
         if self.has(&state) {

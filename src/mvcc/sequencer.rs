@@ -239,7 +239,7 @@ impl Sequencer {
         } = &self.context;
         if feed.cache.is_enabled() {
             if let Some(follower) = follower.as_ref().filter(|_| !may_lag) {
-                follower.look().await?;
+                follower.catch_up().await?;
             }
             let state = feed.state();
             let base = Base::cached(store.clone(), feed.clone(), layout.clone(), state);

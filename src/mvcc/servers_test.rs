@@ -14,7 +14,7 @@ use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::faulty::{Fault, Faulty, Rates, ZOMBIE_CALLS_MAX};
 use crate::store::fdb::{Fdb, cluster::Cluster};
 use crate::store::memory::Memory;
-use crate::store::raft::tests::{CLUSTER, Trio};
+use crate::store::raft::tests::{CLUSTER, Trio, alone};
 use crate::store::{Batch, BatchId, Consistency, Direction, Leadership, Op, PageLimit, Store};
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -344,6 +344,28 @@ async fn members_of_a_group_are_one_etcd() {
         assert_eq!(told.borrow().leader, Some(trio.leader().await.0));
     }
     are_one_etcd(servers).await;
+}
+
+/// A server that takes itself to be alone, and is not, learns of it by what it cannot write.
+#[tokio::test]
+async fn who_is_not_alone_finds_out() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::Raft(alone(root.path()));
+    let mut servers = Vec::new();
+    for name in ["a", "b"] {
+        let options = Options {
+            name: name.to_owned(),
+            ..Options::default()
+        };
+        let opened = Instance::open(store.clone(), INSTANCE, options);
+        servers.push(opened.await.unwrap());
+    }
+    for revision in 2..8 {
+        let server = &servers[revision as usize % 2];
+        let written = timeout(FOREVER, server.put(put("n", "v".into())));
+        let header = written.await.unwrap().unwrap().header.unwrap();
+        assert_eq!(header.revision, revision);
+    }
 }
 
 /// Members leave, in good order and without a word, and come back: nothing is lost, and a watcher
