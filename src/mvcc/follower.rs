@@ -9,7 +9,7 @@ use crate::mvcc::read;
 use crate::mvcc::watch::Commit;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
-use crate::store::{StoreError, View};
+use crate::store::{Consistency, StoreError, View};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -56,9 +56,9 @@ impl Follower {
         let mut last_news = None::<Instant>;
         loop {
             // Before looking, so that what is written after the look ends the wait.
-            let changed = self.job.store.changed(&self.job.layout.state());
+            let changed = self.job.store.changed_elsewhere(&self.job.layout.state());
             let known = self.feed.state();
-            match self.look().await {
+            match self.take(Consistency::Serializable).await {
                 Ok(state) => {
                     if state.batch.writer != self.job.writer && state != known {
                         last_news = Some(Instant::now());
@@ -104,7 +104,13 @@ impl Follower {
 
     /// The same, from the store in any case: for who has seen that there is more than the feed has.
     pub async fn catch_up(&self) -> Result<State> {
-        let (view, record) = self.job.store.look(&self.job.layout.state()).await?;
+        self.take(Consistency::Linearizable).await
+    }
+
+    /// The state that the store shows, with the feed brought to it or beyond.
+    async fn take(&self, consistency: Consistency) -> Result<State> {
+        let state = self.job.layout.state();
+        let (view, record) = self.job.store.look(&state, consistency).await?;
         let state = read::decode_state(record)?;
         if self.has(&state) {
             return Ok(state);

@@ -388,13 +388,22 @@ impl Store {
         }
     }
 
-    /// A linearizable view and what a key holds in it: one wait where the data is elsewhere.
-    pub async fn look(&self, key: &[u8]) -> Result<(View, Option<Bytes>), StoreError> {
+    /// A view and what a key holds in it: one wait where the data is elsewhere. One that is
+    /// serializable has at least what [`changed_elsewhere`](Self::changed_elsewhere) has told of.
+    pub async fn look(
+        &self,
+        key: &[u8],
+        consistency: Consistency,
+    ) -> Result<(View, Option<Bytes>), StoreError> {
         if let Store::Fdb(store) = self {
             let (view, value) = store.look(key).await?;
             return Ok((View::Fdb(view), value));
         }
-        let view = self.view(Consistency::Linearizable).await?;
+        let consistency = match self.member() {
+            Some(_) => consistency,
+            None => Consistency::Linearizable,
+        };
+        let view = self.view(consistency).await?;
         let value = view.get(key).await?;
         Ok((view, value))
     }
@@ -422,6 +431,14 @@ impl Store {
             (Store::Fdb(store), key) => store.changed(key),
             #[cfg(test)]
             (Store::Faulty(store), key) => store.changed(key),
+        }
+    }
+
+    /// The same, but for changes that this process has made itself, where the store can tell.
+    pub fn changed_elsewhere(&self, key: &[u8]) -> BoxFuture<'static, ()> {
+        match self.member() {
+            Some(member) => member.changed_elsewhere(),
+            None => self.changed(key),
         }
     }
 

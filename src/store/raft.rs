@@ -60,7 +60,8 @@ pub use ::raft::eraftpb;
 
 use super::local::{Engine, Local, LocalView, POINT_KEY};
 use super::{
-    ApplyError, Batch, Consistency, Leadership, Limits, Progress, StoreError, Usage, closed,
+    ApplyError, Batch, Changes, Consistency, Leadership, Limits, Progress, StoreError, Usage,
+    closed,
 };
 use crate::stats::{Distribution, Histogram};
 use ::raft::eraftpb::{HardState, Message};
@@ -158,6 +159,8 @@ pub struct Raft {
     leadership: watch::Receiver<Leadership>,
     members: watch::Receiver<Members>,
     progress: watch::Receiver<Progress>,
+    /// Of what was not proposed here.
+    elsewhere: Arc<Changes>,
     write_times: Arc<Histogram>,
 }
 
@@ -230,6 +233,7 @@ impl Raft {
         let (messages, said) = mpsc::channel(QUEUE_MESSAGES);
         let (states, arrived) = mpsc::channel(1);
         let (reporting, reports) = mpsc::unbounded_channel();
+        let elsewhere = Arc::new(Changes::new());
         let election = options.election_heartbeats as u32;
         let mut driver = Driver {
             id,
@@ -239,6 +243,7 @@ impl Raft {
             policy: options.policy,
             leadership,
             progress,
+            elsewhere: elsewhere.clone(),
             members,
             tick: options.heartbeat,
             tenure: options.heartbeat * election,
@@ -269,6 +274,7 @@ impl Raft {
             leadership: told,
             members: members_told,
             progress: progress_told,
+            elsewhere,
             write_times,
         })
     }
@@ -438,6 +444,11 @@ impl Raft {
     /// Completes after the next batch of any key that is applied here, whoever wrote it.
     pub fn changed(&self) -> BoxFuture<'static, ()> {
         self.local.changed()
+    }
+
+    /// Completes after the next batch that is applied here and was not proposed here.
+    pub fn changed_elsewhere(&self) -> BoxFuture<'static, ()> {
+        self.elsewhere.next()
     }
 
     /// Who leads the group.

@@ -13,7 +13,7 @@ use super::whole::{Arrived, Report};
 use super::{Carrier, Incoming, NotProposed, Outgoing, POINT_KEY, Point, Token, encode, removed};
 use crate::store::local::{LocalView, Shared};
 use crate::store::round::Answer;
-use crate::store::{ApplyError, Batch, Leadership, Progress, StoreError, closed};
+use crate::store::{ApplyError, Batch, Changes, Leadership, Progress, StoreError, closed};
 use bytes::Bytes;
 use prost::Message as _;
 use raft::eraftpb::{Message, MessageType};
@@ -71,6 +71,7 @@ pub(super) struct Driver {
     pub(super) policy: Policy,
     pub(super) leadership: watch::Sender<Leadership>,
     pub(super) progress: watch::Sender<Progress>,
+    pub(super) elsewhere: Arc<Changes>,
     pub(super) members: watch::Sender<Members>,
     /// Time between two ticks, and how long a leader leads without news of a quorum.
     pub(super) tick: Duration,
@@ -411,6 +412,7 @@ impl Driver {
             return Err(StoreError::Fatal(sentence.into()));
         };
         self.shared.replace(state.into_staged())?;
+        self.elsewhere.announce();
         self.sealed.clear();
         self.durable = [point.index].into();
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
@@ -427,9 +429,10 @@ impl Driver {
         let sealed = engine.make_room().map_err(fault)?;
         let applied = self.core.point().index;
         self.sealed.extend(sealed.map(|number| (number, applied)));
-        let is_news = committed
-            .iter()
-            .any(|entry| matches!(entry.payload, Payload::Data(_)));
+        let is_data = |entry: &&super::Committed| matches!(entry.payload, Payload::Data(_));
+        let mut news = committed.iter().filter(is_data).peekable();
+        let is_news = news.peek().is_some();
+        let is_from_elsewhere = news.any(|entry| entry.token.is_none());
         let outcome = evaluate(&*engine, self.core.point(), committed);
         let mut outcome = outcome.map_err(|stop| match stop {
             Stop::State(error) => fault(error),
@@ -445,6 +448,9 @@ impl Driver {
         self.tell_progress();
         if is_news {
             self.shared.announce();
+        }
+        if is_from_elsewhere {
+            self.elsewhere.announce();
         }
         if let Some(members) = members {
             self.tell_members(members)?;

@@ -321,8 +321,11 @@ async fn followers_read_write_and_name_the_leader() {
         .unwrap();
     for number in 0..100 {
         let value = number.to_string();
-        let woken = follower.changed();
+        let woken = [follower.changed(), follower.changed_elsewhere()];
+        let mut elsewhere = leader.changed_elsewhere();
         leader.apply(batch("a", &value)).await.unwrap();
+        let own = futures_util::poll!(&mut elsewhere);
+        assert!(own.is_pending(), "told of its own write");
         let seen = read(&follower, "a", Consistency::Linearizable)
             .await
             .unwrap();
@@ -335,7 +338,9 @@ async fn followers_read_write_and_name_the_leader() {
             (own, others),
             (Some(value.clone().into()), Some(value.into()))
         );
-        tokio::time::timeout(WAIT_MAX, woken).await.unwrap();
+        for wait in woken.into_iter().chain([elsewhere]) {
+            tokio::time::timeout(WAIT_MAX, wait).await.unwrap();
+        }
     }
     assert!(Store::Raft(follower).is_shared());
 }
