@@ -5,6 +5,7 @@
 //! that never came to pass, and its pieces are collected.
 
 use crate::error::{Error, Result};
+use crate::mvcc::clock;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{BLOB_CHUNK_BYTES, BlobRef, Layout, Revision, StagedBlob, successor};
 use crate::store::{
@@ -22,19 +23,25 @@ const PAGE: PageLimit = PageLimit {
 /// and any difference between the clocks of two servers.
 const ORPHAN_AGE_MS: i64 = 3_600_000;
 
+/// Bits of a name that tell when it was given: milliseconds since 1970.
+const NAME_TIME_BITS: u32 = 48;
+
 /// Names under which one value is tried to be staged.
 const STAGE_ATTEMPTS: u32 = 5;
 
-/// A new name for a value.
+/// A new name for a value. It begins with the time, so that pieces written about the same time lie
+/// together, and a store that keeps its keys in order need not move older ones for them.
 pub fn name(value: &Bytes) -> BlobRef {
+    let since_epoch_ms = u128::from(clock::now_ms().unsigned_abs());
+    let chance = rand::random::<u128>() >> NAME_TIME_BITS;
     BlobRef {
-        id: rand::random(),
+        id: since_epoch_ms << (u128::BITS - NAME_TIME_BITS) | chance,
         len_bytes: value.len() as u64,
     }
 }
 
 /// The name of a blob in a keyspace that is restored: it follows from the change that brings the
-/// value, and chance will not draw it again.
+/// value, and is below all that begin with a time of this century.
 pub fn restored_name(at: Revision, value: &Bytes) -> BlobRef {
     let main = at.main.unsigned_abs();
     BlobRef {
