@@ -26,7 +26,7 @@ pub(super) use engine::{Engine, POINT_KEY};
 use futures_util::future::BoxFuture;
 pub use home::CERTIFICATES;
 
-use home::{BARE_FORMAT, Home};
+use home::{Home, MEMBER_FORMAT};
 use parking_lot::RwLock;
 pub(super) use stage::Staged;
 use std::ops::Bound;
@@ -159,7 +159,7 @@ impl Local {
     /// directory is empty or missing.
     pub(super) fn open_replica(path: &Path) -> Result<Self, StoreError> {
         let home = Home::claim(path)?;
-        home.name_format(BARE_FORMAT)?;
+        home.name_format(MEMBER_FORMAT)?;
         if !home.holds_data()? {
             home.create(Engine::create_bare)?;
         }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! LOCK          locked while a process has the store open
-//! FORMAT        "kvtool data format 1", or 2 where the engine has no journal; written by rename
+//! FORMAT        "kvtool data format N", written by rename. 1: the engine has a journal. 2: it may have
+//!               none. 3: its large values may be apart from their keys, too
 //! ACKNOWLEDGED  the number of the last acknowledged commit, 8 bytes, and their CRC, 4 bytes
 //! data/         the engine's files
 //! data.new/     an engine being made; becomes data/ when it is complete
@@ -45,8 +46,9 @@ pub const CERTIFICATES: &str = "fixtures";
 
 const FORMAT_WORDS: &str = "kvtool data format ";
 const FIRST_FORMAT: u64 = 1;
-/// The engine may have no journal, beside a log that this kvtool keeps for a group.
-pub(super) const BARE_FORMAT: u64 = 2;
+/// What a member of a group has: the engine may have no journal, beside a log that kvtool keeps, and
+/// large values apart from their keys.
+pub(super) const MEMBER_FORMAT: u64 = 3;
 /// Longer than any format line.
 const FORMAT_BYTES_MAX: u64 = 64;
 
@@ -194,6 +196,7 @@ impl Home {
         make_staging(&self.path).map_err(&fatal)?;
         let staging = self.path.join(DATA_NEW);
         engine(&self.path, &staging)?;
+        sync_directory(&staging).map_err(&fatal)?;
         fs::rename(staging, self.data()).map_err(&fatal)?;
         sync_directory(&self.path).map_err(&fatal)
     }
@@ -287,10 +290,10 @@ fn format(path: &Path) -> Result<Option<u64>, StoreError> {
         .and_then(|text| text.strip_prefix(FORMAT_WORDS))
         .and_then(|number| number.trim_end().parse::<u64>().ok());
     match number {
-        Some(FIRST_FORMAT..=BARE_FORMAT) => Ok(number),
-        Some(newer) if newer > BARE_FORMAT => Err(StoreError::Unreadable(
+        Some(FIRST_FORMAT..=MEMBER_FORMAT) => Ok(number),
+        Some(newer) if newer > MEMBER_FORMAT => Err(StoreError::Unreadable(
             format!(
-                "{} has data format {newer} and this kvtool knows format {BARE_FORMAT}: use a \
+                "{} has data format {newer} and this kvtool knows format {MEMBER_FORMAT}: use a \
                  newer kvtool; nothing was changed",
                 path.display()
             )

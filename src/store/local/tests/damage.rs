@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-fn files(directory: &Path) -> Vec<PathBuf> {
+pub(super) fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap();
     let mut below: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     below.sort();
@@ -38,6 +38,21 @@ pub(super) fn copy(from: &Path) -> tempfile::TempDir {
     panic!("{} changes all the time", from.display());
 }
 
+/// What may happen to a file.
+pub(super) const DAMAGES: [fn(&mut Vec<u8>); 5] = [
+    |bytes| bytes.clear(),
+    |bytes| bytes.truncate(bytes.len() / 2),
+    |bytes| bytes.fill(0xab),
+    |bytes| {
+        bytes
+            .iter_mut()
+            .skip(40)
+            .take(1)
+            .for_each(|byte| *byte ^= 1)
+    },
+    |bytes| *bytes.last_mut().unwrap() ^= 1,
+];
+
 /// Damage of any file is noticed, at the latest by the read that meets it.
 #[tokio::test]
 async fn damage_is_never_served() {
@@ -56,23 +71,10 @@ async fn damage_is_never_served() {
         .close()
         .await
         .unwrap();
-    let damages: [fn(&mut Vec<u8>); 5] = [
-        |bytes| bytes.clear(),
-        |bytes| bytes.truncate(bytes.len() / 2),
-        |bytes| bytes.fill(0xab),
-        |bytes| {
-            bytes
-                .iter_mut()
-                .skip(40)
-                .take(1)
-                .for_each(|byte| *byte ^= 1)
-        },
-        |bytes| *bytes.last_mut().unwrap() ^= 1,
-    ];
     let mut noticed = 0;
     for file in files(&directory.path().join("data")) {
         let bytes = fs::read(&file).unwrap();
-        let damages = damages.iter().filter(|_| !bytes.is_empty());
+        let damages = DAMAGES.iter().filter(|_| !bytes.is_empty());
         for (number, damage) in damages.enumerate() {
             let copy = copy(directory.path());
             let mut damaged = bytes.clone();

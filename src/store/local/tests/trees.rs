@@ -3,6 +3,9 @@
 use super::super::tree::Tree;
 use super::*;
 use crate::store::round::ChangeSet;
+use fjall::{AbstractTree, AnyTree};
+use lsm_tree::{Config, SequenceNumberCounter};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -15,10 +18,19 @@ fn changes(keys: u32, value: &str) -> ChangeSet {
     keys.map(|key| (key, Some(value.clone()))).collect()
 }
 
-fn values(tree: &Tree) -> Vec<Bytes> {
+fn read(tree: &Tree) -> fjall::Result<Vec<Bytes>> {
     let all = (Bound::Unbounded, Bound::Unbounded);
     let items = tree.snapshot().range(all);
-    items.map(|item| item.unwrap().1).collect()
+    items.map(|item| Ok(item?.1)).collect()
+}
+
+fn values(tree: &Tree) -> Vec<Bytes> {
+    read(tree).unwrap()
+}
+
+/// The files of values that are apart from their keys.
+fn apart(data: &Path) -> Vec<PathBuf> {
+    damage::files(&data.join("blobs"))
 }
 
 /// A crash takes what is in no table yet, and nothing before it.
@@ -77,6 +89,87 @@ fn old_versions_go_when_nobody_sees_them() {
     tree.write(changes(1, "3"), true).unwrap();
     assert!(tree.bytes() < 50_000, "{}", tree.bytes());
     assert_eq!(values(&tree), vec![Bytes::from("3"); 100]);
+}
+
+/// Large values are in files of their own, which go when what is in them is dead.
+#[test]
+fn large_values_are_apart() {
+    const LARGE: usize = 5_000;
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path();
+    let tree = Tree::open(data).unwrap();
+    tree.write(changes(100, "small"), true).unwrap();
+    assert_eq!(apart(data), [""; 0].map(PathBuf::from));
+    for number in 0..10 {
+        let large = number.to_string().repeat(LARGE);
+        tree.write(changes(100, &large), true).unwrap();
+        assert_eq!(values(&tree), vec![large; 100]);
+    }
+    assert!(!apart(data).is_empty());
+    drop(tree);
+    let tree = Tree::open(data).unwrap();
+    assert_eq!(values(&tree), vec!["9".repeat(LARGE); 100]);
+    // A view keeps what it sees.
+    let view = tree.snapshot();
+    let gone = (0..100).map(|number| (key(b'a', number), None));
+    tree.write(gone.collect(), true).unwrap();
+    tree.merge_all().unwrap();
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    assert!(view.range(all).all(|item| item.unwrap().1.len() == LARGE));
+    drop(view);
+    for _ in 0..2 {
+        tree.write(changes(1, "small"), true).unwrap();
+        tree.merge_all().unwrap();
+    }
+    tree.write(changes(1, "small"), true).unwrap();
+    assert!(tree.bytes() < 50_000, "{}", tree.bytes());
+    assert_eq!(apart(data), [""; 0].map(PathBuf::from));
+}
+
+/// A tree from before that stays as it was made.
+#[test]
+fn large_values_stay_where_they_were_once() {
+    let root = tempfile::tempdir().unwrap();
+    let counter = SequenceNumberCounter::default;
+    let config = Config::new(root.path(), counter(), counter());
+    let AnyTree::Standard(older) = config.open().unwrap() else {
+        panic!("values are apart unasked");
+    };
+    older.insert(key(b'a', 0), "1".repeat(5_000), 0);
+    older.flush_active_memtable(0).unwrap();
+    drop(older);
+    for number in 1..4 {
+        let tree = Tree::open(root.path()).unwrap();
+        assert_eq!(values(&tree), [number.to_string().repeat(5_000)]);
+        let next = (number + 1).to_string().repeat(5_000);
+        tree.write(changes(1, &next), true).unwrap();
+        assert!(!root.path().join("blobs").exists());
+    }
+}
+
+/// Damage of a large value is noticed, at the latest by the read that meets it.
+#[test]
+fn damage_of_large_values_is_never_served() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = Tree::open(root.path()).unwrap();
+    let large = "large".repeat(1_000);
+    tree.write(changes(20, &large), true).unwrap();
+    drop(tree);
+    let mut noticed = 0;
+    for file in apart(root.path()) {
+        for (number, damage) in damage::DAMAGES.iter().enumerate() {
+            let copy = damage::copy(root.path());
+            let mut bytes = fs::read(&file).unwrap();
+            damage(&mut bytes);
+            let name = file.strip_prefix(root.path()).unwrap();
+            fs::write(copy.path().join(name), bytes).unwrap();
+            match Tree::open(copy.path()).and_then(|tree| read(&tree)) {
+                Ok(found) => assert_eq!(found, vec![large.clone(); 20], "damage {number}"),
+                Err(_) => noticed += 1,
+            }
+        }
+    }
+    assert!(noticed >= 4, "{noticed}");
 }
 
 /// A directory with a journal becomes one without, whole, whatever step a crash comes at.
