@@ -6,7 +6,7 @@ use kvtool::pb::etcdserverpb::downgrade_request::DowngradeAction;
 use kvtool::pb::etcdserverpb::*;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use support::client::Client;
+use support::client::{Client, get};
 use support::server::{Etcd, Program, Server};
 use support::skip;
 
@@ -37,6 +37,23 @@ async fn shown(client: &mut Client) -> String {
     )
 }
 
+/// What is told of the cluster's version once that is the one wanted: etcd takes seconds.
+async fn lowered(server: &Server, client: &mut Client, wanted: &str) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let status = client.maintenance.status(StatusRequest {}).await;
+        let stored = status.expect("a status").into_inner().storage_version;
+        let told = get(server.port(), "/version").await;
+        let (_, told) = told.split_once("\r\n\r\n").expect("a body");
+        let told: serde_json::Value = serde_json::from_str(told).expect("JSON");
+        if stored == wanted && told["etcdcluster"] == wanted {
+            return format!("{stored} {}", told["storage"]);
+        }
+        assert!(Instant::now() < deadline, "{stored} {told}");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// Everything that is said, in order.
 async fn all(program: &Program, directory: &Path) -> Vec<String> {
     use DowngradeAction::{Cancel, Enable, Validate};
@@ -62,10 +79,12 @@ async fn all(program: &Program, directory: &Path) -> Vec<String> {
     all.push(shown(&mut client).await);
     all.push(said(&mut client, Enable, "3.6.0").await);
     all.push(shown(&mut client).await);
+    all.push(lowered(&server, &mut client, "3.6.0").await);
     all.push(said(&mut client, Enable, "3.6.0").await);
     all.push(said(&mut client, Validate, "3.6.0").await);
     all.push(said(&mut client, Enable, "3.5.0").await);
     all.push(said(&mut client, Cancel, "3.6.0").await);
+    all.push(lowered(&server, &mut client, "3.7.0").await);
     all.push(shown(&mut client).await);
     all
 }

@@ -14,6 +14,7 @@ pub use text::CONTENT_TYPE;
 use super::calls::{CODES, Calls};
 use super::version::EtcdVersion;
 use crate::mvcc::Instance;
+use crate::pb::etcdserverpb::DowngradeInfo;
 use crate::stats::Counter;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -50,7 +51,8 @@ impl Metrics {
     /// All metrics of the server and of one of its instances, and some of those of its tenants.
     pub async fn page(&self, instance: &Instance, tenants: Vec<Instance>) -> String {
         let mut page = Page::default();
-        self.write_server(&mut page);
+        let downgrade = instance.downgrade().await.unwrap_or_default();
+        self.write_server(&mut page, &downgrade);
         keyspace::write(&mut page, instance).await;
         tenants::write(&mut page, tenants);
         self.write_calls(&mut page);
@@ -58,7 +60,7 @@ impl Metrics {
         page.into_text()
     }
 
-    fn write_server(&self, page: &mut Page) {
+    fn write_server(&self, page: &mut Page, downgrade: &DowngradeInfo) {
         page.fact(
             "kvtool_build_info",
             "The version of kvtool, as the label.",
@@ -73,9 +75,9 @@ impl Metrics {
         );
         page.fact(
             "etcd_cluster_version",
-            "The minor release of that version, as the label.",
+            "The minor release of that version, or of one that a downgrade goes to, as the label.",
             "cluster_version",
-            self.version.minor_release(),
+            self.version.cluster_during(downgrade).minor_release(),
         );
         page.counter(
             "etcd_server_health_success",

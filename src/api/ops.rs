@@ -5,7 +5,7 @@ use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use crate::error::{Error, Result};
 use crate::mvcc::Instance;
-use crate::pb::etcdserverpb::{AlarmType, RangeRequest};
+use crate::pb::etcdserverpb::{AlarmType, DowngradeInfo, RangeRequest};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -30,6 +30,13 @@ struct Told {
     tenancy: Option<Arc<dyn Tenancy>>,
 }
 
+impl Told {
+    /// What is known of one; that none is, while the store cannot say.
+    async fn downgrade(&self) -> DowngradeInfo {
+        self.instance.downgrade().await.unwrap_or_default()
+    }
+}
+
 /// The HTTP endpoints of a client port, and the answer to every path that nothing else serves.
 /// Metrics tell what the server as a whole does.
 pub fn router(
@@ -38,7 +45,7 @@ pub fn router(
     metrics: Arc<Metrics>,
     shows_metrics: bool,
 ) -> Router {
-    let version = get(move || async move { version_body(version) });
+    let version = get(move |told| version_body(version, told));
     endpoints(instance, metrics, None, shows_metrics).route("/version", only_get(version))
 }
 
@@ -108,8 +115,8 @@ fn text(status: StatusCode, body: impl Into<String>) -> Response {
     (status, [TEXT, NO_SNIFF], body.into()).into_response()
 }
 
-fn version_body(version: EtcdVersion) -> Response {
-    let cluster = version.cluster();
+async fn version_body(version: EtcdVersion, State(told): State<Told>) -> Response {
+    let cluster = version.cluster_during(&told.downgrade().await);
     let body =
         format!(r#"{{"etcdserver":"{version}","etcdcluster":"{cluster}","storage":"{cluster}"}}"#);
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()

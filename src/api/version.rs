@@ -1,5 +1,6 @@
 //! The etcd version a server reports.
 
+use crate::pb::etcdserverpb::DowngradeInfo;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,6 +18,11 @@ impl EtcdVersion {
     /// etcd reports it as the cluster version and as the storage version.
     pub fn cluster(self) -> Self {
         Self { patch: 0, ..self }
+    }
+
+    /// The same where a downgrade may be under way: then it is the version that goes to.
+    pub fn cluster_during(self, downgrade: &DowngradeInfo) -> Self {
+        Self::of_cluster(&downgrade.target_version).unwrap_or(self.cluster())
     }
 
     /// The version of a cluster that a client names, with or without the number of a patch.

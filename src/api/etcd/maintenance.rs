@@ -121,7 +121,7 @@ impl maintenance_server::Maintenance for Maintenance {
         let no_leader = (leader == 0).then(|| Error::NoLeader.to_string());
         Ok(Response::new(StatusResponse {
             version: self.version.to_string(),
-            storage_version: self.version.cluster().to_string(),
+            storage_version: self.version.cluster_during(&status.downgrade).to_string(),
             db_size: bytes(status.usage.allocated_bytes),
             db_size_in_use: bytes(status.usage.live_bytes),
             db_size_quota: status.quota_bytes.map_or(QUOTA_BYTES, bytes),
@@ -196,11 +196,12 @@ impl maintenance_server::Maintenance for Maintenance {
             Ok(DowngradeAction::Cancel) => Ok(String::new()),
             _ => self.downgrade_target(&version),
         };
+        let before = instance.downgrade().await?;
         // Who may not ask is not told what is wrong with the request.
         instance.change_downgrade(action, target).await?;
         Ok(Response::new(DowngradeResponse {
             header: Some(instance.header()),
-            version: self.version.minor_release(),
+            version: self.version.cluster_during(&before).minor_release(),
         }))
     }
 }

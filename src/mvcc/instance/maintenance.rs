@@ -82,6 +82,12 @@ impl Instance {
         }
     }
 
+    /// Whether a downgrade is under way, and to which version.
+    pub async fn downgrade(&self) -> Result<DowngradeInfo> {
+        let view = self.inner.store.view(Consistency::Serializable).await?;
+        self.downgrade_at(&view).await
+    }
+
     async fn downgrade_at(&self, view: &View) -> Result<DowngradeInfo> {
         downgrade::decode(view.get(&self.inner.layout.meta(downgrade::META)).await?)
     }
