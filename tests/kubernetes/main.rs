@@ -1,4 +1,4 @@
-//! Kubernetes' API server on kvtool: the real program, and what it asks of etcd.
+//! Kubernetes on kvtool: its real API server, what that asks of etcd, and a real kubeadm.
 //!
 //! The real one runs where `kube-apiserver` is on the path. It can be built with Go, in a module of
 //! its own: let its `go.mod` require `k8s.io/kubernetes v1.37.2` with the requirements of that
@@ -9,10 +9,16 @@
 //! GOFLAGS=-mod=mod go build -o kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
 //! ```
 //!
-//! What it was seen to ask for is asked in [`shapes`] without it, of kvtool and of a real etcd.
+//! The same module makes what [`kubeadm`] needs: `k8s.io/kubernetes/cmd/kubeadm` and
+//! `k8s.io/kubernetes/cmd/kubectl`.
+//!
+//! What the API server was seen to ask for is asked in [`shapes`] without it, of kvtool and of a
+//! real etcd.
 #![allow(clippy::unwrap_used)]
 
 mod apiserver;
+mod kubeadm;
+mod node;
 mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
@@ -102,7 +108,7 @@ async fn a_real_apiserver_lives_on_kvtool() {
     events_end(&api).await;
     expired(&direct).await;
 
-    let mut calls = called(port).await;
+    let mut calls = called(&get(port, "/metrics").await);
     // The etcd goes and comes, and nothing is missed.
     let before = api.get(MAPS).await.expect(200);
     assert!(etcd.terminate().success());
@@ -131,7 +137,7 @@ async fn a_real_apiserver_lives_on_kvtool() {
     assert_eq!(api.delete(&format!("{MAPS}/after")).await.status, 200);
 
     note(TEST, &format!("called: {}", calls.join(" ")));
-    calls.extend(called(port).await);
+    calls.extend(called(&get(port, "/metrics").await));
     let bare: BTreeSet<&str> = calls
         .iter()
         .filter_map(|call| call.split_once('='))
@@ -150,8 +156,7 @@ async fn a_real_apiserver_lives_on_kvtool() {
 }
 
 /// How often each method was called, from the server's own metrics.
-async fn called(port: u16) -> Vec<String> {
-    let page = get(port, "/metrics").await;
+fn called(page: &str) -> Vec<String> {
     let of = |line: &str, label: &str| {
         let (_, rest) = line.split_once(&format!("{label}=\""))?;
         Some(rest.split_once('"')?.0.to_owned())
