@@ -5,7 +5,7 @@ use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use crate::error::{Error, Result};
 use crate::mvcc::Instance;
-use crate::pb::etcdserverpb::{AlarmType, DowngradeInfo, RangeRequest};
+use crate::pb::etcdserverpb::{AlarmType, RangeRequest};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -30,13 +30,6 @@ struct Told {
     tenancy: Option<Arc<dyn Tenancy>>,
 }
 
-impl Told {
-    /// What is known of one; that none is, while the store cannot say.
-    async fn downgrade(&self) -> DowngradeInfo {
-        self.instance.downgrade().await.unwrap_or_default()
-    }
-}
-
 /// The HTTP endpoints of a client port, and the answer to every path that nothing else serves.
 /// Metrics tell what the server as a whole does.
 pub fn router(
@@ -45,7 +38,8 @@ pub fn router(
     metrics: Arc<Metrics>,
     shows_metrics: bool,
 ) -> Router {
-    let version = get(move |told| version_body(version, told));
+    let told = instance.clone();
+    let version = get(move || version_body(version, told.clone()));
     endpoints(instance, metrics, None, shows_metrics).route("/version", only_get(version))
 }
 
@@ -115,8 +109,10 @@ fn text(status: StatusCode, body: impl Into<String>) -> Response {
     (status, [TEXT, NO_SNIFF], body.into()).into_response()
 }
 
-async fn version_body(version: EtcdVersion, State(told): State<Told>) -> Response {
-    let cluster = version.cluster_during(&told.downgrade().await);
+async fn version_body(version: EtcdVersion, instance: Instance) -> Response {
+    // While the store cannot say, none is under way.
+    let downgrade = instance.downgrade().await.unwrap_or_default();
+    let cluster = version.cluster_during(&downgrade);
     let body =
         format!(r#"{{"etcdserver":"{version}","etcdcluster":"{cluster}","storage":"{cluster}"}}"#);
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()

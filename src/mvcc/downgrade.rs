@@ -1,7 +1,7 @@
 //! Downgrades: that one is under way, and to which version.
 //!
 //! The format of a keyspace depends on no version of etcd's, so nothing has to be done for one: it
-//! is remembered for those who ask.
+//! is remembered for those who ask, who are also told its version as the cluster's.
 
 use crate::error::{Error, Result};
 use crate::mvcc::scratch::Scratch;

@@ -389,6 +389,12 @@ impl Raft {
         let _ = self.asks.send(Ask::Expel).await;
     }
 
+    /// Whether it has ended because it was removed.
+    pub fn was_removed(&self) -> bool {
+        let ended = self.local.shared().engine().err();
+        ended.is_some_and(|sentence| sentence == removed(self.id))
+    }
+
     /// Lets another member lead, if this one does and that one can; false when it does not in time.
     pub async fn transfer(&self, to: u64) -> Result<bool, Arc<str>> {
         let mut leadership = self.leadership();

@@ -263,7 +263,7 @@ async fn remove(first: &Node, node: &Node, mut etcd: Server) {
     let entries = || std::fs::read_dir(&data).expect("a directory").count();
     assert_ne!(entries(), 0);
     node.run("kubeadm reset phase remove-etcd-member");
-    etcd.wait_exit();
+    assert!(etcd.wait_exit().success());
     assert_eq!(entries(), 0);
     let voters = first.voters();
     assert_eq!(voters.len(), 2);

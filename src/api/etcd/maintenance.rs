@@ -35,14 +35,12 @@ impl Maintenance {
     }
 }
 
-impl Maintenance {
-    /// The version that a cluster can go back to, if it is that.
-    fn downgrade_target(&self, version: &str) -> Result<String, Error> {
-        let target = EtcdVersion::of_cluster(version).ok_or(Error::WrongDowngradeVersion)?;
-        match self.version.cluster().minor_release_before() {
-            Some(before) if before == target => Ok(target.to_string()),
-            _ => Err(Error::InvalidDowngradeTarget),
-        }
+/// The version that a cluster can go back to, if it is that.
+fn downgrade_target(cluster: EtcdVersion, version: &str) -> Result<String, Error> {
+    let target = EtcdVersion::of_cluster(version).ok_or(Error::WrongDowngradeVersion)?;
+    match cluster.minor_release_before() {
+        Some(before) if before == target => Ok(target.to_string()),
+        _ => Err(Error::InvalidDowngradeTarget),
     }
 }
 
@@ -192,16 +190,16 @@ impl maintenance_server::Maintenance for Maintenance {
         let instance = self.door.open(&request).await?;
         let DowngradeRequest { action, version } = request.into_inner();
         let action = DowngradeAction::try_from(action).map_err(|_| Error::UnknownMethod);
+        let cluster = self.version.cluster_during(&instance.downgrade().await?);
         let target = match action {
             Ok(DowngradeAction::Cancel) => Ok(String::new()),
-            _ => self.downgrade_target(&version),
+            _ => downgrade_target(cluster, &version),
         };
-        let before = instance.downgrade().await?;
         // Who may not ask is not told what is wrong with the request.
         instance.change_downgrade(action, target).await?;
         Ok(Response::new(DowngradeResponse {
             header: Some(instance.header()),
-            version: self.version.cluster_during(&before).minor_release(),
+            version: cluster.minor_release(),
         }))
     }
 }

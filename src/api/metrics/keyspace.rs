@@ -176,6 +176,13 @@ fn disk(page: &mut Page, now: &Observation) {
             usage.live_bytes,
         );
     }
+    if let Some(quota) = now.quota_bytes {
+        page.gauge(
+            "etcd_server_quota_backend_bytes",
+            "Bytes that the store may take.",
+            quota,
+        );
+    }
     if let Some(times) = &now.disk_times {
         page.times(
             "etcd_disk_wal_fsync_duration_seconds",

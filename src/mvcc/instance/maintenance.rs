@@ -201,6 +201,13 @@ impl Instance {
         Ok(DefragmentResponse::default())
     }
 
+    /// Bytes that the keyspace may take; `None`: any number.
+    pub(super) fn quota_bytes(&self) -> Option<u64> {
+        let allowed = self.allowance().size_bytes;
+        let quotas = [allowed, self.inner.options.quota_bytes];
+        quotas.into_iter().flatten().min()
+    }
+
     /// State for status and health.
     pub async fn status(&self) -> Result<InstanceStatus> {
         self.check_known().await?;
@@ -222,14 +229,12 @@ impl Instance {
             true => self.own_usage().await?,
             false => self.inner.store.usage(self.inner.layout.prefix()).await?,
         };
-        let allowed = self.allowance().size_bytes;
-        let quota_bytes = [allowed, self.inner.options.quota_bytes];
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
             leadership,
             progress,
             usage,
-            quota_bytes: quota_bytes.into_iter().flatten().min(),
+            quota_bytes: self.quota_bytes(),
             alarms: self.alarms(&view).await?,
             downgrade: self.downgrade_at(&view).await?,
         })

@@ -23,6 +23,8 @@ pub struct Observation {
     pub leadership: Leadership,
     /// Space taken, if the store can say so soon.
     pub usage: Option<Usage>,
+    /// Bytes that may be taken, if there is a bound.
+    pub quota_bytes: Option<u64>,
     /// Times of writing to the disk, in nanoseconds, where the store has one.
     pub disk_times: Option<Distribution>,
     /// Live keys, if their number is known.
@@ -68,6 +70,7 @@ impl Instance {
             state: self.state(),
             leadership: *self.inner.leadership.borrow(),
             usage: usage.ok().and_then(Result::ok),
+            quota_bytes: self.quota_bytes(),
             disk_times: store.disk_times(),
             keys: self.keys(),
             coverage: feed.cache.coverage(),

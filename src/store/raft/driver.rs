@@ -198,6 +198,7 @@ impl Driver {
                     break;
                 }
                 if let Ask::Expel = ask {
+                    tracing::warn!("{}", removed(self.id));
                     return Err(StoreError::Fatal(removed(self.id)));
                 }
                 self.take(ask);
