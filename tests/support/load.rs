@@ -17,8 +17,9 @@ use tokio::sync::watch;
 /// Keys all writers share, so that they meet.
 const KEYS: u64 = 24;
 
-/// A value that a store may keep apart from its key.
-const LARGE_BYTES: usize = 100_000;
+/// Values that a store may keep apart from their keys, whole or in pieces.
+const LARGE_BYTES: usize = 3_000;
+const PIECES_BYTES: usize = 100_000;
 
 /// Lease of the writers' leased keys: far longer than a test.
 const LEASE_SECONDS: i64 = 100_000;
@@ -223,6 +224,8 @@ impl Writer {
         };
         let mut value = format!("{}/{}", self.name, self.written);
         if self.random.one_in(50) {
+            value.push_str(&" ".repeat(PIECES_BYTES));
+        } else if self.random.one_in(8) {
             value.push_str(&" ".repeat(LARGE_BYTES));
         }
         PutRequest {
