@@ -34,9 +34,13 @@ use std::thread::JoinHandle;
 /// to it sooner.
 pub(super) const MEMTABLE_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 32 << 20 };
 
-/// From this length on values are apart from their keys. For shorter ones it saves nothing: a put
-/// of 1,000 bytes takes as much of the processor either way.
-const APART_BYTES: u32 = 2048;
+/// Values of this length are apart from their keys: the pieces of what is larger. Shorter ones would
+/// gain too, but a file is only rewritten when all tables that name a value of it are merged at once:
+/// those of pieces lie together, of other values they do not, and what is dead would stay.
+const APART_BYTES: u32 = 64 << 10;
+/// A file of them; in smaller ones less that is dead waits for the rest.
+const APART_FILE_BYTES: u64 = 8 << 20;
+
 /// See [`super::Tree`].
 pub(in super::super) struct Tree {
     shared: Arc<Shared>,
@@ -86,7 +90,9 @@ impl Tree {
         let seqno = SequenceNumberCounter::default();
         let apart = KvSeparationOptions::default()
             .separation_threshold(APART_BYTES)
-            .file_target_size(TABLE_BYTES);
+            .file_target_size(APART_FILE_BYTES)
+            // A merge rewrites whichever it may, not the oldest alone.
+            .age_cutoff(1.0);
         let open = |apart| {
             // What the tree makes visible by itself is not heeded.
             Config::new(data, seqno.clone(), SequenceNumberCounter::default())
@@ -224,7 +230,12 @@ impl Tree {
 
     pub(super) fn merge_all(&self) -> fjall::Result<()> {
         let Shared { tree, views, .. } = &*self.shared;
-        Ok(tree.major_compact(TABLE_BYTES, views.oldest())?)
+        tree.major_compact(TABLE_BYTES, views.oldest())?;
+        // Only now it is known which large values are dead.
+        if tree.stale_blob_bytes() > 0 {
+            tree.major_compact(TABLE_BYTES, views.oldest())?;
+        }
+        Ok(())
     }
 }
 
