@@ -51,8 +51,7 @@ impl Metrics {
     /// All metrics of the server and of one of its instances, and some of those of its tenants.
     pub async fn page(&self, instance: &Instance, tenants: Vec<Instance>) -> String {
         let mut page = Page::default();
-        let downgrade = instance.downgrade().await.unwrap_or_default();
-        self.write_server(&mut page, &downgrade);
+        self.write_server(&mut page, &instance.told_downgrade().await);
         keyspace::write(&mut page, instance).await;
         tenants::write(&mut page, tenants);
         self.write_calls(&mut page);

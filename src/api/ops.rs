@@ -110,9 +110,7 @@ fn text(status: StatusCode, body: impl Into<String>) -> Response {
 }
 
 async fn version_body(version: EtcdVersion, instance: Instance) -> Response {
-    // While the store cannot say, none is under way.
-    let downgrade = instance.downgrade().await.unwrap_or_default();
-    let cluster = version.cluster_during(&downgrade);
+    let cluster = version.cluster_during(&instance.told_downgrade().await);
     let body =
         format!(r#"{{"etcdserver":"{version}","etcdcluster":"{cluster}","storage":"{cluster}"}}"#);
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()

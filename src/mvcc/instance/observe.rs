@@ -5,14 +5,15 @@ use crate::mvcc::cache::Coverage;
 use crate::mvcc::keyspace::State;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::watch::Audience;
+use crate::pb::etcdserverpb::DowngradeInfo;
 use crate::stats::Distribution;
 use crate::store::{Leadership, Usage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A store that takes longer to say what it occupies is not waited for.
-const USAGE_PATIENCE: Duration = Duration::from_secs(1);
+/// A store that takes longer to say something is not waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What an instance is doing at one moment.
 #[derive(Debug, Clone)]
@@ -52,6 +53,12 @@ impl Instance {
         self.inner.feed.cache.total().1
     }
 
+    /// Whether a downgrade is under way; none is, while the store does not say soon.
+    pub async fn told_downgrade(&self) -> DowngradeInfo {
+        let told = tokio::time::timeout(PATIENCE, self.downgrade()).await;
+        told.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
     /// What the instance is doing.
     pub async fn observe(&self) -> Observation {
         let Inner {
@@ -63,7 +70,7 @@ impl Instance {
             stats,
             ..
         } = &*self.inner;
-        let usage = tokio::time::timeout(USAGE_PATIENCE, store.usage(layout.prefix()));
+        let usage = tokio::time::timeout(PATIENCE, store.usage(layout.prefix()));
         let (usage, audience) = tokio::join!(usage, hub.audience());
         let waiting = sequencer.waiting();
         Observation {
