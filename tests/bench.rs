@@ -527,6 +527,8 @@ fn ctrl_c_prints_what_was_measured() {
             "noop",
             "--duration",
             "1h",
+            "--warmup",
+            "0s",
             "-o",
             "json",
         ])
@@ -534,7 +536,8 @@ fn ctrl_c_prints_what_was_measured() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The empty server is a child of the run: once it uses the processor, the run is under way.
+    // The empty server is a child of the run: once it has used the processor for longer than its
+    // start takes, the run is under way.
     let children = format!("/proc/{0}/task/{0}/children", child.id());
     let busy = || {
         let pid: u32 = std::fs::read_to_string(&children)
@@ -544,7 +547,7 @@ fn ctrl_c_prints_what_was_measured() {
             .ok()?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
         let user_ticks = stat.ok()?.split_whitespace().nth(13)?.parse::<u64>().ok()?;
-        (user_ticks > 5).then_some(())
+        (user_ticks > 20).then_some(())
     };
     let give_up = Instant::now() + Duration::from_secs(60);
     while busy().is_none() {

@@ -243,6 +243,21 @@ impl Accepted {
     }
 }
 
+/// Tells of a connection that did not come to pass; who only looked whether somebody is there is no
+/// news.
+fn tell_rejected(origin: &Origin, error: &io::Error) {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return tracing::debug!(%error, "TLS handshake failed");
+    }
+    let address = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+    tracing::warn!(
+        "remote-addr" = address(origin.peer),
+        "local-addr" = address(origin.listener),
+        %error,
+        "rejected connection"
+    );
+}
+
 async fn open(
     stream: Accepted,
     mut origin: Origin,
@@ -275,7 +290,7 @@ async fn open(
                 origin.shown = shown.map(Arc::new);
                 Box::new(stream)
             }
-            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
+            Ok(Err(error)) => return tell_rejected(&origin, &error),
             Err(_) => return tracing::debug!("TLS handshake timed out"),
         },
     };

@@ -25,6 +25,8 @@ pub fn start(log: &Log) -> Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_ansi(sinks.0.iter().all(Sink::is_terminal))
         .with_env_filter(filter)
+        // Told on stderr, where nobody may listen any more: that would end the process.
+        .log_internal_errors(false)
         .with_writer(sinks);
     if log.json {
         lines.event_format(Json).init();

@@ -39,6 +39,11 @@ fn server(page: &mut Page, instance: &Instance, now: &Observation, stats: &Stats
         "Whether this server leads.",
         u8::from(leadership.leads()),
     );
+    page.gauge(
+        "etcd_server_is_learner",
+        "Whether this server has no vote.",
+        u8::from(instance.is_learner()),
+    );
     page.counter(
         "etcd_server_leader_changes_seen_total",
         "Leaders seen, one after the other.",

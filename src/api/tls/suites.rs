@@ -45,10 +45,15 @@ impl Ciphers {
     pub fn only(mut self, names: &str) -> Result<Self, NoCipher> {
         for name in names.split(',').filter(|_| !names.is_empty()) {
             let known: Vec<_> = all().map(|suite| name_of(&suite)).collect();
-            if !known.iter().any(|known| known == name) {
+            // As Go once named them, and etcd still takes them.
+            let name = match name.ends_with("_CHACHA20_POLY1305") {
+                true => format!("{name}_SHA256"),
+                false => name.to_owned(),
+            };
+            if !known.contains(&name) {
                 return Err(NoCipher(format!("{name} is none of {}", known.join(", "))));
             }
-            self.suites.push(name.to_owned());
+            self.suites.push(name);
         }
         let has_older = all().any(|suite| suite.tls13().is_none() && self.has(&suite));
         if self.without_tls13 && !has_older {
@@ -114,6 +119,8 @@ mod tests {
             .collect();
         assert_eq!(older, [one]);
         assert_eq!(ciphers.versions().len(), 2);
+        let former = "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305";
+        assert!(Ciphers::default().only(former).is_ok());
         let newest = Ciphers::default().at_least("TLS1.3").unwrap();
         assert_eq!(newest.versions(), [&TLS13]);
         let refused = [

@@ -146,10 +146,8 @@ fn allowed(text: &str, is_good: impl Fn(&str) -> bool) -> Option<Allowed> {
 /// How much history to keep. As etcd reads it, a bare number is hours in the mode `periodic`.
 pub fn auto_compaction(mode: &str, retention: &str) -> Result<AutoCompaction, String> {
     let count = retention.parse::<u32>();
-    if count == Ok(0) {
-        return Ok(AutoCompaction::Off);
-    }
     match (mode, count) {
+        ("periodic" | "revision", Ok(0)) => Ok(AutoCompaction::Off),
         ("periodic", Ok(hours)) => Ok(AutoCompaction::Periodic(Duration::from_secs(
             u64::from(hours) * 3600,
         ))),
@@ -282,6 +280,7 @@ mod tests {
             ("revision", "30m"),
             ("revision", "-1"),
             ("other", "1"),
+            ("other", "0"),
         ] {
             assert!(
                 auto_compaction(mode, retention).is_err(),

@@ -6,7 +6,9 @@ use super::state::{Stop, evaluate};
 use super::{Committed, Home, Local, POINT_KEY, Payload, Raft, Wal, unreadable, wal};
 use crate::store::StoreError;
 use bytes::Bytes;
-use raft::eraftpb::{ConfState, Entry, EntryType};
+use prost::Message as _;
+use protobuf::Message as _;
+use raft::eraftpb::{ConfChangeV2, ConfState, Entry, EntryType};
 use std::path::Path;
 
 /// What became of a group.
@@ -51,22 +53,27 @@ pub fn force_new_cluster(path: &Path) -> Result<Option<Survivor>, StoreError> {
         members,
     } = home;
     let id = log.owner;
-    let Some(own) = members.members.get(&id).filter(|_| point.index > 0) else {
-        return Err(unreadable("the member has no state of the group yet"));
-    };
-    if members.members.len() == 1 {
-        return Ok(None);
-    }
-    let own = Member {
-        is_learner: false,
-        ..own.clone()
-    };
     let last_index = log.last_index();
     let entries = match last_index > point.index {
         true => log.entries(point.index + 1, last_index + 1, u64::MAX),
         false => Ok(Vec::new()),
     };
     let entries = entries.map_err(|error| unreadable(&error.to_string()))?;
+    // The state of a process that was killed may be from before members were added.
+    let mut known = members;
+    for member in named(&entries)? {
+        known.members.insert(member.id, member);
+    }
+    let Some(own) = known.members.get(&id).filter(|_| point.index > 0) else {
+        return Err(unreadable("the member has no state of the group yet"));
+    };
+    if known.members.len() == 1 {
+        return Ok(None);
+    }
+    let own = Member {
+        is_learner: false,
+        ..own.clone()
+    };
     let uncertain = last_index - hard_state.commit.clamp(point.index, last_index);
     let committed = entries.into_iter().map(committed).collect();
     let mut outcome = evaluate(&*engine, &point, committed).map_err(|stop| match stop {
@@ -77,7 +84,7 @@ pub fn force_new_cluster(path: &Path) -> Result<Option<Survivor>, StoreError> {
         voters: vec![id],
         ..ConfState::default()
     };
-    let mut alone = members.clone();
+    let mut alone = known.clone();
     alone.change(&outcome.point.members, own.clone());
     let records = [
         (POINT_KEY, wal::encode_point(&outcome.point).into()),
@@ -86,7 +93,7 @@ pub fn force_new_cluster(path: &Path) -> Result<Option<Survivor>, StoreError> {
     let records = records.map(|(key, record)| (Bytes::from_static(key), Some(record)));
     outcome.changes.extend(records);
     engine.commit(outcome.changes).map_err(fault)?;
-    let Members { mut members, .. } = members;
+    let Members { mut members, .. } = known;
     members.remove(&id);
     Ok(Some(Survivor {
         cluster_id: alone.cluster_id,
@@ -95,6 +102,17 @@ pub fn force_new_cluster(path: &Path) -> Result<Option<Survivor>, StoreError> {
         last_index,
         uncertain,
     }))
+}
+
+/// The members that changes in the log are about, each as the change says.
+fn named(entries: &[Entry]) -> Result<Vec<Member>, StoreError> {
+    let is_change = |entry: &&Entry| entry.get_entry_type() == EntryType::EntryConfChangeV2;
+    let damaged = || unreadable("a change of the members in the log cannot be read");
+    let said = entries.iter().filter(is_change).map(|entry| {
+        let change = ConfChangeV2::parse_from_bytes(&entry.data).map_err(|_| damaged())?;
+        Member::decode(change.context).map_err(|_| damaged())
+    });
+    said.collect()
 }
 
 /// An entry as it is applied here: changes of members have no effect any more.

@@ -186,6 +186,31 @@ async fn a_minority_changes_nothing() {
     assert_eq!(*leader.members().borrow(), before);
 }
 
+/// A member that was killed may have its state from before the others were added, and its log from
+/// after that.
+#[tokio::test]
+async fn a_survivor_knows_members_from_its_log() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, crashed) = (root.path().join("member"), root.path().join("crashed"));
+    alone(&path).close().await.unwrap();
+    let raft = alone(&path);
+    raft.apply(batch("a", "kept")).await.unwrap();
+    raft.change(Change::Add(member(2))).await.unwrap();
+    copy(&path, &crashed);
+    raft.close().await.unwrap();
+    for (path, is_done) in [(&path, true), (&crashed, true), (&crashed, false)] {
+        let survivor = force_new_cluster(path).unwrap();
+        let removed = survivor.map(|survivor| survivor.removed);
+        let ids = removed.map(|removed| removed.iter().map(|gone| gone.id).collect());
+        assert_eq!(ids, is_done.then(|| vec![2]));
+    }
+    let raft = alone(&crashed);
+    let kept = read(&raft, "a", Consistency::Linearizable).await;
+    assert_eq!(kept.unwrap(), "kept");
+    let members = raft.members().borrow().clone();
+    assert!(members.was_removed(2) && members.members.len() == 1);
+}
+
 /// One of three is left: it keeps what it has, goes on alone, and grows again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_survivor_becomes_a_group_of_one() {
