@@ -4,7 +4,7 @@
 mod support;
 
 use kvtool::pb::etcdserverpb::*;
-use lsm_tree::{AbstractTree, Config, Guard, SeqNo, SequenceNumberCounter};
+use lsm_tree::{AbstractTree, Config, Guard, KvSeparationOptions, SeqNo, SequenceNumberCounter};
 use std::path::Path;
 use std::time::Duration;
 use support::client::{Client, get};
@@ -30,7 +30,9 @@ fn put(key: &str) -> PutRequest {
 /// many records.
 fn damage(directory: &Path) -> usize {
     let seqno = SequenceNumberCounter::default();
-    let config = Config::new(directory.join("data"), seqno.clone(), seqno.clone());
+    // As the member has it: it opens as nothing else.
+    let config = Config::new(directory.join("data"), seqno.clone(), seqno.clone())
+        .with_kv_separation(Some(KvSeparationOptions::default()));
     let tree = config.open().expect("nobody has it open");
     seqno.fetch_max(tree.get_highest_seqno().map_or(0, |last| last + 1));
     let mut damaged = Vec::new();
