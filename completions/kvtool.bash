@@ -4863,7 +4863,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__serve)
-            opts="-h -V --name --data-dir --store --instance --instance-from --instances-max --instances-size --instances-requests --instances-write-bytes --listen-client-urls --listen-client-http-urls --listen-metrics-urls --listen-control-urls --enable-grpc-gateway --cors --host-whitelist --advertise-client-urls --forward-writes --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --client-crl-file --client-cert-allowed-hostname --auto-tls --self-signed-cert-validity --tls-min-version --tls-max-version --cipher-suites --auth-token --auth-token-ttl --bcrypt-cost --listen-peer-urls --initial-advertise-peer-urls --initial-cluster --initial-cluster-state --initial-cluster-token --heartbeat-interval --election-timeout --strict-reconfig-check --max-learners --corrupt-check-time --compact-hash-check-enabled --compact-hash-check-time --initial-corrupt-check --peer-cert-file --peer-key-file --peer-client-cert-file --peer-client-key-file --peer-trusted-ca-file --peer-auto-tls --peer-client-cert-auth --peer-crl-file --peer-cert-allowed-cn --peer-cert-allowed-hostname --peer-skip-client-san-verification --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --quota-backend-bytes --cache-bytes --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --log-format --log-outputs --etcd-version --config-file --print-config --help --version"
+            opts="-h -V --name --data-dir --store --instance --instance-from --instances-max --instances-size --instances-requests --instances-write-bytes --listen-client-urls --listen-client-http-urls --listen-metrics-urls --listen-control-urls --enable-grpc-gateway --cors --host-whitelist --advertise-client-urls --forward-writes --grpc-keepalive-interval --grpc-keepalive-timeout --cert-file --key-file --trusted-ca-file --client-cert-auth --client-crl-file --client-cert-allowed-hostname --auto-tls --self-signed-cert-validity --tls-min-version --tls-max-version --cipher-suites --auth-token --auth-token-ttl --bcrypt-cost --listen-peer-urls --initial-advertise-peer-urls --initial-cluster --initial-cluster-state --initial-cluster-token --heartbeat-interval --election-timeout --set-member-localaddr --strict-reconfig-check --max-learners --corrupt-check-time --compact-hash-check-enabled --compact-hash-check-time --initial-corrupt-check --peer-cert-file --peer-key-file --peer-client-cert-file --peer-client-key-file --peer-trusted-ca-file --peer-auto-tls --peer-client-cert-auth --peer-crl-file --peer-cert-allowed-cn --peer-cert-allowed-hostname --peer-skip-client-san-verification --fdb-cluster-file --fdb-connection-string --fdb-client-library --fdb-external-client-dir --fdb-tls-certificate-file --fdb-tls-key-file --fdb-tls-ca-file --fdb-tls-verify-peers --fdb-trace-dir --fdb-transaction-tag --fdb-priority --max-request-bytes --max-txn-ops --quota-backend-bytes --cache-bytes --max-concurrent-streams --auto-compaction-mode --auto-compaction-retention --watch-progress-notify-interval --log-level --warning-unary-request-duration --log-format --log-outputs --etcd-version --config-file --print-config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5078,6 +5078,10 @@ _kvtool() {
                     ;;
                 --election-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-member-localaddr)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --strict-reconfig-check)
@@ -5353,6 +5357,10 @@ _kvtool() {
                     ;;
                 --log-level)
                     COMPREPLY=($(compgen -W "debug info warn error" -- "${cur}"))
+                    return 0
+                    ;;
+                --warning-unary-request-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log-format)

@@ -88,6 +88,8 @@ existing\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l initial-cluster-token -d 'Tells groups that began with the same members apart [default: etcd-cluster]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l heartbeat-interval -d 'Milliseconds between two signs of life of a leader [default: 100]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l election-timeout -d 'Milliseconds without one until others ask to be elected [default: 1000]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l set-member-localaddr -d 'Call other members from the first address of --initial-advertise-peer-urls that is no loopback [default: false]' -r -f -a "true\t''
+false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l strict-reconfig-check -d 'Refuse changes of the members that may cost the group its quorum [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-learners -d 'Most members without a vote [default: 1]' -r
@@ -136,6 +138,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-level -d 'Le
 info\t''
 warn\t''
 error\t''"
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l warning-unary-request-duration -d 'Tell of requests that take longer, a few in a second [default: 300ms]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-format -d 'Shape of the log [default: console]' -r -f -a "console\t''
 json\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l log-outputs -d 'Where the log goes: stderr, stdout or files, with commas between [default: stderr]' -r

@@ -5,6 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
+use kvtool::api::metrics::Metrics;
 use kvtool::api::server::{self, Limits, Ports};
 use kvtool::api::tls::{self, Tls};
 use kvtool::mvcc::{Advertised, AutoCompaction, Instance, Options};
@@ -69,6 +70,7 @@ impl Server {
         }
         let addresses = listeners.iter().filter_map(Listener::address).collect();
         let version = "3.7.1".parse().unwrap();
+        let metrics = Metrics::new(version, Duration::MAX, Arc::default());
         let limits = Limits {
             max_request_bytes: MAX_REQUEST_BYTES,
             max_concurrent_streams: u32::MAX,
@@ -86,7 +88,7 @@ impl Server {
                 clients: listeners,
                 ..Ports::default()
             };
-            server::run(ports, served, version, limits, shutdown).await;
+            server::run(ports, served, metrics, limits, shutdown).await;
         });
         Self {
             addresses,
@@ -170,6 +172,13 @@ async fn http_answers_are_etcds() {
         let expected = (status.to_owned(), body.to_owned());
         assert_eq!(server.http(request).await, expected, "{request}");
     }
+    let (status, body) = server.http("GET /debug/vars").await;
+    assert_eq!(status, OK);
+    let variables: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let own = format!("{:x}", server.instance.member_id());
+    assert_eq!(variables["raft.status"]["id"], own);
+    assert_eq!(variables["raft.status"]["lead"], own);
+    assert_eq!(variables["raft.status"]["raftState"], "StateLeader");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use support::client::Client;
 use support::cluster::Cluster;
+use support::group::Group;
 use support::server::{Etcd, Program, Server, free_port};
 use support::skip;
 use tonic::Code;
@@ -343,7 +344,11 @@ async fn settled(address: SocketAddr) -> Page {
 
 async fn check_counts(program: &Program) -> Page {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(program, directory.path(), &[]);
+    let arguments: &[&str] = match program {
+        Program::Etcd(_) => &["--metrics=extensive"],
+        _ => &[],
+    };
+    let server = Server::start(program, directory.path(), arguments);
     let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
     let mut client = Client::connect(&server.endpoint()).await.unwrap();
     let before = Page::first(address);
@@ -374,6 +379,13 @@ async fn check_counts(program: &Program) -> Page {
             name.starts_with("grpc_server_handled_total") && name.contains(&method)
         });
         assert_eq!(all.map(|(_, value)| value).sum::<f64>(), ended, "{method}");
+        let timed =
+            calls("started", called, None).replace("started_total", "handling_seconds_count");
+        assert_eq!(
+            after.sample(&timed) - before.sample(&timed),
+            ended,
+            "{program:?}: {timed}"
+        );
     }
     for (name, value) in [
         ("etcd_server_has_leader", 1.0),
@@ -389,6 +401,7 @@ async fn check_counts(program: &Program) -> Page {
         "etcd_server_proposals_committed_total",
         "etcd_server_proposals_applied_total",
         "etcd_disk_wal_fsync_duration_seconds_count",
+        "etcd_disk_backend_commit_duration_seconds_count",
         "etcd_network_client_grpc_received_bytes_total",
         "etcd_network_client_grpc_sent_bytes_total",
         "process_resident_memory_bytes",
@@ -441,7 +454,8 @@ async fn what_is_named_as_etcds_is_counted_as_etcd_counts() {
         // etcd counts neither our own services nor those that it serves as a client of itself.
         let others = ["\"kvtool.", "\"v3lockpb.", "\"v3electionpb."];
         let is_other = others.iter().any(|service| name.contains(service));
-        if name.starts_with("grpc_server_") && !is_other {
+        let is_time = name.starts_with("grpc_server_handling_seconds");
+        if name.starts_with("grpc_server_") && !is_other && !is_time {
             assert!(theirs.samples.contains_key(name), "{name}");
         }
     }
@@ -489,7 +503,58 @@ fn every_metric_is_documented_with_its_type() {
         // This server has no tenants; `tests/tenants.rs` looks at theirs.
         .filter(|(name, _)| !name.starts_with("kvtool_instance"))
         .collect();
+    let (of_peers, documented): (BTreeMap<_, _>, BTreeMap<_, _>) = documented
+        .into_iter()
+        .partition(|(name, _)| name.contains("peer"));
     assert_eq!(documented, page.types);
+    drop(server);
+
+    let mut group = Group::new(3, &[]);
+    group.start_all();
+    let address = |group: &mut Group, number| {
+        let port = group.server(number).port();
+        SocketAddr::from(([127, 0, 0, 1], port))
+    };
+    let begin = Instant::now();
+    let told = |page: &Page, name: &str| {
+        let all = page.samples.iter().filter(|(sample, _)| {
+            let of = sample.split('{').next();
+            of == Some(name)
+        });
+        Vec::from_iter(all.map(|(_, value)| *value))
+    };
+    // Each has a stream to both others, and has timed them once.
+    for number in 0..3 {
+        loop {
+            let page = Page::of(address(&mut group, number));
+            let timed = told(&page, "etcd_network_peer_round_trip_time_seconds_count");
+            if timed.len() == 2 && timed.iter().all(|count| *count >= 1.0) {
+                assert_eq!(told(&page, "etcd_network_active_peers"), [1.0, 1.0]);
+                let received = told(&page, "etcd_network_peer_received_bytes_total");
+                assert!(received.iter().any(|bytes| *bytes > 0.0), "{received:?}");
+                let types = page.types.into_iter();
+                let types: BTreeMap<_, _> =
+                    types.filter(|(name, _)| name.contains("peer")).collect();
+                assert_eq!(types, of_peers);
+                break;
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "member {number} has not timed the others"
+            );
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+    group.kill(2);
+    loop {
+        let page = Page::of(address(&mut group, 0));
+        if told(&page, "etcd_network_disconnected_peers_total").contains(&1.0) {
+            assert!(told(&page, "etcd_network_active_peers").contains(&0.0));
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "nobody has noticed");
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Where there are several servers, a write is counted by the one that makes its batch.

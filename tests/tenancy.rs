@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use kvtool::api::listener::Listener;
+use kvtool::api::metrics::Metrics;
 use kvtool::api::server::{self, Limits, Ports};
 use kvtool::api::tenancy::{Origin, Tenancy};
 use kvtool::error::Error;
@@ -15,6 +16,7 @@ use kvtool::store::Store;
 use kvtool::store::memory::Memory;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
@@ -75,13 +77,14 @@ async fn a_connection_sees_its_own_instance_and_no_other() {
         keepalive_timeout: Duration::from_secs(20),
     };
     let version = "3.7.1".parse().unwrap();
+    let metrics = Metrics::new(version, Duration::MAX, Arc::default());
     tokio::spawn(server::run(
         Ports {
             clients: listeners,
             ..Ports::default()
         },
         ByPort(instances),
-        version,
+        metrics,
         limits,
         std::future::pending(),
     ));

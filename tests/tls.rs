@@ -117,8 +117,11 @@ async fn callers_are_let_in_by_what_they_show() {
     assert!(!is_let_in(&server, &trusted, Some(&good)).await);
     assert!(is_let_in(&server, &foreign.pem(), Some(&good)).await);
     // The log tells of all who were not, but of nobody who only looked.
-    let rejected = server.logged("rejected connection");
+    let rejected = server.logged("rejected connection on client endpoint");
     assert!(rejected > refused.len(), "{}", server.log());
+    for why in ["client certificate authentication failed", "Revoked"] {
+        assert!(server.logged(why) > 0, "{why}: {}", server.log());
+    }
 }
 
 /// As one that `openssl req -x509` has made: it signs itself, and may sign others.

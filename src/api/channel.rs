@@ -6,9 +6,11 @@ use super::transport::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
+use tonic::Status;
 use tonic::codegen::http::uri::{Scheme, Uri};
 use tonic::transport::{Channel, Endpoint};
 
@@ -30,6 +32,8 @@ const HERE_ENCRYPTED: &str = "https://localhost";
 #[derive(Debug, Clone, Default)]
 pub struct Dialer {
     trust: Trust,
+    /// The address that calls are made from.
+    local: Option<IpAddr>,
 }
 
 /// Whom a server trusts behind `https` URLs.
@@ -49,7 +53,8 @@ enum Trust {
 struct Files {
     certificate: PathBuf,
     key: PathBuf,
-    authorities: PathBuf,
+    /// Without, those that the system trusts.
+    authorities: Option<PathBuf>,
 }
 
 impl Files {
@@ -63,7 +68,9 @@ impl Files {
             certificate: read(&self.certificate)?,
             key: read(&self.key)?,
         };
-        Ok((tls::Trust::Authorities(read(&self.authorities)?), identity))
+        let authorities = self.authorities.clone().or_else(tls::system_authorities);
+        let authorities = authorities.ok_or("the system has no certificates to trust")?;
+        Ok((tls::Trust::Authorities(read(&authorities)?), identity))
     }
 }
 
@@ -84,8 +91,8 @@ impl Trust {
 
 impl Dialer {
     /// Speaks TLS to `https` URLs: shows the certificate in a file, and trusts what the authorities in
-    /// another have signed.
-    pub fn with_tls(certificate: PathBuf, key: PathBuf, authorities: PathBuf) -> Self {
+    /// another have signed, or those whom the system trusts.
+    pub fn with_tls(certificate: PathBuf, key: PathBuf, authorities: Option<PathBuf>) -> Self {
         let files = Files {
             certificate,
             key,
@@ -93,6 +100,7 @@ impl Dialer {
         };
         Self {
             trust: Trust::Signed(files),
+            local: None,
         }
     }
 
@@ -101,7 +109,13 @@ impl Dialer {
     pub fn with_any_certificate() -> Self {
         Self {
             trust: Trust::Anyone,
+            local: None,
         }
+    }
+
+    /// Calls from this address.
+    pub fn from_address(self, local: Option<IpAddr>) -> Self {
+        Self { local, ..self }
     }
 
     /// Connects to one URL; the error says why that cannot be done now.
@@ -113,10 +127,11 @@ impl Dialer {
         };
         // To the transport a stream that is encrypted already is a plain one.
         let endpoint = configured(Uri::from_static(HERE)).origin(target.origin.clone());
+        let local = self.local;
         let connector = tower::service_fn(move |_| {
             let (target, encryption) = (target.clone(), encryption.clone());
             async move {
-                let stream = target.connect().await?;
+                let stream = target.connect(local).await?;
                 Ok::<_, io::Error>(TokioIo::new(match encryption {
                     Some(encryption) => Box::new(encryption.wrap(target.host(), stream).await?),
                     None => stream,
@@ -176,7 +191,8 @@ impl Target {
         host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    async fn connect(&self) -> io::Result<Box<dyn Io>> {
+    /// Connects from an address, or from whatever one leads there.
+    async fn connect(&self, local: Option<IpAddr>) -> io::Result<Box<dyn Io>> {
         if let Some(path) = &self.socket {
             return Ok(Box::new(UnixStream::connect(path).await?));
         }
@@ -185,19 +201,63 @@ impl Target {
             false => HTTP_PORT,
         };
         let port = self.origin.port_u16().unwrap_or(usual);
-        let stream = TcpStream::connect((self.host(), port)).await?;
+        let stream = match local {
+            None => TcpStream::connect((self.host(), port)).await?,
+            Some(local) => connect_from(local, self.host(), port).await?,
+        };
         stream.set_nodelay(true)?;
         Ok(Box::new(stream))
     }
 }
 
+/// Connects from one of this machine's addresses, to one of the host's of the same kind.
+async fn connect_from(local: IpAddr, host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in lookup_host((host, port)).await? {
+        let socket = match (local, address) {
+            (IpAddr::V4(_), SocketAddr::V4(_)) => TcpSocket::new_v4()?,
+            (IpAddr::V6(_), SocketAddr::V6(_)) => TcpSocket::new_v6()?,
+            _ => continue,
+        };
+        socket.bind(SocketAddr::new(local, 0))?;
+        match socket.connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 /// An error with what is behind it.
 fn said(error: &dyn Error) -> String {
-    let mut text = error.to_string();
+    with_causes(error.to_string(), error)
+}
+
+/// Why a call has failed, with what is behind it.
+pub(super) fn failure(status: &Status) -> String {
+    with_causes(status.message().to_owned(), status)
+}
+
+fn with_causes(mut text: String, error: &dyn Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
         cause = error.source();
     }
-    text
+    in_gos_words(text)
+}
+
+/// What the other side of TLS has refused, in the words that etcd's logs have for it.
+fn in_gos_words(text: String) -> String {
+    let Some((before, alert)) = text.split_once("received fatal alert: ") else {
+        return text;
+    };
+    let spaced = alert.chars().map(|letter| match letter.is_uppercase() {
+        true => format!(" {}", letter.to_lowercase()),
+        false => letter.to_string(),
+    });
+    format!("{before}remote error: tls:{}", spaced.collect::<String>())
 }

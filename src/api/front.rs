@@ -95,7 +95,9 @@ impl Front {
     /// Gives a call to the services of an instance, if it may be made there.
     fn answer(&self, instance: Result<Instance, Error>, request: Request<Body>) -> Answering {
         let path = request.uri().path();
-        let call = self.0.calls.begin(path);
+        let origin = request.extensions().get::<Origin>();
+        let client = origin.and_then(|origin| origin.peer);
+        let call = self.0.calls.begin(path, client);
         let checked = instance.and_then(|instance| {
             let tenant = self.tenant(instance);
             // A call that is not counted is HTTP, or nothing we know.
@@ -224,6 +226,7 @@ fn oversize(message: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use tonic::codegen::http::HeaderValue;
 
     const LEADER: Leadership = Leadership {
@@ -274,7 +277,8 @@ mod tests {
     #[test]
     fn a_learner_serves_its_status_and_reads() {
         for path in SERVED_BY_LEARNERS {
-            assert!(Calls::default().begin(path).is_some(), "{path}");
+            let calls = Calls::new(Duration::MAX);
+            assert!(calls.begin(path, None).is_some(), "{path}");
             assert_eq!(check_learner(path, true), Ok(()));
         }
         let put = "/etcdserverpb.KV/Put";

@@ -2,7 +2,7 @@
 
 use super::opening::Opening;
 use super::tenancy::Origin;
-use super::tls::Tls;
+use super::tls::{Rejected, Side, Tls};
 use futures_util::Stream;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -245,16 +245,22 @@ impl Accepted {
 
 /// Tells of a connection that did not come to pass; who only looked whether somebody is there is no
 /// news.
-fn tell_rejected(origin: &Origin, error: &io::Error) {
+fn tell_rejected(origin: &Origin, side: Side, rejected: &Rejected) {
+    let Rejected { error, .. } = rejected;
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return tracing::debug!(%error, "TLS handshake failed");
     }
     let address = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+    let shown = rejected.shown.as_ref();
+    // The message and the names are etcd's.
     tracing::warn!(
         "remote-addr" = address(origin.peer),
         "local-addr" = address(origin.listener),
+        "server-name" = rejected.server_name,
+        "ip-addresses" = shown.map(|shown| format!("{:?}", shown.addresses)),
+        "dns-names" = shown.map(|shown| format!("{:?}", shown.dns_names)),
         %error,
-        "rejected connection"
+        "rejected connection on {side} endpoint"
     );
 }
 
@@ -290,7 +296,7 @@ async fn open(
                 origin.shown = shown.map(Arc::new);
                 Box::new(stream)
             }
-            Ok(Err(error)) => return tell_rejected(&origin, &error),
+            Ok(Err(rejected)) => return tell_rejected(&origin, tls.side(), &rejected),
             Err(_) => return tracing::debug!("TLS handshake timed out"),
         },
     };

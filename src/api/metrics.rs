@@ -5,19 +5,22 @@
 //! for.
 
 mod keyspace;
+mod peers;
 mod process;
 mod tenants;
 mod text;
 
+pub use process::descriptors_max;
 pub use text::CONTENT_TYPE;
 
 use super::calls::{CODES, Calls};
+use super::raft::Traffic;
 use super::version::EtcdVersion;
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::DowngradeInfo;
 use crate::stats::Counter;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use text::Page;
 
 /// Of services whose package begins like this other servers are the clients.
@@ -34,18 +37,26 @@ pub struct Metrics {
     pub unhealthy: Counter,
     version: EtcdVersion,
     started: SystemTime,
+    traffic: Arc<Traffic>,
 }
 
 impl Metrics {
-    /// Of a server that starts now, as an etcd of this version.
-    pub fn new(version: EtcdVersion) -> Self {
+    /// Of a server that starts now, as an etcd of this version, and tells of unary calls that take
+    /// longer than `slow_after`; `traffic` is that with the other members.
+    pub fn new(version: EtcdVersion, slow_after: Duration, traffic: Arc<Traffic>) -> Self {
         Self {
-            calls: Arc::default(),
+            calls: Arc::new(Calls::new(slow_after)),
             healthy: Counter::default(),
             unhealthy: Counter::default(),
             version,
             started: SystemTime::now(),
+            traffic,
         }
+    }
+
+    /// The version of etcd that clients are told.
+    pub fn version(&self) -> EtcdVersion {
+        self.version
     }
 
     /// All metrics of the server and of one of its instances, and some of those of its tenants.
@@ -53,6 +64,7 @@ impl Metrics {
         let mut page = Page::default();
         self.write_server(&mut page, &instance.told_downgrade().await);
         keyspace::write(&mut page, instance).await;
+        peers::write(&mut page, instance.member_id(), &self.traffic);
         tenants::write(&mut page, tenants);
         self.write_calls(&mut page);
         process::write(&mut page, self.started);
@@ -134,6 +146,17 @@ impl Metrics {
                     page.sample(name, &labels, count);
                 }
             }
+        }
+        let name = "grpc_server_handling_seconds";
+        page.family(name, "histogram", "Times of the calls that have ended.");
+        for calls in calls.iter().filter(|calls| calls.times.count > 0) {
+            let method = calls.method;
+            let labels = [
+                ("grpc_method", method.name),
+                ("grpc_service", method.service),
+                ("grpc_type", method.kind),
+            ];
+            page.times_of(name, &labels, &calls.times);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Health, version and metrics over plain HTTP, with etcd's paths, statuses and bodies.
 
-use super::metrics::{CONTENT_TYPE, Metrics};
+use super::metrics::{CONTENT_TYPE, Metrics, descriptors_max};
 use super::tenancy::Tenancy;
 use super::version::EtcdVersion;
 use crate::error::{Error, Result};
 use crate::mvcc::Instance;
 use crate::pb::etcdserverpb::{AlarmType, RangeRequest};
+use crate::store::Leadership;
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -55,6 +56,7 @@ fn endpoints(
     shows_metrics: bool,
 ) -> Router {
     let mut router = Router::<Told>::new()
+        .route("/debug/vars", only_get(get(variables)))
         .route("/health", only_get(get(health)))
         .fallback(not_found);
     if shows_metrics {
@@ -107,6 +109,31 @@ async fn not_found(request: Request) -> Response {
 
 fn text(status: StatusCode, body: impl Into<String>) -> Response {
     (status, [TEXT, NO_SNIFF], body.into()).into_response()
+}
+
+/// What etcd tells there of itself, as far as it is not Go's.
+async fn variables(State(told): State<Told>) -> Response {
+    let instance = &told.instance;
+    let leadership = *instance.leadership().borrow();
+    let progress = instance.progress();
+    let own = instance.member_id();
+    let (state, leader) = match leadership {
+        _ if leadership.leads() => ("StateLeader", own),
+        Leadership { leader, .. } => ("StateFollower", leader.unwrap_or(0)),
+    };
+    let body = serde_json::json!({
+        "file_descriptor_limit": descriptors_max(),
+        "raft.status": {
+            "id": format!("{own:x}"),
+            "term": leadership.term,
+            "commit": progress.committed,
+            "lead": format!("{leader:x}"),
+            "raftState": state,
+            "applied": progress.applied,
+        },
+    });
+    let json = "application/json; charset=utf-8";
+    ([(header::CONTENT_TYPE, json)], body.to_string()).into_response()
 }
 
 async fn version_body(version: EtcdVersion, instance: Instance) -> Response {

@@ -56,20 +56,21 @@ pub struct Limits {
     pub keepalive_timeout: Duration,
 }
 
-/// Serves the instances of a tenancy on its ports, as an etcd of this version, until `shutdown`
-/// completes.
+/// Serves the instances of a tenancy on its ports until `shutdown` completes; what it counts and which
+/// version of etcd it is said to be is in `metrics`.
 ///
 /// Then the ports are closed, watch and keep-alive streams end with `server stopped`, and
 /// requests under way get [`SHUTDOWN_GRACE`] to finish. The instances stay open.
 pub async fn run(
     ports: Ports,
     tenancy: impl Tenancy,
-    version: EtcdVersion,
+    metrics: Metrics,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
     let (stop, stopping) = Stopping::new();
-    let (tenancy, metrics) = (Arc::new(tenancy), Arc::new(Metrics::new(version)));
+    let version = metrics.version();
+    let (tenancy, metrics) = (Arc::new(tenancy), Arc::new(metrics));
     let operators = tenancy.of_operators();
     let is_shared = operators.is_some();
     let of_operators: Arc<dyn Tenancy> = match operators {

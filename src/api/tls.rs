@@ -10,30 +10,52 @@ mod suites;
 mod trust;
 
 pub use certificate::Shown;
-pub use client::{Encryption, Identity, Trust};
-use trust::OrAuthority;
+pub use client::{Encryption, Identity, Trust, system_authorities};
+use trust::{Admitted, OrAuthority};
 
 use certificate::{Revoked, SelfSigned};
 use parking_lot::Mutex;
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
-use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::server::{Acceptor, VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, CertificateError, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 /// What a client may speak behind TLS, the best first: gRPC, or plain HTTP for health checks.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
+/// Whom a port is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Side {
+    /// Clients.
+    #[default]
+    Client,
+    /// Other members.
+    Peer,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Client => "client",
+            Self::Peer => "peer",
+        })
+    }
+}
+
 /// Where certificates are, and what is asked of callers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
+    /// Whom the ports are for.
+    pub side: Side,
     /// The server's certificate chain.
     pub certificate: PathBuf,
     /// Its private key.
@@ -92,6 +114,37 @@ pub enum TlsError {
     SelfSigned(#[from] rcgen::Error),
 }
 
+/// A caller who was not let in.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The host that he has called, if he said so.
+    pub server_name: Option<String>,
+    /// What his certificate says, if it was good but for where he calls from.
+    pub shown: Option<Shown>,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl From<io::Error> for Rejected {
+    fn from(error: io::Error) -> Self {
+        Self {
+            server_name: None,
+            shown: None,
+            error: in_etcd_words(error),
+        }
+    }
+}
+
+/// The error of a handshake, in the words that etcd has for those whose names are not let in.
+fn in_etcd_words(error: io::Error) -> io::Error {
+    let refused = rustls::Error::InvalidCertificate(CertificateError::NotValidForName);
+    let found = error.get_ref().and_then(|it| it.downcast_ref());
+    match found == Some(&refused) {
+        true => io::Error::new(error.kind(), "client certificate authentication failed"),
+        false => error,
+    }
+}
+
 /// The TLS of some ports.
 pub struct Tls {
     options: Options,
@@ -101,8 +154,7 @@ pub struct Tls {
 /// What was read last, and when the files were written.
 struct Current {
     written: Vec<Option<SystemTime>>,
-    acceptor: TlsAcceptor,
-    revoked: Arc<Revoked>,
+    config: Arc<ServerConfig>,
 }
 
 impl Tls {
@@ -125,45 +177,44 @@ impl Tls {
         &self,
         stream: S,
         address: Option<IpAddr>,
-    ) -> io::Result<(TlsStream<S>, Option<Shown>)> {
-        let (acceptor, revoked) = self.newest();
-        let stream = acceptor.accept(stream).await?;
+    ) -> Result<(TlsStream<S>, Option<Shown>), Rejected> {
+        let config = self.newest();
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let server_name = hello.client_hello().server_name().map(str::to_owned);
+        let stream = match hello.into_stream(config).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                return Err(Rejected {
+                    server_name,
+                    ..error.into()
+                });
+            }
+        };
         let (_, session) = stream.get_ref();
-        let Some(chain) = session
-            .peer_certificates()
-            .filter(|chain| !chain.is_empty())
-        else {
+        let chain = session.peer_certificates();
+        let Some(certificate) = chain.and_then(|chain| chain.first()) else {
             return Ok((stream, None));
         };
-        let shown = Shown::read(&chain[0]);
-        let refused = |why: &str| io::Error::new(io::ErrorKind::PermissionDenied, why);
-        let shown = shown.ok_or_else(|| refused("the certificate cannot be read"))?;
-        if chain.iter().any(|certificate| revoked.has(certificate)) {
-            return Err(refused("the certificate is revoked"));
-        }
-        let Options {
-            allowed_names,
-            allowed_hosts,
-            is_for_caller,
-            ..
-        } = &self.options;
-        let has_name = |name: &String| shown.common_name.as_ref() == Some(name);
-        if !allowed_names.is_empty() && !allowed_names.iter().any(has_name) {
-            return Err(refused("the common name is not let in"));
-        }
-        let is_for = |host: &String| certificate::is_for(&chain[0], host);
-        if !allowed_hosts.is_empty() && !allowed_hosts.iter().any(is_for) {
-            return Err(refused(
-                "the certificate is for none of the hosts that are let in",
-            ));
-        }
-        if let Some(address) = address.filter(|_| *is_for_caller)
-            && !address::is_at_home(&shown, address).await
-        {
-            let why = format!("the certificate is for others than {address}");
-            return Err(refused(&why));
-        }
-        Ok((stream, Some(shown)))
+        let shown = Shown::read(certificate);
+        let why = match (&shown, address) {
+            (None, _) => "the certificate cannot be read".to_owned(),
+            (Some(shown), Some(address))
+                if self.options.is_for_caller && !address::is_at_home(shown, address).await =>
+            {
+                format!("the certificate is for others than {address}")
+            }
+            _ => return Ok((stream, shown)),
+        };
+        Err(Rejected {
+            server_name,
+            shown,
+            error: io::Error::new(io::ErrorKind::PermissionDenied, why),
+        })
+    }
+
+    /// Whom the ports are for.
+    pub fn side(&self) -> Side {
+        self.options.side
     }
 
     /// Whether the common name of a certificate is that of a user.
@@ -171,7 +222,7 @@ impl Tls {
         self.options.names_users
     }
 
-    fn newest(&self) -> (TlsAcceptor, Arc<Revoked>) {
+    fn newest(&self) -> Arc<ServerConfig> {
         let mut current = self.current.lock();
         let written = written(&self.options);
         if written != current.written {
@@ -187,7 +238,7 @@ impl Tls {
                 }
             }
         }
-        (current.acceptor.clone(), current.revoked.clone())
+        current.config.clone()
     }
 }
 
@@ -211,6 +262,10 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 fn read_all(options: &Options) -> Result<Current, TlsError> {
     // Before the files themselves: should they change meanwhile, they are read once more.
     let written = written(options);
+    let revoked = match &options.revoked {
+        None => Revoked::default(),
+        Some(path) => Revoked::read(&read(path)?).ok_or(TlsError::Revoked)?,
+    };
     let provider = Arc::new(options.ciphers.provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&options.ciphers.versions())?;
@@ -224,11 +279,16 @@ fn read_all(options: &Options) -> Result<Current, TlsError> {
             }
             let signed =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-            let signed = signed.build()?;
-            builder.with_client_cert_verifier(Arc::new(OrAuthority {
-                signed,
+            let trusted = OrAuthority {
+                signed: signed.build()?,
                 authorities,
                 provider,
+            };
+            builder.with_client_cert_verifier(Arc::new(Admitted {
+                trusted,
+                revoked,
+                names: options.allowed_names.clone(),
+                hosts: options.allowed_hosts.clone(),
             }))
         }
     };
@@ -236,14 +296,9 @@ fn read_all(options: &Options) -> Result<Current, TlsError> {
     let key = PrivateKeyDer::from_pem_slice(&read(&options.key)?).map_err(TlsError::Key)?;
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
-    let revoked = match &options.revoked {
-        None => Revoked::default(),
-        Some(path) => Revoked::read(&read(path)?).ok_or(TlsError::Revoked)?,
-    };
     Ok(Current {
         written,
-        acceptor: TlsAcceptor::from(Arc::new(config)),
-        revoked: Arc::new(revoked),
+        config: Arc::new(config),
     })
 }
 

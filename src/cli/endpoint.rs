@@ -1,7 +1,7 @@
 //! Where to connect and as whom: the connection flags, and the transport they stand for.
 
 use super::{duration, exit::UsageError};
-use crate::api::tls::{Encryption, Identity, Trust};
+use crate::api::tls::{Encryption, Identity, Trust, system_authorities};
 use anyhow::{Context, Result};
 use clap::Args;
 use hyper_util::rt::TokioIo;
@@ -19,13 +19,6 @@ use tokio::{
 use tonic::codegen::http::uri::Scheme;
 use tonic::transport::{Channel, Endpoint as Transport, Uri};
 
-/// Where systems keep the certificates they trust; the first that exists is used.
-const SYSTEM_BUNDLES: &[&str] = &[
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 /// A page of large values must not stall on HTTP/2's default window of 64 KiB.
 pub(super) const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 /// The same of all streams of a connection.
@@ -245,10 +238,7 @@ fn plain(uri: Uri) -> Result<Uri> {
 }
 
 fn system_bundle() -> Result<Vec<u8>> {
-    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let known = SYSTEM_BUNDLES.iter().map(PathBuf::from);
-    let file = named.into_iter().chain(known).find(|file| file.exists());
-    match file {
+    match system_authorities() {
         Some(file) => read("the system's certificates", &file),
         None => Err(UsageError::new(
             "https needs certificates to trust: give --cacert, the system's were not found",

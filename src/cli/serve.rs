@@ -6,6 +6,7 @@ use super::exit::UsageError;
 use super::log;
 use super::settings::{Home, HostUrl, Layers, RawSettings, Settings, Tenants};
 use crate::api::listener::Listener;
+use crate::api::metrics::Metrics;
 use crate::api::peer::Links;
 use crate::api::raft::{Others, PeerPort};
 use crate::api::server::{self, Ports};
@@ -198,8 +199,10 @@ impl Serving<'_> {
             }
         };
         let version = settings.version;
+        let traffic = self.peer_port.as_ref().map(PeerPort::traffic);
+        let metrics = Metrics::new(version, settings.slow_after, traffic.unwrap_or_default());
         match settings.tenants {
-            None => server::run(ports, instance.clone(), version, limits, shutdown).await,
+            None => server::run(ports, instance.clone(), metrics, limits, shutdown).await,
             Some(Tenants {
                 rule,
                 open_max,
@@ -218,7 +221,7 @@ impl Serving<'_> {
                 let tenants = Certified::new(rule, store, options, open_max, operators, taking);
                 let (stop, stopped) = oneshot::channel();
                 let closing = tokio::spawn(tenants.clone().close_idle(stopped));
-                server::run(ports, tenants, version, limits, shutdown).await;
+                server::run(ports, tenants, metrics, limits, shutdown).await;
                 drop(stop);
                 closing.await.context("tenants could not be closed")?;
             }

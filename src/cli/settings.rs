@@ -26,7 +26,7 @@ use crate::api::etcd::gateway::{Access, Web};
 use crate::api::listener::Place;
 use crate::api::server::Limits;
 use crate::api::tenancy::Rule;
-use crate::api::tls;
+use crate::api::tls::{self, Side};
 use crate::api::version::EtcdVersion;
 use crate::mvcc::auth;
 use crate::mvcc::{Allowance, Options};
@@ -93,6 +93,8 @@ pub struct Settings {
     pub keepalive_interval: Option<Duration>,
     /// A ping without an answer after this long closes the connection.
     pub keepalive_timeout: Duration,
+    /// A unary call that takes longer is told of in the log.
+    pub slow_after: Duration,
     /// The etcd version reported to clients.
     pub version: EtcdVersion,
     /// What is logged, and how.
@@ -165,7 +167,7 @@ impl Settings {
                 },
                 ..Options::default()
             },
-            tls: tls_files(layers, "", encrypted)?,
+            tls: tls_files(layers, Side::Client, encrypted)?,
             listen,
             listen_http,
             listen_metrics,
@@ -182,6 +184,10 @@ impl Settings {
             forward_writes: parse(layers.get("forward-writes"), str::parse)?,
             max_concurrent_streams: parse(layers.get("max-concurrent-streams"), at_least_one)?,
             keepalive_interval: Some(keepalive_interval).filter(|time| !time.is_zero()),
+            slow_after: parse(
+                layers.get("warning-unary-request-duration"),
+                duration::parse,
+            )?,
             keepalive_timeout: parse(layers.get("grpc-keepalive-timeout"), |text| {
                 duration::parse(text).and_then(positive)
             })?,

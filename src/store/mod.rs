@@ -509,6 +509,18 @@ impl Store {
         }
     }
 
+    /// How long it took to put changes into its own files, behind a log or with an fsync, in
+    /// nanoseconds; `None` where it has none.
+    pub fn commit_times(&self) -> Option<Distribution> {
+        match self {
+            Store::Local(store) => store.disk_times(),
+            Store::Raft(store) => store.commit_times(),
+            Store::Memory(_) | Store::Fdb(_) => None,
+            #[cfg(test)]
+            Store::Faulty(_) => None,
+        }
+    }
+
     /// What the keys with a prefix occupy; where the store cannot tell, all keys.
     pub async fn usage(&self, prefix: &Bytes) -> Result<Usage, StoreError> {
         match (self, prefix) {

@@ -482,6 +482,11 @@ impl Raft {
         self.write_times.get()
     }
 
+    /// How long writes of the state took, in nanoseconds; `None` once it has ended.
+    pub fn commit_times(&self) -> Option<Distribution> {
+        self.local.disk_times()
+    }
+
     /// Rewrites the state without what is dead.
     pub async fn reclaim(&self) -> Result<(), StoreError> {
         self.local.reclaim().await

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod kubeadm;
+mod peers;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -46,22 +47,34 @@ struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let log = Vec::new();
-        let mut server = Self { child, lines, log };
-        while !server.has_said("ready to serve client requests") {
-            let line = server.lines.next();
-            let line = line.unwrap_or_else(|| panic!("{:?}", server.log)).unwrap();
-            let entry = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-            server.log.push(entry);
-        }
+    /// Starts one, and waits until it is ready.
+    fn start(command: Command) -> Self {
+        let mut server = Self::spawn(command);
+        server.until(|entry| entry["msg"] == "ready to serve client requests");
         server
     }
 
-    fn has_said(&self, message: &str) -> bool {
-        self.log.iter().any(|entry| entry["msg"] == message)
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Vec::new();
+        Self { child, lines, log }
+    }
+
+    /// Reads the log until it has such a line, which it answers.
+    fn until(&mut self, is_meant: impl Fn(&Value) -> bool) -> Value {
+        if let Some(entry) = self.log.iter().find(|entry| is_meant(entry)) {
+            return entry.clone();
+        }
+        loop {
+            let line = self.lines.next();
+            let line = line.unwrap_or_else(|| panic!("{:?}", self.log)).unwrap();
+            let entry: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            self.log.push(entry.clone());
+            if is_meant(&entry) {
+                return entry;
+            }
+        }
     }
 
     /// The settings it was warned of.
@@ -119,10 +132,11 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
             "--experimental-compact-hash-check-enabled",
             "--corrupt-check-time=1m",
             "--feature-gates=InitialCorruptCheck=true,LeaseCheckpoint=true",
+            "--warning-unary-request-duration=1ns",
             "--pre-vote",
         ])
         .stdout(Stdio::null());
-    let server = Server::start(command);
+    let mut server = Server::start(command);
     let moot = [
         "ETCD_SNAPSHOT_COUNT",
         "feature-gates LeaseCheckpoint",
@@ -140,6 +154,9 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
     for endpoint in [socket, url(clients)] {
         assert_eq!(member(&endpoint).await.0, "a");
     }
+    let slow = server.until(|entry| entry["msg"] == "request stats");
+    assert_eq!(slow["response type"], "/etcdserverpb.Cluster/MemberList");
+    assert_eq!(slow["code"], "OK");
     // Plain HTTP went where it was told to.
     for (port, has_http) in [(http, true), (clients, false)] {
         let answer = support::client::get(port, "/health").await;

@@ -195,6 +195,13 @@ fn disk(page: &mut Page, now: &Observation) {
             times,
         );
     }
+    if let Some(times) = &now.commit_times {
+        page.times(
+            "etcd_disk_backend_commit_duration_seconds",
+            "Writes to the files of the state.",
+            times,
+        );
+    }
 }
 
 fn batches(page: &mut Page, now: &Observation, stats: &Stats) {

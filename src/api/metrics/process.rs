@@ -37,15 +37,20 @@ pub fn write(page: &mut Page, started: SystemTime) {
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
         // One of them is the directory itself.
         let count = open.count().saturating_sub(1);
-        page.gauge("process_open_fds", "Open file descriptors.", count);
+        for name in ["process_open_fds", "os_fd_used"] {
+            page.gauge(name, "Open file descriptors.", count);
+        }
     }
-    if let Some(limit) = getrlimit(Resource::Nofile).current {
-        page.gauge(
-            "process_max_fds",
-            "File descriptors that may be open.",
-            limit,
-        );
+    if let Some(limit) = descriptors_max() {
+        for name in ["process_max_fds", "os_fd_limit"] {
+            page.gauge(name, "File descriptors that may be open.", limit);
+        }
     }
+}
+
+/// How many file descriptors may be open, if that is bounded.
+pub fn descriptors_max() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
 }
 
 /// A line of `/proc/self/status`, which counts in KiB.

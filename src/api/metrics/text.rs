@@ -43,14 +43,23 @@ impl Page {
 
     fn scaled(&mut self, name: &str, help: &str, found: &Distribution, scale: f64) {
         self.family(name, "histogram", help);
+        self.buckets(name, &[], found, scale);
+    }
+
+    /// Times in nanoseconds, told in seconds: those of one set of labels in a family of histograms.
+    pub fn times_of(&mut self, name: &str, labels: &[(&str, &str)], found: &Distribution) {
+        self.buckets(name, labels, found, NANOSECONDS);
+    }
+
+    fn buckets(&mut self, name: &str, labels: &[(&str, &str)], found: &Distribution, scale: f64) {
         let bucket = format!("{name}_bucket");
         for (bound, count) in &found.up_to {
             let bound = (*bound as f64 / scale).to_string();
-            self.sample(&bucket, &[("le", &bound)], count);
+            self.sample(&bucket, &[labels, &[("le", &bound)]].concat(), count);
         }
-        self.sample(&bucket, &[("le", "+Inf")], found.count);
-        self.sample(&format!("{name}_sum"), &[], found.sum as f64 / scale);
-        self.sample(&format!("{name}_count"), &[], found.count);
+        self.sample(&bucket, &[labels, &[("le", "+Inf")]].concat(), found.count);
+        self.sample(&format!("{name}_sum"), labels, found.sum as f64 / scale);
+        self.sample(&format!("{name}_count"), labels, found.count);
     }
 
     /// Begins the samples of one name.

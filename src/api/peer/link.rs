@@ -1,7 +1,7 @@
 //! The side that hands over.
 
 use super::{FRAME_BYTES_MAX, FRAMES_WAITING, TOKEN, fill, wire};
-use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
+use crate::api::channel::{CONNECT_TIMEOUT, Dialer, failure};
 use crate::mvcc::forward::{Call, Handover, Link, Peers};
 use crate::mvcc::keyspace::{PeerRecord, State};
 use crate::pb::kvtool::peer::v1::{self, Answers, Requests, peer_client::PeerClient};
@@ -74,7 +74,7 @@ async fn dial(dialer: &Dialer, url: &str, token: u128) -> Result<GrpcLink, Strin
     request.metadata_mut().insert(TOKEN, token);
     match tokio::time::timeout(CONNECT_TIMEOUT, client.forward(request)).await {
         Ok(Ok(answers)) => Ok(GrpcLink::over(frames, answers.into_inner())),
-        Ok(Err(status)) => Err(status.message().to_owned()),
+        Ok(Err(status)) => Err(failure(&status)),
         Err(_) => Err("it does not answer".to_owned()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Links, TOKEN};
 use crate::api::listener::Listener;
+use crate::api::metrics::Metrics;
 use crate::api::server::{self, Limits, Ports};
 use crate::error::Error;
 use crate::mvcc::forward::{Link, Peers};
@@ -64,6 +65,7 @@ impl Server {
         let served = instance.clone();
         let serving = tokio::spawn(async move {
             let version = "3.7.1".parse().unwrap();
+            let metrics = Metrics::new(version, Duration::MAX, Arc::default());
             let shutdown = async {
                 stopped.await.ok();
             };
@@ -71,7 +73,7 @@ impl Server {
                 clients: vec![listener],
                 ..Ports::default()
             };
-            server::run(ports, served.clone(), version, limits, shutdown).await;
+            server::run(ports, served.clone(), metrics, limits, shutdown).await;
             served.close().await;
         });
         Self {

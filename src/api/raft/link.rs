@@ -4,20 +4,22 @@
 //! and bytes; what does not fit, and what waits when a stream breaks, is lost: the protocol sends
 //! again what matters.
 
+use super::traffic::Exchange;
 use super::{FRAME_BYTES, FRAME_BYTES_MAX, Route, state};
-use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
-use crate::pb::kvtool::raft::v1::{End, Frame, raft_client::RaftClient};
+use crate::api::channel::{CONNECT_TIMEOUT, Dialer, failure};
+use crate::pb::kvtool::raft::v1::{DescribeRequest, End, Frame, raft_client::RaftClient};
 use crate::store::raft::Outgoing;
 use crate::store::raft::eraftpb::Message;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use protobuf::Message as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
 use tonic::{Code, Request, Streaming};
 
 /// Messages that wait to be sent.
@@ -29,6 +31,8 @@ const FRAMES_WAITING: usize = 2;
 /// Pauses before a member is called again: the first, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Time between two looks at how long a member takes to answer.
+const ROUND_TRIP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The way to one member. Ends when it is dropped.
 pub(super) struct Link {
@@ -41,12 +45,19 @@ pub(super) struct Link {
 }
 
 /// What sender and task know of each other.
-#[derive(Default)]
 struct Load {
-    is_open: AtomicBool,
-    /// Since when it is.
+    exchange: Arc<Exchange>,
+    /// Since when there is a stream.
     open_since: Mutex<Option<Instant>>,
     waiting_bytes: AtomicUsize,
+}
+
+impl Load {
+    /// Notes that a stream has begun, or ended.
+    fn set_open(&self, is_open: bool) {
+        self.exchange.set_connected(is_open);
+        *self.open_since.lock() = is_open.then(Instant::now);
+    }
 }
 
 impl Link {
@@ -55,11 +66,16 @@ impl Link {
         dialer: Dialer,
         route: Route,
         urls: Vec<String>,
+        exchange: Arc<Exchange>,
         expelled: Arc<Notify>,
     ) -> Self {
         let (messages, waiting) = mpsc::channel(WAITING_MESSAGES_MAX);
         let (urls, known_urls) = watch::channel(urls);
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load {
+            exchange,
+            open_since: Mutex::default(),
+            waiting_bytes: AtomicUsize::default(),
+        });
         let calling = Calling {
             dialer: dialer.clone(),
             route,
@@ -93,11 +109,12 @@ impl Link {
         let waiting = &self.load.waiting_bytes;
         let before = waiting.fetch_add(bytes, Ordering::Relaxed);
         let fits = before == 0 || before + bytes <= WAITING_BYTES_MAX;
-        let is_open = self.load.is_open.load(Ordering::Relaxed);
-        if fits && is_open && self.messages.try_send(message).is_ok() {
+        let exchange = &self.load.exchange;
+        if fits && exchange.is_connected() && self.messages.try_send(message).is_ok() {
             return true;
         }
         waiting.fetch_sub(bytes, Ordering::Relaxed);
+        exchange.lost_messages.add(1);
         false
     }
 }
@@ -146,14 +163,12 @@ impl Calling {
         let mut told = String::new();
         loop {
             let reason = match self.call().await {
-                Ok((frames, end)) => {
+                Ok(stream) => {
                     tracing::info!(member, "connected to a member");
                     (pause, told) = (PAUSE_MIN, String::new());
-                    self.load.is_open.store(true, Ordering::Relaxed);
-                    *self.load.open_since.lock() = Some(Instant::now());
-                    let reason = self.carry(frames, end).await;
-                    self.load.is_open.store(false, Ordering::Relaxed);
-                    *self.load.open_since.lock() = None;
+                    self.load.set_open(true);
+                    let reason = self.carry(stream).await;
+                    self.load.set_open(false);
                     self.forget();
                     reason
                 }
@@ -174,7 +189,7 @@ impl Calling {
     }
 
     /// Opens a stream to the first URL that answers.
-    async fn call(&mut self) -> Result<(mpsc::Sender<Frame>, Streaming<End>), String> {
+    async fn call(&mut self) -> Result<Stream, String> {
         let urls = self.urls.borrow_and_update().clone();
         let mut reasons = Vec::new();
         for url in urls {
@@ -189,26 +204,36 @@ impl Calling {
         })
     }
 
-    async fn call_one(&self, url: &str) -> Result<(mpsc::Sender<Frame>, Streaming<End>), String> {
+    async fn call_one(&self, url: &str) -> Result<Stream, String> {
         let channel = self.dialer.open(url).await?;
         let mut client = RaftClient::new(channel).max_encoding_message_size(FRAME_BYTES_MAX);
         let (frames, outgoing) = mpsc::channel(FRAMES_WAITING);
         let mut request = Request::new(ReceiverStream::new(outgoing));
         self.route.write(request.metadata_mut());
         match tokio::time::timeout(CONNECT_TIMEOUT, client.carry(request)).await {
-            Ok(Ok(end)) => Ok((frames, end.into_inner())),
+            Ok(Ok(end)) => Ok(Stream {
+                client,
+                frames,
+                end: end.into_inner(),
+            }),
             Ok(Err(status)) => {
                 if status.code() == Code::PermissionDenied {
                     self.expelled.notify_one();
                 }
-                Err(status.message().to_owned())
+                Err(failure(&status))
             }
             Err(_) => Err("it does not answer".to_owned()),
         }
     }
 
     /// Sends what waits until the stream ends; why it has.
-    async fn carry(&mut self, frames: mpsc::Sender<Frame>, mut end: Streaming<End>) -> String {
+    async fn carry(&mut self, stream: Stream) -> String {
+        let Stream {
+            client,
+            frames,
+            mut end,
+        } = stream;
+        let mut looks = tokio::time::interval(ROUND_TRIP_INTERVAL);
         loop {
             let sending = async {
                 // A place first: what comes until there is one goes into the same frame.
@@ -219,9 +244,12 @@ impl Calling {
             tokio::select! {
                 biased;
                 ended = end.message() => return match ended {
-                    Err(status) => status.message().to_owned(),
+                    Err(status) => failure(&status),
                     Ok(_) => "it has ended the stream".to_owned(),
                 },
+                _ = looks.tick() => {
+                    tokio::spawn(time(client.clone(), self.load.exchange.clone()));
+                }
                 sent = sending => if sent.is_none() {
                     return "the stream has broken".to_owned();
                 },
@@ -240,6 +268,7 @@ impl Calling {
             let encoded = message.write_to_bytes();
             let encoded = encoded.expect("a message without required fields can be written");
             bytes += encoded.len();
+            self.load.exchange.sent_bytes.add(encoded.len() as u64);
             messages.push(Bytes::from(encoded));
             next = match bytes < FRAME_BYTES {
                 true => self.waiting.try_recv().ok(),
@@ -254,6 +283,23 @@ impl Calling {
         while let Ok(message) = self.waiting.try_recv() {
             let lost = size(&message);
             self.load.waiting_bytes.fetch_sub(lost, Ordering::Relaxed);
+            self.load.exchange.lost_messages.add(1);
         }
+    }
+}
+
+/// A stream to a member, and the connection that it is on.
+struct Stream {
+    client: RaftClient<Channel>,
+    frames: mpsc::Sender<Frame>,
+    end: Streaming<End>,
+}
+
+/// Notes how long a member takes to answer, if it does.
+async fn time(mut client: RaftClient<Channel>, exchange: Arc<Exchange>) {
+    let begin = Instant::now();
+    let answer = client.describe(DescribeRequest {});
+    if let Ok(Ok(_)) = tokio::time::timeout(ROUND_TRIP_INTERVAL, answer).await {
+        exchange.round_trips.note_time(begin.elapsed());
     }
 }

@@ -4,6 +4,7 @@
 //! - `link`: one stream to one member; what cannot be sent is lost, and the store is told.
 //! - `state`: whole states, to members that lag.
 //! - `service`: what the others send.
+//! - `traffic`: how much of it there was.
 //! - `audit`: what the others say of their keyspaces.
 //! - `port`: serves all of it, and what is handed over to a leader, on the peer ports.
 //!
@@ -19,11 +20,13 @@ mod state;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod traffic;
 mod wire;
 
 pub use audit::Others;
 pub use network::{Network, describe};
 pub use port::PeerPort;
+pub use traffic::{Exchange, Traffic};
 
 use tonic::metadata::MetadataMap;
 

@@ -1,8 +1,8 @@
 //! The way to the other members of a group.
 
 use super::link::Link;
-use super::{Route, wire};
-use crate::api::channel::{CONNECT_TIMEOUT, Dialer};
+use super::{Route, Traffic, wire};
+use crate::api::channel::{CONNECT_TIMEOUT, Dialer, failure};
 use crate::pb::kvtool::raft::v1::{DescribeRequest, raft_client::RaftClient};
 use crate::store::raft::eraftpb::Message;
 use crate::store::raft::{Carrier, Members, Outgoing};
@@ -23,16 +23,18 @@ pub struct Network {
     /// Where states are sent, which the thread of the store must not wait for.
     runtime: Handle,
     links: Mutex<HashMap<u64, Link>>,
+    traffic: Arc<Traffic>,
     expelled: Arc<Notify>,
 }
 
 impl Network {
     /// One that reaches nobody yet; made within the runtime that it uses.
-    pub fn new(dialer: Dialer) -> Self {
+    pub fn new(dialer: Dialer, traffic: Arc<Traffic>) -> Self {
         Self {
             dialer,
             runtime: Handle::current(),
             links: Mutex::default(),
+            traffic,
             expelled: Arc::default(),
         }
     }
@@ -69,6 +71,9 @@ impl Network {
         let mut links = self.links.lock();
         let gone = links.extract_if(|id, _| !group.members.contains_key(id));
         let gone: Vec<_> = gone.collect();
+        for (id, _) in &gone {
+            self.traffic.forget(*id);
+        }
         if !gone.is_empty() {
             // The last that a removed member is sent tells it so.
             tokio::spawn(async move {
@@ -86,7 +91,9 @@ impl Network {
             match links.get(&member.id) {
                 Some(link) => link.moved(urls),
                 None => {
-                    let link = Link::open(self.dialer.clone(), route, urls, self.expelled.clone());
+                    let (dialer, expelled) = (self.dialer.clone(), self.expelled.clone());
+                    let exchange = self.traffic.with(member.id);
+                    let link = Link::open(dialer, route, urls, exchange, expelled);
                     links.insert(member.id, link);
                 }
             }
@@ -120,6 +127,6 @@ pub async fn describe(dialer: &Dialer, url: &str) -> Result<Members, String> {
     let mut request = Request::new(DescribeRequest {});
     request.set_timeout(CONNECT_TIMEOUT);
     let answer = client.describe(request).await;
-    let answer = answer.map_err(|status| status.message().to_owned())?;
+    let answer = answer.map_err(|status| failure(&status))?;
     Ok(wire::group(answer.into_inner()))
 }

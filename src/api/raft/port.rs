@@ -1,5 +1,6 @@
 //! The peer ports of a server.
 
+use super::Traffic;
 use super::service::service;
 use crate::api::listener::{Listener, connections};
 use crate::api::peer::{self, Taking};
@@ -8,6 +9,7 @@ use crate::api::transport::Transport;
 use crate::mvcc::Instance;
 use crate::store::raft::Raft;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,13 +24,14 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Serves the members of a group, from before its keyspace is open until after it is closed.
 pub struct PeerPort {
     taking: Taking,
+    traffic: Arc<Traffic>,
     stop_taking: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
 
 impl PeerPort {
     /// Begins to take messages for a member.
-    pub fn open(listeners: Vec<Listener>, raft: &Raft) -> Self {
+    pub fn open(listeners: Vec<Listener>, raft: &Raft, traffic: Arc<Traffic>) -> Self {
         let taking = Taking::default();
         let (stop_taking, stopping) = Stopping::new();
         let limits = Limits {
@@ -38,13 +41,14 @@ impl PeerPort {
             keepalive_interval: Some(PING_INTERVAL),
             keepalive_timeout: PING_TIMEOUT,
         };
-        let routes =
-            Routes::new(service(raft, &taking)).add_service(peer::service(&taking, &stopping));
+        let routes = Routes::new(service(raft, &taking, &traffic));
+        let routes = routes.add_service(peer::service(&taking, &stopping));
         let connections = connections(listeners, limits.max_connections);
         let serving = Transport::new(&limits).serve(routes.prepare(), connections, pending());
         let serving = tokio::spawn(serving);
         Self {
             taking,
+            traffic,
             stop_taking,
             serving,
         }
@@ -58,6 +62,11 @@ impl PeerPort {
     /// Where they hand requests over.
     pub fn taking(&self) -> Taking {
         self.taking.clone()
+    }
+
+    /// What is exchanged with the others.
+    pub fn traffic(&self) -> Arc<Traffic> {
+        self.traffic.clone()
     }
 
     /// Says to others that no further requests are taken.

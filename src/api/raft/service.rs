@@ -1,6 +1,6 @@
 //! What other members send.
 
-use super::{FRAME_BYTES_MAX, Route, state, wire};
+use super::{FRAME_BYTES_MAX, Route, Traffic, state, wire};
 use crate::api::peer::Taking;
 use crate::pb::kvtool::raft::v1::{
     Chunk, DescribeRequest, Description, End, Frame, HashAnswer, HashRequest, Wanted, raft_server,
@@ -10,19 +10,20 @@ use crate::store::raft::eraftpb::Message;
 use futures_util::stream;
 use protobuf::Message as _;
 use raft_server::RaftServer;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 /// The service for the other members of a group.
-pub(super) fn service(raft: &Raft, taking: &Taking) -> RaftServer<Service> {
-    RaftServer::new(Service(raft.clone(), taking.clone()))
+pub(super) fn service(raft: &Raft, taking: &Taking, traffic: &Arc<Traffic>) -> RaftServer<Service> {
+    RaftServer::new(Service(raft.clone(), taking.clone(), traffic.clone()))
         .max_decoding_message_size(FRAME_BYTES_MAX)
 }
 
 /// `kvtool.raft.v1.Raft`.
-pub(super) struct Service(Raft, Taking);
+pub(super) struct Service(Raft, Taking, Arc<Traffic>);
 
 impl Service {
     /// Whose messages these are, if they may come; what is refused here is refused for good.
@@ -62,7 +63,8 @@ impl raft_server::Raft for Service {
         request: Request<Streaming<Frame>>,
     ) -> Result<Response<Self::CarryStream>, Status> {
         let route = self.admit(&request)?;
-        let taking = take(self.0.clone(), route, request.into_inner());
+        let traffic = self.2.clone();
+        let taking = take(self.0.clone(), route, traffic, request.into_inner());
         // The answer is the end alone, and taking ends with the connection.
         Ok(Response::new(Box::pin(stream::once(taking))))
     }
@@ -103,11 +105,18 @@ impl raft_server::Raft for Service {
 }
 
 /// Takes messages until the stream ends, by its sender or for what it sends.
-async fn take(raft: Raft, route: Route, mut frames: Streaming<Frame>) -> Result<End, Status> {
+async fn take(
+    raft: Raft,
+    route: Route,
+    traffic: Arc<Traffic>,
+    mut frames: Streaming<Frame>,
+) -> Result<End, Status> {
+    let exchange = traffic.with(route.from);
     let ended = loop {
         match frames.message().await {
             Ok(Some(frame)) => {
                 for message in frame.messages {
+                    exchange.received_bytes.add(message.len() as u64);
                     match message_of(route, &message) {
                         Some(message) => raft.receive(message),
                         None => return Err(senseless(route)),

@@ -1,6 +1,6 @@
 //! Members of a group that speak over gRPC.
 
-use super::{CLUSTER, FRAME_BYTES_MAX, Network, PeerPort, Route, describe};
+use super::{CLUSTER, FRAME_BYTES_MAX, Network, PeerPort, Route, Traffic, describe};
 use crate::api::channel::Dialer;
 use crate::api::listener::Listener;
 use crate::pb::kvtool::raft::v1::{Frame, raft_client::RaftClient};
@@ -95,12 +95,13 @@ fn open(root: &Path, id: u64, urls: &[String], listener: Listener) -> (Raft, Pee
         election_heartbeats: 30,
         policy: Policy::default(),
     };
-    let network = Arc::new(Network::new(Dialer::default()));
+    let traffic = Arc::new(Traffic::default());
+    let network = Arc::new(Network::new(Dialer::default(), traffic.clone()));
     let raft = Raft::open(&root.join(id.to_string()), &options, network.clone()).unwrap();
     let members = raft.members();
     let heard = members.borrow().clone();
     tokio::spawn(network.follow(id, heard, members));
-    let port = PeerPort::open(vec![listener], &raft);
+    let port = PeerPort::open(vec![listener], &raft, traffic);
     (raft, port)
 }
 

@@ -3,6 +3,7 @@
 use super::trust::{AnyCertificate, OrAuthority};
 use super::{TlsError, certificates};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -12,6 +13,21 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Where systems keep the certificates they trust; the first that exists is used.
+const SYSTEM_BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The file of the authorities that the system trusts, if there is one.
+pub fn system_authorities() -> Option<PathBuf> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let known = SYSTEM_BUNDLES.iter().map(PathBuf::from);
+    named.into_iter().chain(known).find(|file| file.exists())
+}
 
 /// Whose certificates a client takes.
 pub enum Trust {

@@ -1,6 +1,6 @@
 //! Trust in whoever answers, and in who is trusted himself.
 
-use super::certificate::{Role, is_for, is_good_for};
+use super::certificate::{Revoked, Role, Shown, is_for, is_good_for};
 use std::sync::Arc;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
@@ -11,7 +11,9 @@ use tokio_rustls::rustls::crypto::{
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use tokio_rustls::rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
+};
 
 /// The signatures of a handshake, as the provider of a verifier checks them.
 macro_rules! signatures {
@@ -129,4 +131,74 @@ impl ServerCertVerifier for OrAuthority<WebPkiServerVerifier> {
     }
 
     signatures!();
+}
+
+/// Takes those who are trusted, unless they are revoked or nobody whom this port is for. Who is
+/// refused is told so by TLS itself.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) trusted: OrAuthority<dyn ClientCertVerifier>,
+    pub(super) revoked: Revoked,
+    /// The common names that are let in; none: all.
+    pub(super) names: Vec<String>,
+    /// The hosts of which a certificate must name one; none: any.
+    pub(super) hosts: Vec<String>,
+}
+
+impl Admitted {
+    fn admits(&self, certificate: &CertificateDer<'_>) -> bool {
+        let name = Shown::read(certificate).and_then(|shown| shown.common_name);
+        let is_named = self.names.is_empty() || name.is_some_and(|name| self.names.contains(&name));
+        let mut hosts = self.hosts.iter();
+        is_named && (self.hosts.is_empty() || hosts.any(|host| is_for(certificate, host)))
+    }
+}
+
+impl ClientCertVerifier for Admitted {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.trusted.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self
+            .trusted
+            .verify_client_cert(certificate, intermediates, now)?;
+        let mut chain = [certificate].into_iter().chain(intermediates);
+        if chain.any(|certificate| self.revoked.has(certificate)) {
+            return Err(CertificateError::Revoked.into());
+        }
+        match self.admits(certificate) {
+            true => Ok(verified),
+            false => Err(CertificateError::NotValidForName.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let trusted = &self.trusted;
+        trusted.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let trusted = &self.trusted;
+        trusted.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.trusted.supported_verify_schemes()
+    }
 }

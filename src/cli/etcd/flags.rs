@@ -4,9 +4,10 @@
 use crate::cli::settings::raw::{ALIASES, DEFAULTS};
 
 /// Settings that etcd does not know; the environment gives them, as to `kvtool serve`.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "compact-hash-check-enabled",
     "initial-corrupt-check",
+    "set-member-localaddr",
     "store",
     "instance",
     "forward-writes",
@@ -78,8 +79,9 @@ pub(super) const FEATURE_GATES: &str = "feature-gates";
 const HEEDED: [&str; 3] = [FORCE_NEW_CLUSTER, LOGGER, FEATURE_GATES];
 
 /// Gates that are settings here, under the names of the flags that older etcds have for them.
-pub(super) const GATES: [(&str, &str); 2] = [
+pub(super) const GATES: [(&str, &str); 3] = [
     ("InitialCorruptCheck", "initial-corrupt-check"),
+    ("SetMemberLocalAddr", "set-member-localaddr"),
     ("CompactHashCheck", "compact-hash-check-enabled"),
 ];
 
@@ -156,7 +158,6 @@ const MOOT: &[(&str, &str)] = &[
         "files of the log are never closed: rotate them by copy",
     ),
     ("warning-apply-duration", SLOW),
-    ("warning-unary-request-duration", SLOW),
     ("enable-distributed-tracing", TRACING),
     ("distributed-tracing-address", TRACING),
     ("distributed-tracing-service-name", TRACING),
@@ -169,10 +170,6 @@ const MOOT: &[(&str, &str)] = &[
     (
         "enable-lease-checkpoint-persist",
         "the time that leases have left is kept in any case",
-    ),
-    (
-        "set-member-localaddr",
-        "members call from whatever address leads to the other",
     ),
     (
         "stop-grpc-service-on-defrag",

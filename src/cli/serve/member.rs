@@ -3,7 +3,7 @@
 use super::texts;
 use crate::api::channel::Dialer;
 use crate::api::listener::Listener;
-use crate::api::raft::{Network, PeerPort, describe};
+use crate::api::raft::{Network, PeerPort, Traffic, describe};
 use crate::api::tls;
 use crate::cli::exit::UsageError;
 use crate::cli::settings::{Founders, Group, HostUrl};
@@ -43,7 +43,8 @@ pub(super) async fn open(
         election_heartbeats: group.election_heartbeats,
         policy: group.policy,
     };
-    let network = Arc::new(Network::new(dialer.clone()));
+    let traffic = Arc::new(Traffic::default());
+    let network = Arc::new(Network::new(dialer.clone(), traffic.clone()));
     let carrier = network.clone();
     // Opening reads the disk, which may take a while after a crash, so it gets a thread of its own.
     let opened = tokio::task::spawn_blocking(move || {
@@ -69,26 +70,32 @@ pub(super) async fn open(
             member.expel().await;
         }
     });
-    let port = PeerPort::open(listeners, &raft);
+    let port = PeerPort::open(listeners, &raft, traffic);
     Ok((raft, port))
 }
 
 /// How a member calls others.
 pub(super) fn dialer(group: &Group) -> Dialer {
-    match &group.tls {
+    let dialer = match &group.tls {
+        Some(tls) if tls.self_signed.is_some() => Dialer::with_any_certificate(),
         Some(tls::Options {
             certificate,
             key,
-            authorities: Some(authorities),
+            authorities,
             ..
         }) => {
+            if authorities.is_none() {
+                tracing::warn!(
+                    "without --peer-trusted-ca-file whoever reaches the peer port is taken for a member"
+                );
+            }
             let own = || (certificate.clone(), key.clone());
             let (certificate, key) = group.calls_as.clone().unwrap_or_else(own);
             Dialer::with_tls(certificate, key, authorities.clone())
         }
-        Some(tls) if tls.self_signed.is_some() => Dialer::with_any_certificate(),
-        _ => Dialer::default(),
-    }
+        None => Dialer::default(),
+    };
+    dialer.from_address(group.calls_from)
 }
 
 /// The group that its first members found, and the id of one of them: all come to the same without
@@ -227,6 +234,7 @@ mod tests {
             policy: Policy::default(),
             audit: Default::default(),
             tls: None,
+            calls_from: None,
             calls_as: None,
         }
     }

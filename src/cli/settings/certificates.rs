@@ -5,18 +5,21 @@
 use super::layers::{Layers, Setting};
 use super::{at_least_one, parse, values};
 use crate::api::listener::Place;
-use crate::api::tls;
+use crate::api::tls::{self, Side};
 use crate::cli::exit::UsageError;
 use crate::store::local::CERTIFICATES;
 use std::path::PathBuf;
 
-/// The certificates for the URLs of the setting `encrypted`, if one has such URLs; their settings
-/// have a prefix.
+/// The certificates for the URLs of the setting `encrypted`, if one has such URLs.
 pub(super) fn tls_files(
     layers: &Layers,
-    prefix: &str,
+    side: Side,
     encrypted: Option<&Setting>,
 ) -> Result<Option<tls::Options>, UsageError> {
+    let prefix = match side {
+        Side::Client => "",
+        Side::Peer => "peer-",
+    };
     let setting = |key: &str| layers.get(&format!("{prefix}{key}"));
     let given = |key| Some(setting(key)).filter(|setting| !setting.text.is_empty());
     let certificate = given("cert-file");
@@ -29,12 +32,13 @@ pub(super) fn tls_files(
             "name the authorities whose clients are accepted with --{prefix}trusted-ca-file"
         )));
     }
-    let self_signed = encrypted.map(|_| self_signed(layers, prefix));
+    let self_signed = encrypted.map(|_| self_signed(layers, side, prefix));
     if let Some(made) = self_signed.transpose()?.flatten() {
         return Ok(Some(made));
     }
     match (certificate, key) {
         (Some(certificate), Some(key)) if encrypted.is_some() => Ok(Some(tls::Options {
+            side,
             certificate: certificate.text.clone().into(),
             key: key.text.clone().into(),
             authorities: authorities.map(|setting| setting.text.clone().into()),
@@ -51,13 +55,10 @@ pub(super) fn tls_files(
             "https needs --{prefix}cert-file and --{prefix}key-file"
         ))),
         _ => match certificate.or(authorities) {
-            Some(setting) => {
-                let urls = if prefix.is_empty() { "client" } else { "peer" };
-                Err(setting.refuse(format!(
-                    "no URL of --listen-{urls}-urls is https, so nothing would be encrypted: \
+            Some(setting) => Err(setting.refuse(format!(
+                "no URL of --listen-{side}-urls is https, so nothing would be encrypted: \
                      write https:// there, or leave this out"
-                )))
-            }
+            ))),
             None => Ok(None),
         },
     }
@@ -105,7 +106,11 @@ fn ciphers(layers: &Layers) -> Result<tls::Ciphers, UsageError> {
 }
 
 /// The certificate that a server makes for itself, if it is to.
-fn self_signed(layers: &Layers, prefix: &str) -> Result<Option<tls::Options>, UsageError> {
+fn self_signed(
+    layers: &Layers,
+    side: Side,
+    prefix: &str,
+) -> Result<Option<tls::Options>, UsageError> {
     let setting = layers.get(&format!("{prefix}auto-tls"));
     if !parse(setting, str::parse::<bool>)? {
         return Ok(None);
@@ -120,9 +125,9 @@ fn self_signed(layers: &Layers, prefix: &str) -> Result<Option<tls::Options>, Us
             "--{prefix}cert-file names a certificate: leave one of them out"
         )));
     }
-    let (side, urls) = match prefix {
-        "" => ("client", &CLIENT_URLS[..]),
-        _ => ("peer", &PEER_URLS[..]),
+    let urls = match side {
+        Side::Client => &CLIENT_URLS[..],
+        Side::Peer => &PEER_URLS[..],
     };
     let mut hosts = Vec::new();
     for url in urls
@@ -136,9 +141,10 @@ fn self_signed(layers: &Layers, prefix: &str) -> Result<Option<tls::Options>, Us
         }
     }
     let directory = PathBuf::from(&layers.get("data-dir").text);
-    let directory = directory.join(CERTIFICATES).join(side);
+    let directory = directory.join(CERTIFICATES).join(side.to_string());
     let years = parse(layers.get("self-signed-cert-validity"), at_least_one)?;
     Ok(Some(tls::Options {
+        side,
         certificate: directory.join("cert.pem"),
         key: directory.join("key.pem"),
         self_signed: Some((hosts, years)),

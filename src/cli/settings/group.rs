@@ -6,11 +6,12 @@ use super::{
     values,
 };
 use crate::api::listener::Place;
-use crate::api::tls;
+use crate::api::tls::{self, Side};
 use crate::cli::exit::UsageError;
 use crate::store::raft::Policy;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Group {
     pub policy: Policy,
     /// How members are compared.
     pub audit: Audit,
+    /// The address that other members are called from, if it is to be a certain one.
+    pub calls_from: Option<IpAddr>,
     /// The certificates, when members speak TLS.
     pub tls: Option<tls::Options>,
     /// The certificate and the key that others are shown when they are called, if it is another one.
@@ -61,6 +64,23 @@ fn calls_as(layers: &Layers) -> Result<Option<(PathBuf, PathBuf)>, UsageError> {
         ("", _) => Err(key.refuse("a key needs its certificate: add --peer-client-cert-file")),
         (certificate, key) => Ok(Some((certificate.into(), key.into()))),
     }
+}
+
+/// The address that calls are made from: of those that are advertised, one that others can call.
+fn calls_from(layers: &Layers, advertised: &[HostUrl]) -> Result<Option<IpAddr>, UsageError> {
+    if !parse(layers.get("set-member-localaddr"), str::parse::<bool>)? {
+        return Ok(None);
+    }
+    let address = |url: &HostUrl| match &url.place {
+        Place::Tcp { host, .. } => host.parse::<IpAddr>().ok(),
+        Place::Unix(_) => None,
+    };
+    let mut addresses = advertised.iter().filter_map(address);
+    let found = addresses.find(|it| !it.is_loopback() && !it.is_unspecified());
+    if found.is_none() {
+        tracing::warn!("--initial-advertise-peer-urls has no address to call other members from");
+    }
+    Ok(found)
 }
 
 /// When the keyspaces of the members are compared.
@@ -173,19 +193,10 @@ impl Group {
             return Err(layers.get("initial-cluster").refuse(problem));
         }
         let encrypted = listen.iter().any(|url| url.tls).then_some(listening);
-        let tls = tls_files(layers, "peer-", encrypted)?;
-        if let Some(files) = &tls
-            && files.authorities.is_none()
-            && files.self_signed.is_none()
-        {
-            let problem = "members check each other: name who signs their certificates with \
-                           --peer-trusted-ca-file, or have any taken with --peer-auto-tls";
-            return Err(listening.refuse(problem));
-        }
+        let tls = tls_files(layers, Side::Peer, encrypted)?;
         let (heartbeat, election_heartbeats) = times(layers)?;
         Ok(Self {
             listen,
-            advertised,
             initial,
             token,
             joins: parse(layers.get("initial-cluster-state"), |state| match state {
@@ -200,7 +211,9 @@ impl Group {
                 learners_max: parse(layers.get("max-learners"), at_least_one::<u16>)?.into(),
             },
             audit: Audit::validate(layers)?,
+            calls_from: calls_from(layers, &advertised)?,
             tls,
+            advertised,
             calls_as: calls_as(layers)?,
         })
     }

@@ -33,10 +33,11 @@ impl Home {
 }
 
 /// How settings begin that concern a group alone.
-pub const GROUP_FLAGS: [&str; 10] = [
+pub const GROUP_FLAGS: [&str; 11] = [
     "corrupt-check-time",
     "compact-hash-check-",
     "initial-corrupt-check",
+    "set-member-localaddr",
     "strict-reconfig-check",
     "max-learners",
     "listen-peer-urls",

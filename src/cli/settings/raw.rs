@@ -179,6 +179,18 @@ pub struct RawSettings {
     /// Milliseconds without one until others ask to be elected [default: 1000]
     #[arg(long, value_name = "MS", help_heading = "Group")]
     election_timeout: Option<String>,
+    /// Call other members from the first address of --initial-advertise-peer-urls that is no loopback
+    /// [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = ["true", "false"],
+        help_heading = "Group"
+    )]
+    set_member_localaddr: Option<String>,
     /// Refuse changes of the members that may cost the group its quorum [default: true]
     #[arg(
         long,
@@ -327,6 +339,9 @@ pub struct RawSettings {
     /// Least important messages to log [default: info]
     #[arg(long, value_parser = ["debug", "info", "warn", "error"], help_heading = "Logging")]
     log_level: Option<String>,
+    /// Tell of requests that take longer, a few in a second [default: 300ms]
+    #[arg(long, value_name = "DURATION", help_heading = "Logging")]
+    warning_unary_request_duration: Option<String>,
     /// Shape of the log [default: console]
     #[arg(long, value_parser = ["console", "json"], help_heading = "Logging")]
     log_format: Option<String>,
@@ -405,6 +420,7 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("initial-cluster-token", "etcd-cluster"),
     ("heartbeat-interval", "100"),
     ("election-timeout", "1000"),
+    ("set-member-localaddr", "false"),
     ("strict-reconfig-check", "true"),
     ("max-learners", "1"),
     ("corrupt-check-time", "0s"),
@@ -442,6 +458,7 @@ pub(in crate::cli) const DEFAULTS: &[(&str, &str)] = &[
     ("auto-compaction-retention", "0"),
     ("watch-progress-notify-interval", "10m"),
     ("log-level", "info"),
+    ("warning-unary-request-duration", "300ms"),
     ("log-format", "console"),
     ("log-outputs", "stderr"),
     ("etcd-version", "3.7.1"),

@@ -208,31 +208,40 @@ impl Instance {
         quotas.into_iter().flatten().min()
     }
 
+    /// How far the log has come, as this server knows it.
+    pub fn progress(&self) -> Progress {
+        self.progress_at(0)
+    }
+
+    /// The same, where a view is of this batch, which may be older or newer than what this server has
+    /// said already.
+    fn progress_at(&self, batch: u64) -> Progress {
+        let batches = batch.max(self.state().batch.sequence);
+        // The log is of all tenants together.
+        let log = self.inner.store.progress();
+        log.filter(|_| !self.inner.options.is_tenant)
+            .unwrap_or(Progress {
+                committed: batches,
+                applied: batches,
+                is_learner: self.is_learner(),
+                ..Progress::default()
+            })
+    }
+
     /// State for status and health.
     pub async fn status(&self) -> Result<InstanceStatus> {
         self.check_known().await?;
         let (view, state) = self.view(true).await?;
         let leadership = *self.inner.leadership.borrow();
-        // The view may lag behind what this server has said already.
-        let published = self.state();
-        let batches = state.batch.sequence.max(published.batch.sequence);
-        // A tenant is told of itself: the log, and most stores' sizes, are of all together.
-        let is_tenant = self.inner.options.is_tenant;
-        let log = self.inner.store.progress();
-        let progress = log.filter(|_| !is_tenant).unwrap_or(Progress {
-            committed: batches,
-            applied: batches,
-            is_learner: self.is_learner(),
-            ..Progress::default()
-        });
-        let usage = match is_tenant {
+        // A tenant is told of itself: most stores' sizes are of all together.
+        let usage = match self.inner.options.is_tenant {
             true => self.own_usage().await?,
             false => self.inner.store.usage(self.inner.layout.prefix()).await?,
         };
         Ok(InstanceStatus {
             header: self.header_at(state.revision),
             leadership,
-            progress,
+            progress: self.progress_at(state.batch.sequence),
             usage,
             quota_bytes: self.quota_bytes(),
             alarms: self.alarms(&view).await?,

@@ -28,6 +28,8 @@ pub struct Observation {
     pub quota_bytes: Option<u64>,
     /// Times of writing to the disk, in nanoseconds, where the store has one.
     pub disk_times: Option<Distribution>,
+    /// Times of changing the files of the state, in nanoseconds, where the store has some.
+    pub commit_times: Option<Distribution>,
     /// Live keys, if their number is known.
     pub keys: Option<usize>,
     /// What is kept in memory.
@@ -79,6 +81,7 @@ impl Instance {
             usage: usage.ok().and_then(Result::ok),
             quota_bytes: self.quota_bytes(),
             disk_times: store.disk_times(),
+            commit_times: store.commit_times(),
             keys: self.keys(),
             coverage: feed.cache.coverage(),
             audience,
