@@ -8,11 +8,16 @@ use kvtool::pb::etcdserverpb::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use support::authority::Authority;
 use support::client::Client;
+use support::cluster::Cluster;
 use support::server::{Server, free_port};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn serve(directory: &Path, port: u16, arguments: &[String]) -> Server {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kvtool"));
@@ -385,9 +390,73 @@ async fn each_certificate_has_a_keyspace_of_its_own() {
 
 #[tokio::test]
 async fn each_certificate_has_a_keyspace_of_its_own_on_foundationdb() {
-    let Some(cluster) = support::cluster::Cluster::get("tenants") else {
+    let Some(cluster) = Cluster::get("tenants") else {
         return;
     };
     let file = format!("--fdb-cluster-file={}", cluster.file().display());
     tenants_are_apart(&["--store=fdb".to_owned(), file]).await;
+}
+
+/// Servers on FoundationDB show each other what they show their clients.
+#[tokio::test]
+async fn writes_are_handed_over_behind_tls() {
+    let Some(cluster) = Cluster::get("handing over behind TLS") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let files = authority.issue_files(directory.path());
+    let start = |name: &str| {
+        let (port, watched) = (free_port(), free_port());
+        let url = format!("https://localhost:{port}");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kvtool"));
+        command
+            .args([
+                "serve",
+                "--store=fdb",
+                "--instance=handed",
+                "--client-cert-auth",
+            ])
+            .args(["--name", name, "--fdb-cluster-file"])
+            .arg(cluster.file())
+            .args([
+                "--listen-client-urls",
+                &url,
+                "--advertise-client-urls",
+                &url,
+            ])
+            .args([
+                "--listen-metrics-urls",
+                &format!("http://127.0.0.1:{watched}"),
+            ]);
+        for (flag, path) in [
+            ("--cert-file", &files.certificate),
+            ("--key-file", &files.key),
+            ("--trusted-ca-file", &files.authority),
+        ] {
+            command.arg(flag).arg(path);
+        }
+        let server = Server::launch(command, ([127, 0, 0, 1], port).into());
+        (server, watched)
+    };
+    let servers = [start("a"), start("b")];
+    let shown = authority.issue();
+    let begin = Instant::now();
+    loop {
+        for (server, watched) in &servers {
+            let client = connect(server, &authority.pem(), Some(&shown)).await;
+            client.unwrap().kv.put(put("a")).await.unwrap();
+            let page = support::client::get(*watched, "/metrics").await;
+            let name = "kvtool_forwarded_requests_total{outcome=\"answered\"} ";
+            let count = page
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap();
+            if count.trim() != "0" {
+                return;
+            }
+        }
+        let log = servers[0].0.log() + &servers[1].0.log();
+        assert!(begin.elapsed() < PATIENCE, "nothing is handed over: {log}");
+    }
 }

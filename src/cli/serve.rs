@@ -105,7 +105,10 @@ async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> 
             let links = Links::to_peer_ports(dialer);
             (Store::Raft(raft), Some(port), links)
         }
-        (home, _) => (open_store(home).await?, None, Links::to_client_ports()),
+        (home, _) => {
+            let links = Links::to_client_ports(member::speaking(settings.tls.as_ref(), None));
+            (open_store(home).await?, None, links)
+        }
     };
     let options = Options {
         advertised: advertised(settings, &ports.served.clients),

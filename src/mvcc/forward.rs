@@ -20,6 +20,8 @@ use tokio::sync::watch;
 
 /// Pause before a leader that could not be reached, or takes no more, is called again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// The longest such pause, where it cannot be reached again and again.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(8);
 
 /// An opening of this server before this one, that was killed, leads for less than this.
 const NAMESAKE_PATIENCE: Duration = Duration::from_secs(30);
@@ -83,6 +85,8 @@ pub async fn connect_forever(
     peers: Arc<dyn Peers>,
     links: watch::Sender<Option<Arc<dyn Link>>>,
 ) {
+    let mut pause = RETRY_PAUSE;
+    let mut told = None;
     loop {
         let leadership = *job.leadership.borrow_and_update();
         let other = leadership.leader.filter(|leader| *leader != member_id);
@@ -100,6 +104,7 @@ pub async fn connect_forever(
         match connect(&job, leader, &*peers).await {
             Ok(link) => {
                 tracing::debug!(leader, "writes go to the server that leads");
+                (pause, told) = (RETRY_PAUSE, None);
                 links.send_replace(Some(link.clone()));
                 let is_change = tokio::select! {
                     changed = job.leadership.changed() => changed.is_ok(),
@@ -111,13 +116,24 @@ pub async fn connect_forever(
                     continue;
                 }
             }
-            Err(reason) => tracing::debug!(leader, reason, "cannot reach the server that leads"),
+            Err(reason) => {
+                if told.as_ref() != Some(&reason) {
+                    tracing::info!(
+                        leader,
+                        reason,
+                        "cannot hand writes to the server that leads"
+                    );
+                    told = Some(reason);
+                }
+                pause = RETRY_PAUSE_MAX.min(2 * pause);
+            }
         }
         tokio::select! {
-            changed = job.leadership.changed() => if changed.is_err() {
-                return;
+            changed = job.leadership.changed() => match changed {
+                Ok(()) => pause = RETRY_PAUSE,
+                Err(_) => return,
             },
-            () = tokio::time::sleep(RETRY_PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

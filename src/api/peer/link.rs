@@ -31,9 +31,9 @@ enum Ways {
 }
 
 impl Links {
-    /// To client ports, where they speak no TLS: nothing says whom to trust there.
-    pub fn to_client_ports() -> Self {
-        Self(Ways::Clients(Dialer::default()))
+    /// To client ports.
+    pub fn to_client_ports(dialer: Dialer) -> Self {
+        Self(Ways::Clients(dialer))
     }
 
     /// To peer ports.

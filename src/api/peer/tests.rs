@@ -1,6 +1,7 @@
 //! Two servers of one instance that speak over gRPC.
 
 use super::{Links, TOKEN};
+use crate::api::channel::Dialer;
 use crate::api::listener::Listener;
 use crate::api::metrics::Metrics;
 use crate::api::server::{self, Limits, Ports};
@@ -107,8 +108,18 @@ fn leadership(leader: Option<u64>, is_leader: bool) -> Leadership {
 
 /// A server that leads, and one that commits nothing by itself; they have found each other.
 async fn pair(memory: &Memory) -> (Server, Server) {
-    let leader = Server::open(memory, "leader", Arc::new(Links::to_client_ports())).await;
-    let other = Server::open(memory, "other", Arc::new(Links::to_client_ports())).await;
+    let leader = Server::open(
+        memory,
+        "leader",
+        Arc::new(Links::to_client_ports(Dialer::default())),
+    )
+    .await;
+    let other = Server::open(
+        memory,
+        "other",
+        Arc::new(Links::to_client_ports(Dialer::default())),
+    )
+    .await;
     introduce(&leader, &other).await;
     (leader, other)
 }
@@ -209,14 +220,23 @@ impl Peers for Through {
             client_urls: vec!["http://127.0.0.1:1".to_owned(), self.url.clone()],
             ..peer
         };
-        Box::pin(async move { Links::to_client_ports().connect(relayed).await })
+        Box::pin(async move {
+            Links::to_client_ports(Dialer::default())
+                .connect(relayed)
+                .await
+        })
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_breaks_leaves_in_doubt_what_was_sent_and_no_more() {
     let memory = Memory::shared();
-    let leader = Server::open(&memory, "leader", Arc::new(Links::to_client_ports())).await;
+    let leader = Server::open(
+        &memory,
+        "leader",
+        Arc::new(Links::to_client_ports(Dialer::default())),
+    )
+    .await;
     let relay = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", relay.local_addr().unwrap());
     let other = Server::open(&memory, "other", Arc::new(Through { url })).await;

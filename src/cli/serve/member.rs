@@ -76,26 +76,32 @@ pub(super) async fn open(
 
 /// How a member calls others.
 pub(super) fn dialer(group: &Group) -> Dialer {
-    let dialer = match &group.tls {
-        Some(tls) if tls.self_signed.is_some() => Dialer::with_any_certificate(),
-        Some(tls::Options {
-            certificate,
-            key,
-            authorities,
-            ..
-        }) => {
-            if authorities.is_none() {
-                tracing::warn!(
-                    "without --peer-trusted-ca-file whoever reaches the peer port is taken for a member"
-                );
-            }
-            let own = || (certificate.clone(), key.clone());
-            let (certificate, key) = group.calls_as.clone().unwrap_or_else(own);
-            Dialer::with_tls(certificate, key, authorities.clone())
-        }
-        None => Dialer::default(),
-    };
+    if let Some(tls::Options {
+        self_signed: None,
+        authorities: None,
+        ..
+    }) = &group.tls
+    {
+        tracing::warn!(
+            "without --peer-trusted-ca-file whoever reaches the peer port is taken for a member"
+        );
+    }
+    let dialer = speaking(group.tls.as_ref(), group.calls_as.clone());
     dialer.from_address(group.calls_from)
+}
+
+/// How to call others whose ports are like one's own: with the same certificate, or with another, and
+/// trusting whom one asks for a certificate of.
+pub(super) fn speaking(tls: Option<&tls::Options>, calls_as: Option<(PathBuf, PathBuf)>) -> Dialer {
+    let Some(tls) = tls else {
+        return Dialer::default();
+    };
+    if tls.self_signed.is_some() {
+        return Dialer::with_any_certificate();
+    }
+    let own = || (tls.certificate.clone(), tls.key.clone());
+    let (certificate, key) = calls_as.unwrap_or_else(own);
+    Dialer::with_tls(certificate, key, tls.authorities.clone())
 }
 
 /// The group that its first members found, and the id of one of them: all come to the same without
