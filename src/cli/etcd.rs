@@ -4,6 +4,7 @@
 //! for, such as the store, is given by `KVTOOL_` variables.
 
 mod flags;
+mod takeover;
 
 use super::settings::layers::{from_environment, variable};
 use super::settings::{GROUP_FLAGS, Home, Layers, Log, Settings, Source, file};
@@ -298,7 +299,11 @@ impl Given {
         for place in &self.unknown {
             tracing::warn!(setting = place, "no etcd has this setting");
         }
-        let settings = Settings::validate(layers)?;
+        let mut settings = Settings::validate(layers)?;
+        let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+        if let Home::Raft(path) | Home::Local(path) = &mut settings.home {
+            *path = runtime.block_on(takeover::home(path, &settings.instance))?;
+        }
         // As with etcd, the flag may stay when it has done its work, and means nothing to a new member.
         if let Home::Raft(path) = &settings.home
             && self.forces_new_cluster
@@ -310,7 +315,6 @@ impl Given {
                 "made a cluster of one, as --force-new-cluster says; never start the others again"
             );
         }
-        let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
         runtime.block_on(serve::serve(&settings))
     }
 }

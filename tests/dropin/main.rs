@@ -5,6 +5,7 @@ mod kubeadm;
 mod peers;
 #[path = "../support/mod.rs"]
 mod support;
+mod takeover;
 
 use kvtool::pb::etcdserverpb::MemberListRequest;
 use rustix::process::{Pid, Signal, kill_process};
