@@ -3,7 +3,9 @@
 //! Flags win over `ETCD_` variables, and a config file over all of them. What etcd has no flag
 //! for, such as the store, is given by `KVTOOL_` variables.
 
+mod discovery;
 mod flags;
+mod kind;
 
 use super::settings::layers::{from_environment, variable};
 use super::settings::{GROUP_FLAGS, Home, Layers, Log, Settings, Source, file};
@@ -11,6 +13,7 @@ use super::{log, serve};
 use crate::error::{EXIT_FAILURE, EXIT_USAGE, Error};
 use crate::store::raft::{Raft, force_new_cluster};
 use anyhow::{Context, Result, anyhow};
+use discovery::Discovery;
 use flags::{Invalid, Meaning};
 use std::collections::BTreeMap;
 use std::env;
@@ -120,6 +123,7 @@ fn help() -> String {
     for name in flags::all() {
         let says = match flags::meaning(name) {
             Some(Meaning::Setting(key)) => format!("'{}'", Given::default().default_of(key)),
+            Some(Meaning::Registry(_, default)) => format!("'{default}'"),
             Some(Meaning::Moot(reason)) => format!("changes nothing: {reason}"),
             Some(Meaning::Refused(reason)) => format!("is refused: {reason}"),
             Some(Meaning::Heeded(_)) | None => String::new(),
@@ -134,6 +138,7 @@ fn help() -> String {
 struct Given {
     settings: BTreeMap<&'static str, (String, Source)>,
     forces_new_cluster: bool,
+    discovery: Discovery,
     /// What changes nothing: name, value and reason.
     moot: Vec<(String, String, &'static str)>,
     /// Variables and keys that no etcd has.
@@ -189,6 +194,14 @@ impl Given {
 
     /// Takes one that was given in `place`.
     fn take(&mut self, name: &str, text: String, source: Source, place: &str) -> Result<()> {
+        let kind = flags::kind(name);
+        let checked = match source {
+            // Where it stood on the command line, it is good.
+            Source::Flag | Source::Default => Ok(()),
+            Source::Environment(_) => kind.check(&text),
+            Source::File(_) => kind.check_in_file(&text),
+        };
+        checked.map_err(|wrong| anyhow!("invalid value \"{text}\" for {place}: {wrong}"))?;
         let text = flags::as_flag(name, text);
         match flags::meaning(name) {
             Some(Meaning::Setting(key)) => {
@@ -205,7 +218,13 @@ impl Given {
             // There is one logger: etcd's, too.
             Some(Meaning::Heeded(_)) if text == "zap" => {}
             Some(Meaning::Heeded(_)) => {
-                return Err(anyhow!("{place}: {text}: the logger is zap"));
+                return Err(anyhow!(
+                    "{place}: unknown logger option \"{text}\": the logger is zap"
+                ));
+            }
+            Some(Meaning::Registry(..)) if text.is_empty() => {}
+            Some(Meaning::Registry(name, _)) => {
+                self.discovery.0.insert(name, text);
             }
             Some(Meaning::Moot(reason)) => self.moot.push((place.to_owned(), text, reason)),
             Some(Meaning::Refused(_)) if flags::is_harmless(&text) => {}
@@ -222,7 +241,7 @@ impl Given {
         let Some((name, value)) = gate.split_once('=') else {
             return Err(anyhow!("{place}: missing bool value for {gate}"));
         };
-        let Some(value) = flags::truth(value.trim()) else {
+        let Some(value) = kind::truth(value.trim()) else {
             return Err(anyhow!("{place}: invalid value of {gate}"));
         };
         let (name, value) = (name.trim(), value.to_string());
@@ -261,7 +280,21 @@ impl Given {
             "local" => GROUP_FLAGS.iter().any(|prefix| key.starts_with(prefix)),
             _ => key == "data-dir" || GROUP_FLAGS.iter().any(|prefix| key.starts_with(prefix)),
         };
-        let Self { settings, moot, .. } = self;
+        let Self {
+            settings,
+            moot,
+            discovery,
+            ..
+        } = self;
+        let unused = match (store, discovery.is_wanted()) {
+            ("raft", true) => None,
+            ("raft", false) => Some("there is no --discovery-endpoints that it is for"),
+            _ => Some("this store has no use for it"),
+        };
+        if let Some(reason) = unused {
+            let given = std::mem::take(&mut discovery.0).into_iter();
+            moot.extend(given.map(|(name, text)| (name.to_owned(), text, reason)));
+        }
         settings.retain(|key, (text, _)| {
             if is_moot(key) {
                 let reason = "this store has no use for it";
@@ -299,6 +332,16 @@ impl Given {
             tracing::warn!(setting = place, "no etcd has this setting");
         }
         let settings = Settings::validate(layers)?;
+        let registry = match self.discovery.is_wanted() {
+            true if !layers.get("initial-cluster").text.is_empty() => {
+                return Err(anyhow!(
+                    "multiple discovery or bootstrap flags are set: leave out --initial-cluster or \
+                     --discovery-endpoints"
+                ));
+            }
+            true => Some(self.discovery.registry()?),
+            false => None,
+        };
         // As with etcd, the flag may stay when it has done its work, and means nothing to a new member.
         if let Home::Raft(path) = &settings.home
             && self.forces_new_cluster
@@ -311,6 +354,6 @@ impl Given {
             );
         }
         let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-        runtime.block_on(serve::serve(&settings))
+        runtime.block_on(serve::serve(&settings, registry.as_ref()))
     }
 }

@@ -1,6 +1,7 @@
 //! kvtool under the name `etcd`: started, set, heard and ended as etcd is.
 #![allow(clippy::unwrap_used)]
 
+mod discovery;
 mod kubeadm;
 #[path = "../support/mod.rs"]
 mod support;
@@ -38,6 +39,9 @@ fn bare(program: &Path, directory: &Path) -> Command {
     command
 }
 
+/// What a server says once it serves.
+const READY: &str = "ready to serve client requests";
+
 /// A running server; killed when dropped.
 struct Server {
     child: Child,
@@ -46,18 +50,27 @@ struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command) -> Self {
+    fn start(command: Command) -> Self {
+        let mut server = Self::spawn(command);
+        server.until_it_says(READY);
+        server
+    }
+
+    /// Starts one that may have to wait for something.
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Vec::new();
-        let mut server = Self { child, lines, log };
-        while !server.has_said("ready to serve client requests") {
-            let line = server.lines.next();
-            let line = line.unwrap_or_else(|| panic!("{:?}", server.log)).unwrap();
+        Self { child, lines, log }
+    }
+
+    fn until_it_says(&mut self, message: &str) {
+        while !self.has_said(message) {
+            let line = self.lines.next();
+            let line = line.unwrap_or_else(|| panic!("{:?}", self.log)).unwrap();
             let entry = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-            server.log.push(entry);
+            self.log.push(entry);
         }
-        server
     }
 
     fn has_said(&self, message: &str) -> bool {
@@ -152,7 +165,7 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
     assert!(directory.path().join("a.etcd").is_dir());
     assert!(!directory.path().join("a.sock").exists());
     let file = fs::read_to_string(directory.path().join("file.log")).unwrap();
-    assert!(file.contains("ready to serve client requests"));
+    assert!(file.contains(READY));
 }
 
 // The client ends its connection while the test waits for the server.
@@ -198,7 +211,7 @@ async fn a_config_file_is_etcds_and_replaces_all_else() {
 
 #[test]
 fn what_etcd_refuses_is_refused_with_its_exit_code() {
-    let cases: [(&[&str], &str, i32); 9] = [
+    let cases: [(&[&str], &str, i32); 19] = [
         (&["--version"], "etcd Version: 3.7.1\nGit SHA: ", 0),
         (&["--help"], "--data-dir", 0),
         (&["--foo"], "flag provided but not defined: -foo", 2),
@@ -212,17 +225,58 @@ fn what_etcd_refuses_is_refused_with_its_exit_code() {
         (&["--name=b"], "ETCD_NAME", 1),
         (&["--election-timeout=1"], "--election-timeout", 1),
         (&["--config-file=none.yaml"], "none.yaml", 1),
+        (
+            &["--max-snapshots=abc"],
+            "invalid value \"abc\" for flag -max-snapshots: parse error",
+            2,
+        ),
+        (
+            &["--backend-batch-limit=99999999999999999999"],
+            "invalid value \"99999999999999999999\" for flag -backend-batch-limit: value out of range",
+            2,
+        ),
+        (
+            &["--v2-deprecation=not-yet"],
+            "invalid value \"not-yet\" for flag -v2-deprecation: invalid value \"not-yet\"",
+            2,
+        ),
+        (
+            &["--discovery-keepalive-time=5"],
+            "invalid value \"5\" for flag -discovery-keepalive-time: parse error",
+            2,
+        ),
+        (&["--logger=capnslog"], "unknown logger option", 1),
+        (&["--config", "x"], "\"x\" is not a valid flag", 1),
+        (
+            &["--discovery-token=t"],
+            "both --discovery-token and --discovery-endpoints must be set",
+            1,
+        ),
+        (
+            &[
+                "--discovery-token=t",
+                "--discovery-endpoints=a:1",
+                "--initial-cluster=default=http://localhost:2380",
+            ],
+            "multiple discovery or bootstrap flags are set",
+            1,
+        ),
+        (&[], "for ETCD_MAX_WALS: parse error", 1),
+        (&["--config-file=wrong.yaml"], "max-wals", 1),
     ];
     let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("wrong.yaml"), "max-wals: x").unwrap();
     let real = Etcd::find().filter(|etcd| etcd.version >= (3, 7));
     if real.is_none() {
         skip("what_etcd_refuses", "no etcd 3.7 to compare with");
     }
     for (args, said, code) in cases {
         let run = |mut command: Command| {
-            if args == ["--name=b"] {
-                command.env("ETCD_NAME", "a");
-            }
+            match args {
+                [] => command.env("ETCD_MAX_WALS", "x"),
+                ["--name=b"] => command.env("ETCD_NAME", "a"),
+                _ => &mut command,
+            };
             let output = command.args(args).output().unwrap();
             let text = [output.stdout, output.stderr].concat();
             (output.status.code(), String::from_utf8(text).unwrap())
@@ -233,6 +287,8 @@ fn what_etcd_refuses_is_refused_with_its_exit_code() {
         if let Some(real) = &real {
             let (found, text) = run(bare(&real.path, directory.path()));
             assert_eq!(found, Some(code), "etcd {args:?}: {text}");
+            // Elsewhere its log says it.
+            assert!(code != 2 || text.contains(said), "etcd {args:?}: {text}");
         }
     }
 }

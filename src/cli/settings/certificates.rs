@@ -10,6 +10,10 @@ use crate::cli::exit::UsageError;
 use crate::store::local::CERTIFICATES;
 use std::path::PathBuf;
 
+/// etcd's words.
+const NO_METRICS_CERTIFICATE: &str =
+    "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url";
+
 /// The certificates for the URLs of the setting `encrypted`, if one has such URLs; their settings
 /// have a prefix.
 pub(super) fn tls_files(
@@ -47,6 +51,12 @@ pub(super) fn tls_files(
         (None, Some(one)) => Err(one.refuse(format!(
             "a key needs its certificate: add --{prefix}cert-file"
         ))),
+        (None, None)
+            if let Some(urls) = encrypted
+                && urls.key == "listen-metrics-urls" =>
+        {
+            Err(urls.refuse(NO_METRICS_CERTIFICATE))
+        }
         (None, None) if let Some(urls) = encrypted => Err(urls.refuse(format!(
             "https needs --{prefix}cert-file and --{prefix}key-file"
         ))),
