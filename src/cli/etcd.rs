@@ -292,8 +292,9 @@ impl Given {
             _ => Some("this store has no use for it"),
         };
         if let Some(reason) = unused {
-            let given = std::mem::take(&mut discovery.0).into_iter();
-            moot.extend(given.map(|(name, text)| (name.to_owned(), text, reason)));
+            let given = std::mem::take(&mut discovery.0).into_keys();
+            // Their values are left out: one is a password.
+            moot.extend(given.map(|name| (name.to_owned(), "...".to_owned(), reason)));
         }
         settings.retain(|key, (text, _)| {
             if is_moot(key) {
@@ -332,16 +333,9 @@ impl Given {
             tracing::warn!(setting = place, "no etcd has this setting");
         }
         let settings = Settings::validate(layers)?;
-        let registry = match self.discovery.is_wanted() {
-            true if !layers.get("initial-cluster").text.is_empty() => {
-                return Err(anyhow!(
-                    "multiple discovery or bootstrap flags are set: leave out --initial-cluster or \
-                     --discovery-endpoints"
-                ));
-            }
-            true => Some(self.discovery.registry()?),
-            false => None,
-        };
+        let registry = self
+            .discovery
+            .registry(&layers.get("initial-cluster").text)?;
         // As with etcd, the flag may stay when it has done its work, and means nothing to a new member.
         if let Home::Raft(path) = &settings.home
             && self.forces_new_cluster

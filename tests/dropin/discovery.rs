@@ -81,8 +81,14 @@ async fn find_each_other(program: &Program, data_dir: &Path) {
     let mut first = Server::spawn(a.command(&registry));
     first.until_it_says(WAITS);
     assert_eq!(first.stop(), Some(0));
-    let members = [&a, &b, &c];
-    let mut servers = members.map(|member| Server::spawn(member.command(&registry)));
+    // One whose registry goes away asks again.
+    let mut first = Server::spawn(a.command(&registry));
+    first.until_it_says(WAITS);
+    registry.kill();
+    first.until_it_says("the registry of members is asked again");
+    let mut registry = Registry::start_at(program, data_dir, registry.port(), &[]);
+    let others = [&b, &c].map(|member| Server::spawn(member.command(&registry)));
+    let mut servers = Vec::from_iter(std::iter::once(first).chain(others));
     for server in &mut servers {
         server.until_it_says(READY);
     }
@@ -100,8 +106,7 @@ async fn find_each_other(program: &Program, data_dir: &Path) {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("cluster is full"), "{said}");
     registry.kill();
-    let [server, ..] = servers;
-    assert_eq!(server.stop(), Some(0));
+    assert_eq!(servers.remove(0).stop(), Some(0));
     let again = Server::start(a.command(&registry));
     assert!(again.has_said("discovery is not needed: the data directory is that of a member"));
     assert_eq!(again.stop(), Some(0));

@@ -1,6 +1,6 @@
 //! The flags that say where members find each other.
 
-use super::flags::{DISCOVERY_ENDPOINTS, DISCOVERY_TOKEN, Meaning, meaning};
+use super::flags::{DISCOVERY, DISCOVERY_ENDPOINTS, DISCOVERY_TOKEN};
 use crate::cli::duration;
 use crate::cli::endpoint::ClientArgs;
 use crate::cli::serve::registry::Registry;
@@ -22,8 +22,17 @@ impl Discovery {
         self.0.contains_key(DISCOVERY_TOKEN) || self.0.contains_key(DISCOVERY_ENDPOINTS)
     }
 
-    /// The registry where they do.
-    pub(super) fn registry(&self) -> Result<Registry> {
+    /// The registry where they do; `None`: they are named.
+    pub(super) fn registry(&self, initial_cluster: &str) -> Result<Option<Registry>> {
+        if !self.is_wanted() {
+            return Ok(None);
+        }
+        if !initial_cluster.is_empty() {
+            bail!(
+                "multiple discovery or bootstrap flags are set: leave out --initial-cluster or \
+                 --discovery-endpoints"
+            );
+        }
         let token = self.text(DISCOVERY_TOKEN);
         let endpoints = self.text(DISCOVERY_ENDPOINTS);
         if token.is_empty() || endpoints.is_empty() {
@@ -59,15 +68,14 @@ impl Discovery {
             keepalive_time: self.time("discovery-keepalive-time")?.max(KEEPALIVE_MIN),
             keepalive_timeout: self.time("discovery-keepalive-timeout")?,
         };
-        Registry::new(token.to_owned(), &servers)
+        let token = token.to_owned();
+        Ok(Some(Registry { token, servers }))
     }
 
     fn text(&self, name: &str) -> &str {
-        match (self.0.get(name), meaning(name)) {
-            (Some(given), _) => given,
-            (None, Some(Meaning::Registry(_, default))) => default,
-            (None, _) => "",
-        }
+        let flag = DISCOVERY.iter().find(|(flag, ..)| *flag == name);
+        let default = flag.map_or("", |(.., default)| default);
+        self.0.get(name).map_or(default, String::as_str)
     }
 
     fn time(&self, name: &str) -> Result<Duration> {
@@ -81,44 +89,55 @@ impl Discovery {
 mod tests {
     use super::*;
 
-    fn refused(given: &[(&'static str, &str)]) -> String {
+    fn registry(given: &[(&'static str, &str)], initial_cluster: &str) -> Result<Option<Registry>> {
         let given = given.iter().map(|(name, text)| (*name, (*text).to_owned()));
-        let discovery = Discovery(given.collect());
-        assert!(discovery.is_wanted());
-        format!("{:#}", discovery.registry().unwrap_err())
+        Discovery(given.collect()).registry(initial_cluster)
     }
 
+    const TOKEN: (&str, &str) = (DISCOVERY_TOKEN, "t");
+    const ENDPOINTS: (&str, &str) = (DISCOVERY_ENDPOINTS, "a:1, http://b:2");
+
     #[test]
-    fn flags_that_do_not_fit_together_are_refused_in_etcds_words() {
-        let token = (DISCOVERY_TOKEN, "t");
-        let endpoints = (DISCOVERY_ENDPOINTS, "a:1");
-        for (given, words) in [
-            (&[token][..], "both --discovery-token and"),
-            (&[endpoints], "both --discovery-token and"),
+    fn flags_that_do_not_fit_together_are_refused() {
+        for (given, initial_cluster, words) in [
+            (&[TOKEN][..], "", "both --discovery-token and"),
+            (&[ENDPOINTS], "", "both --discovery-token and"),
+            (&[TOKEN, ENDPOINTS], "a=http://a:1", "multiple discovery"),
             (
-                &[token, (DISCOVERY_ENDPOINTS, "a:1,")],
+                &[TOKEN, (DISCOVERY_ENDPOINTS, "a:1,")],
+                "",
                 "--discovery-endpoints must not contain empty endpoints",
             ),
             (
-                &[token, endpoints, ("discovery-key", "k")],
+                &[TOKEN, ENDPOINTS, ("discovery-key", "k")],
+                "",
                 "--discovery-cert and --discovery-key",
             ),
             (
-                &[token, endpoints, ("discovery-dial-timeout", "-1s")],
+                &[TOKEN, ENDPOINTS, ("discovery-dial-timeout", "-1s")],
+                "",
                 "--discovery-dial-timeout -1s",
             ),
-            (
-                &[token, endpoints, ("discovery-cacert", "/no/such")],
-                "/no/such",
-            ),
-            (
-                &[token, endpoints, ("discovery-user", "u")],
-                "no password for user u",
-            ),
         ] {
-            let said = refused(given);
+            let said = registry(given, initial_cluster).unwrap_err().to_string();
             assert!(said.contains(words), "{said}");
         }
-        assert!(!Discovery::default().is_wanted());
+        assert!(registry(&[], "a=http://a:1").unwrap().is_none());
+    }
+
+    #[test]
+    fn the_defaults_are_etcds_and_an_address_alone_is_encrypted_if_that_is_wanted() {
+        let found = registry(&[TOKEN, ENDPOINTS], "").unwrap().unwrap();
+        assert_eq!(found.token, "t");
+        assert_eq!(found.servers.endpoints, ["a:1", "http://b:2"]);
+        assert_eq!(found.servers.command_timeout, Duration::from_secs(5));
+        assert_eq!(found.servers.keepalive_time, KEEPALIVE_MIN);
+        for flag in [
+            ("discovery-insecure-transport", "false"),
+            ("discovery-insecure-skip-tls-verify", "true"),
+        ] {
+            let found = registry(&[TOKEN, ENDPOINTS, flag], "").unwrap().unwrap();
+            assert_eq!(found.servers.endpoints, ["https://a:1", "http://b:2"]);
+        }
     }
 }

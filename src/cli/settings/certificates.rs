@@ -51,15 +51,10 @@ pub(super) fn tls_files(
         (None, Some(one)) => Err(one.refuse(format!(
             "a key needs its certificate: add --{prefix}cert-file"
         ))),
-        (None, None)
-            if let Some(urls) = encrypted
-                && urls.key == "listen-metrics-urls" =>
-        {
-            Err(urls.refuse(NO_METRICS_CERTIFICATE))
-        }
-        (None, None) if let Some(urls) = encrypted => Err(urls.refuse(format!(
-            "https needs --{prefix}cert-file and --{prefix}key-file"
-        ))),
+        (None, None) if let Some(urls) = encrypted => Err(urls.refuse(match urls.key {
+            "listen-metrics-urls" => NO_METRICS_CERTIFICATE.to_owned(),
+            _ => format!("https needs --{prefix}cert-file and --{prefix}key-file"),
+        })),
         _ => match certificate.or(authorities) {
             Some(setting) => {
                 let urls = if prefix.is_empty() { "client" } else { "peer" };
