@@ -275,6 +275,7 @@ impl Given {
     /// What a store has no use for changes nothing: who puts it below an etcd leaves its flags as
     /// they are.
     fn fit(&mut self, store: &str) {
+        const NO_USE: &str = "this store has no use for it";
         let is_moot = |key: &str| match store {
             "raft" => false,
             "local" => GROUP_FLAGS.iter().any(|prefix| key.starts_with(prefix)),
@@ -289,7 +290,7 @@ impl Given {
         let unused = match (store, discovery.is_wanted()) {
             ("raft", true) => None,
             ("raft", false) => Some("there is no --discovery-endpoints that it is for"),
-            _ => Some("this store has no use for it"),
+            _ => Some(NO_USE),
         };
         if let Some(reason) = unused {
             let given = std::mem::take(&mut discovery.0).into_keys();
@@ -298,8 +299,7 @@ impl Given {
         }
         settings.retain(|key, (text, _)| {
             if is_moot(key) {
-                let reason = "this store has no use for it";
-                moot.push(((*key).to_owned(), text.clone(), reason));
+                moot.push(((*key).to_owned(), text.clone(), NO_USE));
             }
             !is_moot(key)
         });

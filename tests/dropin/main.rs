@@ -133,15 +133,24 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
             "--corrupt-check-time=1m",
             "--feature-gates=InitialCorruptCheck=true,LeaseCheckpoint=true",
             "--pre-vote",
+            "--max-snapshots=5",
+            "--discovery-dial-timeout=3s",
         ])
         .stdout(Stdio::null());
     let server = Server::start(command);
     let moot = [
         "ETCD_SNAPSHOT_COUNT",
         "feature-gates LeaseCheckpoint",
+        "max-snapshots",
         "pre-vote",
+        "discovery-dial-timeout",
     ];
     assert_eq!(server.warned_of(), moot);
+    let etcds = "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8";
+    assert!(server.log.iter().any(|entry| {
+        let reason = entry["reason"].as_str();
+        reason.is_some_and(|reason| reason.starts_with(etcds))
+    }));
     for entry in &server.log {
         let fields = ["level", "ts", "caller", "msg"];
         assert!(

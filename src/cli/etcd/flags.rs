@@ -123,7 +123,8 @@ const MOOT: &[(&str, Kind, &str)] = &[
     (
         "max-snapshots",
         Kind::Unsigned,
-        "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8: the data is not kept in etcd's files",
+        "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8: the data is not \
+         kept in etcd's files",
     ),
     ("max-wals", Kind::Unsigned, DISK),
     ("memory-mlock", Kind::Switch, DISK),
@@ -176,7 +177,8 @@ const MOOT: &[(&str, Kind, &str)] = &[
     (
         "v2-deprecation",
         V2_STAGES,
-        "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user input: there is no v2 API",
+        "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is \
+         enforced, ignoring user input: there is no v2 API",
     ),
     ("enable-v2", Kind::Switch, "there is no v2 API"),
     ("enable-v2v3", Kind::Text, "there is no v2 API"),
@@ -265,7 +267,8 @@ pub(super) const DISCOVERY: &[(&str, Kind, &str)] = &[
     ("discovery-password", Kind::Text, ""),
 ];
 
-const OTHER_DISCOVERY: &str = "name the members with --initial-cluster, or have them find each other with --discovery-endpoints and --discovery-token";
+const OTHER_DISCOVERY: &str = "name the members with --initial-cluster, or have them find each \
+                               other with --discovery-endpoints and --discovery-token";
 const NOT_YET: &str = "it is not supported";
 
 /// Flags that would make something else of the server than was meant, were they ignored.

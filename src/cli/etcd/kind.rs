@@ -40,20 +40,26 @@ impl Kind {
 
     /// Says what is wrong with a value.
     pub(super) fn check(self, text: &str) -> Result<(), String> {
-        let is_good = match self {
-            Self::Text | Self::Ignored => true,
-            Self::Switch => truth(text).is_some(),
-            Self::Unsigned => return Ok(whole(text, UNSIGNED)?),
-            Self::Signed => return Ok(whole(text, SIGNED)?),
-            Self::Duration => is_duration(text),
-            Self::OneOf(words) if words.contains(&text) => true,
-            Self::OneOf(_) => return Err("invalid value".to_owned()),
-            Self::SomeOf(words) => {
-                let wrong = text.split(',').find(|word| !words.contains(word));
-                return wrong.map_or(Ok(()), |word| Err(format!("invalid value \"{word}\"")));
+        let parsed = |is_good: bool| {
+            if is_good {
+                Ok(())
+            } else {
+                Err(PARSE.to_owned())
             }
         };
-        is_good.then_some(()).ok_or_else(|| PARSE.to_owned())
+        match self {
+            Self::Text | Self::Ignored => Ok(()),
+            Self::Switch => parsed(truth(text).is_some()),
+            Self::Unsigned => Ok(whole(text, UNSIGNED)?),
+            Self::Signed => Ok(whole(text, SIGNED)?),
+            Self::Duration => parsed(is_duration(text)),
+            Self::OneOf(words) if words.contains(&text) => Ok(()),
+            Self::OneOf(_) => Err("invalid value".to_owned()),
+            Self::SomeOf(words) => match text.split(',').find(|word| !words.contains(word)) {
+                Some(wrong) => Err(format!("invalid value \"{wrong}\"")),
+                None => Ok(()),
+            },
+        }
     }
 
     /// The same for a config file, where etcd gives a time span in nanoseconds and takes any word.
@@ -91,12 +97,10 @@ fn whole(text: &str, range: RangeInclusive<i128>) -> Result<(), &'static str> {
         },
         _ => (10, lower.as_str()),
     };
-    let starts_wrong = radix == 10 && digits.starts_with('_');
-    if digits.starts_with(['+', '-'])
-        || starts_wrong
-        || digits.ends_with('_')
-        || digits.contains("__")
-    {
+    // What Rust reads, and Go does not.
+    let has_sign_again = digits.starts_with(['+', '-']);
+    let separates = !digits.ends_with('_') && !digits.contains("__") && !lower.starts_with('_');
+    if has_sign_again || !separates {
         return Err(PARSE);
     }
     let sign = if text.starts_with('-') { -1 } else { 1 };

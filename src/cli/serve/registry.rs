@@ -7,7 +7,7 @@
 use super::texts;
 use crate::cli::client::{Client, ConnectError, Dialer};
 use crate::cli::endpoint::ClientArgs;
-use crate::cli::exit::UsageError;
+use crate::cli::exit::{UsageError, sentence};
 use crate::cli::follow;
 use crate::cli::scan::KeyRange;
 use crate::cli::settings::Group;
@@ -77,11 +77,12 @@ impl Registry {
                 Err(error) if is_passing(&error) => {
                     failures = DOUBLINGS_MAX.min(failures + 1);
                     let pause = Duration::from_secs(1 << failures);
-                    let error = format!("{error:#}");
+                    let error = sentence(&error);
                     tracing::warn!(error, ?pause, "the registry of members is asked again");
                     tokio::time::sleep(pause).await;
                 }
-                outcome => return outcome.context("discovery"),
+                Err(error) => bail!("discovery: {}", sentence(&error)),
+                Ok(found) => return Ok(found),
             }
         }
     }
