@@ -3,7 +3,9 @@
 //! Flags win over `ETCD_` variables, and a config file over all of them. What etcd has no flag
 //! for, such as the store, is given by `KVTOOL_` variables.
 
+mod discovery;
 mod flags;
+mod kind;
 mod takeover;
 
 use super::settings::layers::{from_environment, variable};
@@ -12,6 +14,7 @@ use super::{log, serve};
 use crate::error::{EXIT_FAILURE, EXIT_USAGE, Error};
 use crate::store::raft::{Raft, force_new_cluster};
 use anyhow::{Context, Result, anyhow};
+use discovery::Discovery;
 use flags::{Invalid, Meaning};
 use std::collections::BTreeMap;
 use std::env;
@@ -121,6 +124,7 @@ fn help() -> String {
     for name in flags::all() {
         let says = match flags::meaning(name) {
             Some(Meaning::Setting(key)) => format!("'{}'", Given::default().default_of(key)),
+            Some(Meaning::Registry(_, default)) => format!("'{default}'"),
             Some(Meaning::Moot(reason)) => format!("changes nothing: {reason}"),
             Some(Meaning::Refused(reason)) => format!("is refused: {reason}"),
             Some(Meaning::Heeded(_)) | None => String::new(),
@@ -135,6 +139,7 @@ fn help() -> String {
 struct Given {
     settings: BTreeMap<&'static str, (String, Source)>,
     forces_new_cluster: bool,
+    discovery: Discovery,
     /// What changes nothing: name, value and reason.
     moot: Vec<(String, String, &'static str)>,
     /// Variables and keys that no etcd has.
@@ -190,6 +195,14 @@ impl Given {
 
     /// Takes one that was given in `place`.
     fn take(&mut self, name: &str, text: String, source: Source, place: &str) -> Result<()> {
+        let kind = flags::kind(name);
+        let checked = match source {
+            // Where it stood on the command line, it is good.
+            Source::Flag | Source::Default => Ok(()),
+            Source::Environment(_) => kind.check(&text),
+            Source::File(_) => kind.check_in_file(&text),
+        };
+        checked.map_err(|wrong| anyhow!("invalid value \"{text}\" for {place}: {wrong}"))?;
         let text = flags::as_flag(name, text);
         match flags::meaning(name) {
             Some(Meaning::Setting(key)) => {
@@ -206,7 +219,13 @@ impl Given {
             // There is one logger: etcd's, too.
             Some(Meaning::Heeded(_)) if text == "zap" => {}
             Some(Meaning::Heeded(_)) => {
-                return Err(anyhow!("{place}: {text}: the logger is zap"));
+                return Err(anyhow!(
+                    "{place}: unknown logger option \"{text}\": the logger is zap"
+                ));
+            }
+            Some(Meaning::Registry(..)) if text.is_empty() => {}
+            Some(Meaning::Registry(name, _)) => {
+                self.discovery.0.insert(name, text);
             }
             Some(Meaning::Moot(reason)) => self.moot.push((place.to_owned(), text, reason)),
             Some(Meaning::Refused(_)) if flags::is_harmless(&text) => {}
@@ -223,7 +242,7 @@ impl Given {
         let Some((name, value)) = gate.split_once('=') else {
             return Err(anyhow!("{place}: missing bool value for {gate}"));
         };
-        let Some(value) = flags::truth(value.trim()) else {
+        let Some(value) = kind::truth(value.trim()) else {
             return Err(anyhow!("{place}: invalid value of {gate}"));
         };
         let (name, value) = (name.trim(), value.to_string());
@@ -257,16 +276,31 @@ impl Given {
     /// What a store has no use for changes nothing: who puts it below an etcd leaves its flags as
     /// they are.
     fn fit(&mut self, store: &str) {
+        const NO_USE: &str = "this store has no use for it";
         let is_moot = |key: &str| match store {
             "raft" => false,
             "local" => GROUP_FLAGS.iter().any(|prefix| key.starts_with(prefix)),
             _ => key == "data-dir" || GROUP_FLAGS.iter().any(|prefix| key.starts_with(prefix)),
         };
-        let Self { settings, moot, .. } = self;
+        let Self {
+            settings,
+            moot,
+            discovery,
+            ..
+        } = self;
+        let unused = match (store, discovery.is_wanted()) {
+            ("raft", true) => None,
+            ("raft", false) => Some("there is no --discovery-endpoints that it is for"),
+            _ => Some(NO_USE),
+        };
+        if let Some(reason) = unused {
+            let given = std::mem::take(&mut discovery.0).into_keys();
+            // Their values are left out: one is a password.
+            moot.extend(given.map(|name| (name.to_owned(), "...".to_owned(), reason)));
+        }
         settings.retain(|key, (text, _)| {
             if is_moot(key) {
-                let reason = "this store has no use for it";
-                moot.push(((*key).to_owned(), text.clone(), reason));
+                moot.push(((*key).to_owned(), text.clone(), NO_USE));
             }
             !is_moot(key)
         });
@@ -300,6 +334,9 @@ impl Given {
             tracing::warn!(setting = place, "no etcd has this setting");
         }
         let mut settings = Settings::validate(layers)?;
+        let registry = self
+            .discovery
+            .registry(&layers.get("initial-cluster").text)?;
         let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
         if let Home::Raft(path) | Home::Local(path) = &mut settings.home {
             *path = runtime.block_on(takeover::home(path, &settings.instance))?;
@@ -315,6 +352,6 @@ impl Given {
                 "made a cluster of one, as --force-new-cluster says; never start the others again"
             );
         }
-        runtime.block_on(serve::serve(&settings))
+        runtime.block_on(serve::serve(&settings, registry.as_ref()))
     }
 }

@@ -75,7 +75,7 @@ fn code_of(cause: &(dyn StdError + 'static)) -> Option<u8> {
 }
 
 /// All causes in one line; a gRPC status shows its message and not its wrapping.
-fn sentence(error: &anyhow::Error) -> String {
+pub(super) fn sentence(error: &anyhow::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {
         if let Some(status) = cause.downcast_ref::<Status>() {

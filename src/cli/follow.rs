@@ -92,7 +92,8 @@ impl Follow {
     }
 }
 
-async fn stream(
+/// A watch on `range` from a revision on, which ends when its sender is dropped.
+pub(super) async fn stream(
     client: &mut WatchClient<Transport>,
     range: &KeyRange,
     start_revision: i64,

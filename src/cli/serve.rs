@@ -1,6 +1,7 @@
 //! `kvtool serve`: an etcd server.
 
 pub(super) mod member;
+pub(super) mod registry;
 
 use super::exit::UsageError;
 use super::log;
@@ -18,6 +19,7 @@ use crate::mvcc::{Advertised, Instance, Options};
 use crate::store::{Store, StoreError, fdb, fdb::Fdb, local::Local, memory::Memory};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use registry::Registry;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::env;
 use std::ffi::OsStr;
@@ -75,28 +77,40 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         return Ok(());
     }
     log::start(&settings.log)?;
-    serve(&settings).await
+    serve(&settings, None).await
 }
 
-/// Serves until SIGTERM or SIGINT, or until the store fails.
-pub(super) async fn serve(settings: &Settings) -> Result<()> {
+/// Serves until SIGTERM or SIGINT, or until the store fails. A member may have to find those first
+/// that it founds a group with.
+pub(super) async fn serve(settings: &Settings, registry: Option<&Registry>) -> Result<()> {
     abort_on_panic();
     let signals = Signals::listen()?;
     // Everything that can be refused comes before the data is touched.
     let ports = bind(settings).await?;
-    let outcome = open_and_serve(settings, ports, signals).await;
+    let outcome = open_and_serve(settings, registry, ports, signals).await;
     fdb::shut_down();
     outcome
 }
 
-async fn open_and_serve(settings: &Settings, ports: Bound, signals: Signals) -> Result<()> {
+async fn open_and_serve(
+    settings: &Settings,
+    registry: Option<&Registry>,
+    ports: Bound,
+    signals: Signals,
+) -> Result<()> {
     let mut stop = pin!(signals.first());
     let name = &settings.options.name;
     let mut others = None;
     let (store, peer_port, links) = match (settings.home.clone(), &settings.group) {
         (Home::Raft(path), Some(group)) => {
             let dialer = member::dialer(group);
-            let opening = member::open(path, name, group, dialer.clone(), ports.peers);
+            let opening = async {
+                let group = match registry {
+                    Some(registry) => &registry.complete(&path, name, group).await?,
+                    None => group,
+                };
+                member::open(path, name, group, dialer.clone(), ports.peers).await
+            };
             let (raft, port) = tokio::select! {
                 opened = opening => opened?,
                 () = &mut stop => return Ok(()),

@@ -1,6 +1,7 @@
 //! kvtool under the name `etcd`: started, set, heard and ended as etcd is.
 #![allow(clippy::unwrap_used)]
 
+mod discovery;
 mod kubeadm;
 mod peers;
 #[path = "../support/mod.rs"]
@@ -13,7 +14,9 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 use support::client::Client;
 use support::server::{Etcd, free_port};
 use support::skip;
@@ -40,10 +43,15 @@ fn bare(program: &Path, directory: &Path) -> Command {
     command
 }
 
+/// What a server says once it serves.
+/// The log has a new line sooner than this, where one is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const READY: &str = "ready to serve client requests";
+
 /// A running server; killed when dropped.
 struct Server {
     child: Child,
-    lines: std::io::Lines<BufReader<ChildStderr>>,
+    lines: mpsc::Receiver<String>,
     log: Vec<Value>,
 }
 
@@ -51,13 +59,25 @@ impl Server {
     /// Starts one, and waits until it is ready.
     fn start(command: Command) -> Self {
         let mut server = Self::spawn(command);
-        server.until(|entry| entry["msg"] == "ready to serve client requests");
+        server.until_it_says(READY);
         server
     }
 
+    fn until_it_says(&mut self, message: &str) {
+        self.until(|entry| entry["msg"] == message);
+    }
+
+    /// Starts one that may have to wait for something.
     fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // Nobody reads it any more when the test is over.
+                let _ = sender.send(line);
+            }
+        });
         let log = Vec::new();
         Self { child, lines, log }
     }
@@ -68,8 +88,8 @@ impl Server {
             return entry.clone();
         }
         loop {
-            let line = self.lines.next();
-            let line = line.unwrap_or_else(|| panic!("{:?}", self.log)).unwrap();
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("{error}: {:?}", self.log));
             let entry: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
             self.log.push(entry.clone());
             if is_meant(&entry) {
@@ -135,15 +155,24 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
             "--feature-gates=InitialCorruptCheck=true,LeaseCheckpoint=true",
             "--warning-unary-request-duration=1ns",
             "--pre-vote",
+            "--max-snapshots=5",
+            "--discovery-dial-timeout=3s",
         ])
         .stdout(Stdio::null());
     let mut server = Server::start(command);
     let moot = [
         "ETCD_SNAPSHOT_COUNT",
         "feature-gates LeaseCheckpoint",
+        "max-snapshots",
         "pre-vote",
+        "discovery-dial-timeout",
     ];
     assert_eq!(server.warned_of(), moot);
+    let etcds = "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8";
+    assert!(server.log.iter().any(|entry| {
+        let reason = entry["reason"].as_str();
+        reason.is_some_and(|reason| reason.starts_with(etcds))
+    }));
     for entry in &server.log {
         let fields = ["level", "ts", "caller", "msg"];
         assert!(
@@ -170,7 +199,7 @@ async fn flags_and_variables_are_etcds_and_the_log_too() {
     assert!(directory.path().join("a.etcd").is_dir());
     assert!(!directory.path().join("a.sock").exists());
     let file = fs::read_to_string(directory.path().join("file.log")).unwrap();
-    assert!(file.contains("ready to serve client requests"));
+    assert!(file.contains(READY));
 }
 
 // The client ends its connection while the test waits for the server.
@@ -216,7 +245,7 @@ async fn a_config_file_is_etcds_and_replaces_all_else() {
 
 #[test]
 fn what_etcd_refuses_is_refused_with_its_exit_code() {
-    let cases: [(&[&str], &str, i32); 9] = [
+    let cases: [(&[&str], &str, i32); 19] = [
         (&["--version"], "etcd Version: 3.7.1\nGit SHA: ", 0),
         (&["--help"], "--data-dir", 0),
         (&["--foo"], "flag provided but not defined: -foo", 2),
@@ -230,17 +259,58 @@ fn what_etcd_refuses_is_refused_with_its_exit_code() {
         (&["--name=b"], "ETCD_NAME", 1),
         (&["--election-timeout=1"], "--election-timeout", 1),
         (&["--config-file=none.yaml"], "none.yaml", 1),
+        (
+            &["--max-snapshots=abc"],
+            "invalid value \"abc\" for flag -max-snapshots: parse error",
+            2,
+        ),
+        (
+            &["--backend-batch-limit=99999999999999999999"],
+            "invalid value \"99999999999999999999\" for flag -backend-batch-limit: value out of range",
+            2,
+        ),
+        (
+            &["--v2-deprecation=not-yet"],
+            "invalid value \"not-yet\" for flag -v2-deprecation: invalid value \"not-yet\"",
+            2,
+        ),
+        (
+            &["--discovery-keepalive-time=5"],
+            "invalid value \"5\" for flag -discovery-keepalive-time: parse error",
+            2,
+        ),
+        (&["--logger=capnslog"], "unknown logger option", 1),
+        (&["--config", "x"], "\"x\" is not a valid flag", 1),
+        (
+            &["--discovery-token=t"],
+            "both --discovery-token and --discovery-endpoints must be set",
+            1,
+        ),
+        (
+            &[
+                "--discovery-token=t",
+                "--discovery-endpoints=a:1",
+                "--initial-cluster=default=http://localhost:2380",
+            ],
+            "multiple discovery or bootstrap flags are set",
+            1,
+        ),
+        (&[], "for ETCD_MAX_WALS: parse error", 1),
+        (&["--config-file=wrong.yaml"], "max-wals", 1),
     ];
     let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("wrong.yaml"), "max-wals: x").unwrap();
     let real = Etcd::find().filter(|etcd| etcd.version >= (3, 7));
     if real.is_none() {
         skip("what_etcd_refuses", "no etcd 3.7 to compare with");
     }
     for (args, said, code) in cases {
         let run = |mut command: Command| {
-            if args == ["--name=b"] {
-                command.env("ETCD_NAME", "a");
-            }
+            match args {
+                [] => command.env("ETCD_MAX_WALS", "x"),
+                ["--name=b"] => command.env("ETCD_NAME", "a"),
+                _ => &mut command,
+            };
             let output = command.args(args).output().unwrap();
             let text = [output.stdout, output.stderr].concat();
             (output.status.code(), String::from_utf8(text).unwrap())
@@ -251,6 +321,8 @@ fn what_etcd_refuses_is_refused_with_its_exit_code() {
         if let Some(real) = &real {
             let (found, text) = run(bare(&real.path, directory.path()));
             assert_eq!(found, Some(code), "etcd {args:?}: {text}");
+            // Elsewhere its log says it.
+            assert!(code != 2 || text.contains(said), "etcd {args:?}: {text}");
         }
     }
 }

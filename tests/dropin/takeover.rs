@@ -45,7 +45,10 @@ impl Node {
     }
 
     fn theirs(&self, program: &Path) -> Server {
-        Server::start(self.with_flags(bare(program, self.path())))
+        let mut server = Server::start(self.with_flags(bare(program, self.path())));
+        // Only then does it heed signals.
+        server.until_it_says("successfully notified init daemon");
+        server
     }
 
     fn ours(&self) -> Server {

@@ -1,6 +1,7 @@
 //! etcd's flags: which are settings here, which change nothing here, and which must not be
 //! ignored; and how etcd reads them.
 
+use super::kind::{Kind, truth};
 use crate::cli::settings::raw::{ALIASES, DEFAULTS};
 
 /// Settings that etcd does not know; the environment gives them, as to `kvtool serve`.
@@ -24,6 +25,8 @@ pub(super) enum Meaning {
     Setting(&'static str),
     /// It is not a setting, but the start itself heeds it.
     Heeded(&'static str),
+    /// It says where members find each other; its default is this.
+    Registry(&'static str, &'static str),
     /// It changes nothing, for this reason.
     Moot(&'static str),
     /// Ignoring it would do harm: given, it is refused for this reason.
@@ -33,10 +36,7 @@ pub(super) enum Meaning {
 /// What a name means that stands on the command line, in the environment or in a config file;
 /// `None`: it is no flag of any etcd.
 pub(super) fn meaning(name: &str) -> Option<Meaning> {
-    let alias = ALIASES.iter().find(|(old, _)| *old == name);
-    let name = alias.map_or(name, |(_, name)| name);
-    // etcd 3.6 and older have flags of this name that later got one without it.
-    let name = name.strip_prefix("experimental-").unwrap_or(name);
+    let name = current(name);
     if let Some((key, _)) = taken().find(|(key, _)| *key == name) {
         return Some(Meaning::Setting(key));
     }
@@ -46,16 +46,25 @@ pub(super) fn meaning(name: &str) -> Option<Meaning> {
     if let Some(name) = HEEDED.iter().find(|heeded| **heeded == name) {
         return Some(Meaning::Heeded(name));
     }
-    let reason = |table: &[(&str, &'static str)]| {
-        let found = table.iter().find(|(moot, _)| *moot == name);
-        found.map(|(_, reason)| *reason)
-    };
+    if let Some((name, _, default)) = DISCOVERY.iter().find(|(flag, ..)| *flag == name) {
+        return Some(Meaning::Registry(name, default));
+    }
     if OLD.contains(&name) {
         return Some(Meaning::Moot("no etcd heeds it any more"));
     }
-    reason(MOOT)
-        .map(Meaning::Moot)
-        .or_else(|| reason(REFUSED).map(Meaning::Refused))
+    if let Some((_, _, reason)) = MOOT.iter().find(|(moot, ..)| *moot == name) {
+        return Some(Meaning::Moot(reason));
+    }
+    let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
+    refused.map(|(_, reason)| Meaning::Refused(reason))
+}
+
+/// The name that a flag has in the current etcd.
+fn current(name: &str) -> &str {
+    let alias = ALIASES.iter().find(|(old, _)| *old == name);
+    let name = alias.map_or(name, |(_, name)| name);
+    // etcd 3.6 and older have flags of this name that later got one without it.
+    name.strip_prefix("experimental-").unwrap_or(name)
 }
 
 /// The settings that are flags of etcd's, and their defaults.
@@ -67,9 +76,10 @@ pub(super) fn taken() -> impl Iterator<Item = &'static (&'static str, &'static s
 
 /// Every flag of etcd's but the old ones.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    let tables = MOOT.iter().chain(REFUSED).map(|(name, _)| *name);
+    let tables = DISCOVERY.iter().chain(MOOT).map(|(name, ..)| *name);
+    let refused = REFUSED.iter().map(|(name, _)| *name);
     let taken = taken().map(|(key, _)| *key);
-    taken.chain(HEEDED).chain(tables)
+    taken.chain(HEEDED).chain(tables).chain(refused)
 }
 
 /// What the start itself heeds.
@@ -87,125 +97,186 @@ pub(super) const GATES: [(&str, &str); 3] = [
 
 const DISK: &str = "the data is not kept in etcd's files";
 const EVERY_WRITE: &str = "every acknowledged write is on disk";
-const DISCOVERY: &str = "there is no discovery to time or to encrypt";
 const TRACING: &str = "no traces are made";
 const SLOW: &str = "/metrics tells how long requests take";
 
-/// Flags that change nothing here, and why.
-const MOOT: &[(&str, &str)] = &[
-    ("wal-dir", "the log is kept in the data directory"),
+/// Flags that change nothing here, what etcd asks of their values all the same, and why.
+const MOOT: &[(&str, Kind, &str)] = &[
+    (
+        "wal-dir",
+        Kind::Text,
+        "the log is kept in the data directory",
+    ),
     (
         "snapshot-count",
+        Kind::Unsigned,
         "when the log is cut is not counted in entries",
     ),
     (
         "snapshot-catchup-entries",
+        Kind::Unsigned,
         "how much of the log is kept is decided by its size",
     ),
     (
         "initial-election-tick-advance",
+        Kind::Switch,
         "a member that is alone does not wait for an election",
     ),
-    ("max-snapshots", DISK),
-    ("max-wals", DISK),
-    ("memory-mlock", DISK),
-    ("backend-bbolt-freelist-type", DISK),
-    ("backend-batch-interval", DISK),
-    ("backend-batch-limit", DISK),
-    ("bootstrap-defrag-threshold-megabytes", DISK),
-    ("unsafe-no-fsync", EVERY_WRITE),
-    ("pre-vote", "members always ask before they vote"),
+    (
+        "max-snapshots",
+        Kind::Unsigned,
+        "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8: the data is not \
+         kept in etcd's files",
+    ),
+    ("max-wals", Kind::Unsigned, DISK),
+    ("memory-mlock", Kind::Switch, DISK),
+    ("backend-bbolt-freelist-type", Kind::Text, DISK),
+    ("backend-batch-interval", Kind::Duration, DISK),
+    ("backend-batch-limit", Kind::Signed, DISK),
+    ("bootstrap-defrag-threshold-megabytes", Kind::Unsigned, DISK),
+    ("unsafe-no-fsync", Kind::Switch, EVERY_WRITE),
+    (
+        "pre-vote",
+        Kind::Switch,
+        "members always ask before they vote",
+    ),
     (
         "raft-read-timeout",
+        Kind::Duration,
         "members ping each other on silent connections",
     ),
     (
         "raft-write-timeout",
+        Kind::Duration,
         "members ping each other on silent connections",
     ),
     (
         "grpc-keepalive-min-time",
+        Kind::Duration,
         "clients may ping as often as they like",
     ),
-    ("socket-reuse-port", "a port has one owner"),
+    ("socket-reuse-port", Kind::Switch, "a port has one owner"),
     (
         "socket-reuse-address",
+        Kind::Switch,
         "ports can be bound again at once in any case",
     ),
     (
         "compaction-batch-limit",
+        Kind::Signed,
         "deleting after a compaction makes room for requests by itself",
     ),
     (
         "compaction-sleep-interval",
+        Kind::Duration,
         "deleting after a compaction makes room for requests by itself",
     ),
     (
         "downgrade-check-time",
+        Kind::Duration,
         "there is nothing to check for a downgrade",
     ),
-    ("v2-deprecation", "there is no v2 API"),
-    ("enable-v2", "there is no v2 API"),
-    ("enable-v2v3", "there is no v2 API"),
-    ("enable-pprof", "this is no Go program: see /metrics"),
-    ("metrics", "/metrics has all there is"),
+    (
+        "v2-deprecation",
+        V2_STAGES,
+        "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is \
+         enforced, ignoring user input: there is no v2 API",
+    ),
+    ("enable-v2", Kind::Switch, "there is no v2 API"),
+    ("enable-v2v3", Kind::Text, "there is no v2 API"),
+    (
+        "enable-pprof",
+        Kind::Switch,
+        "this is no Go program: see /metrics",
+    ),
+    ("metrics", Kind::Text, "/metrics has all there is"),
     (
         "enable-log-rotation",
+        Kind::Switch,
         "files of the log are never closed: rotate them by copy",
     ),
     (
         "log-rotation-config-json",
+        Kind::Text,
         "files of the log are never closed: rotate them by copy",
     ),
-    ("warning-apply-duration", SLOW),
-    ("enable-distributed-tracing", TRACING),
-    ("distributed-tracing-address", TRACING),
-    ("distributed-tracing-service-name", TRACING),
-    ("distributed-tracing-instance-id", TRACING),
-    ("distributed-tracing-sampling-rate", TRACING),
+    ("warning-apply-duration", Kind::Duration, SLOW),
+    ("enable-distributed-tracing", Kind::Switch, TRACING),
+    ("distributed-tracing-address", Kind::Text, TRACING),
+    ("distributed-tracing-service-name", Kind::Text, TRACING),
+    ("distributed-tracing-instance-id", Kind::Text, TRACING),
+    ("distributed-tracing-sampling-rate", Kind::Signed, TRACING),
     (
         "enable-lease-checkpoint",
+        Kind::Switch,
         "the time that leases have left is kept in any case",
     ),
     (
         "enable-lease-checkpoint-persist",
+        Kind::Switch,
         "the time that leases have left is kept in any case",
     ),
     (
         "stop-grpc-service-on-defrag",
+        Kind::Switch,
         "nothing is stopped by defragmentation",
     ),
-    ("txn-mode-write-with-shared-buffer", DISK),
+    ("txn-mode-write-with-shared-buffer", Kind::Switch, DISK),
     (
         "wait-cluster-ready-timeout",
+        Kind::Duration,
         "a server listens for clients once it is ready",
     ),
-    ("discovery-fallback", DISCOVERY),
-    ("discovery-dial-timeout", DISCOVERY),
-    ("discovery-request-timeout", DISCOVERY),
-    ("discovery-keepalive-time", DISCOVERY),
-    ("discovery-keepalive-timeout", DISCOVERY),
-    ("discovery-insecure-transport", DISCOVERY),
-    ("discovery-insecure-skip-tls-verify", DISCOVERY),
+    (
+        "discovery-fallback",
+        Kind::OneOf(&["exit"]),
+        "there is nothing to fall back to",
+    ),
 ];
 
-const NO_DISCOVERY: &str = "name the members with --initial-cluster";
+/// As etcd names them.
+const V2_STAGES: Kind = Kind::SomeOf(&[
+    "write-only",
+    "write-only-skip-check",
+    "write-only-drop-data",
+    "gone",
+]);
+
+pub(super) const DISCOVERY_TOKEN: &str = "discovery-token";
+pub(super) const DISCOVERY_ENDPOINTS: &str = "discovery-endpoints";
+
+/// Flags that say where members find each other, with what etcd asks of their values and its
+/// defaults.
+pub(super) const DISCOVERY: &[(&str, Kind, &str)] = &[
+    (DISCOVERY_TOKEN, Kind::Text, ""),
+    (DISCOVERY_ENDPOINTS, Kind::Text, ""),
+    ("discovery-dial-timeout", Kind::Duration, "2s"),
+    ("discovery-request-timeout", Kind::Duration, "5s"),
+    ("discovery-keepalive-time", Kind::Duration, "2s"),
+    ("discovery-keepalive-timeout", Kind::Duration, "6s"),
+    ("discovery-insecure-transport", Kind::Switch, "true"),
+    ("discovery-insecure-skip-tls-verify", Kind::Switch, "false"),
+    ("discovery-cert", Kind::Text, ""),
+    ("discovery-key", Kind::Text, ""),
+    ("discovery-cacert", Kind::Text, ""),
+    ("discovery-user", Kind::Text, ""),
+    ("discovery-password", Kind::Text, ""),
+];
+
+const OTHER_DISCOVERY: &str = "name the members with --initial-cluster, or have them find each \
+                               other with --discovery-endpoints and --discovery-token";
 const NOT_YET: &str = "it is not supported";
 
 /// Flags that would make something else of the server than was meant, were they ignored.
 const REFUSED: &[(&str, &str)] = &[
-    ("discovery", NO_DISCOVERY),
-    ("discovery-config", NO_DISCOVERY),
-    ("discovery-token", NO_DISCOVERY),
-    ("discovery-endpoints", NO_DISCOVERY),
-    ("discovery-cert", NO_DISCOVERY),
-    ("discovery-key", NO_DISCOVERY),
-    ("discovery-cacert", NO_DISCOVERY),
-    ("discovery-user", NO_DISCOVERY),
-    ("discovery-password", NO_DISCOVERY),
-    ("discovery-proxy", NO_DISCOVERY),
-    ("discovery-srv", NO_DISCOVERY),
-    ("discovery-srv-name", NO_DISCOVERY),
+    ("discovery", OTHER_DISCOVERY),
+    (
+        "discovery-config",
+        "write what is in it as the flags are called, such as discovery-token",
+    ),
+    ("discovery-proxy", OTHER_DISCOVERY),
+    ("discovery-srv", OTHER_DISCOVERY),
+    ("discovery-srv-name", OTHER_DISCOVERY),
     ("client-cert-file", NOT_YET),
     ("client-key-file", NOT_YET),
     ("client-cert-allowed-cn", "etcd has it for members alone"),
@@ -237,8 +308,8 @@ const OLD: [&str; 13] = [
     "vv",
 ];
 
-/// Flags that stand alone or have `=` and a truth value behind them.
-const SWITCHES: [&str; 35] = [
+/// Settings that stand alone or have `=` and a truth value behind them.
+const SWITCHES: [&str; 13] = [
     "version",
     "help",
     "h",
@@ -249,32 +320,24 @@ const SWITCHES: [&str; 35] = [
     "peer-skip-client-san-verification",
     "compact-hash-check-enabled",
     "initial-corrupt-check",
-    "discovery-insecure-skip-tls-verify",
-    "discovery-insecure-transport",
-    "enable-distributed-tracing",
     "enable-grpc-gateway",
-    "enable-lease-checkpoint",
-    "enable-lease-checkpoint-persist",
-    "enable-log-rotation",
-    "enable-pprof",
-    "enable-v2",
     "force-new-cluster",
-    "initial-election-tick-advance",
-    "memory-mlock",
-    "pre-vote",
-    "set-member-localaddr",
-    "socket-reuse-address",
-    "socket-reuse-port",
-    "stop-grpc-service-on-defrag",
     "strict-reconfig-check",
-    "txn-mode-write-with-shared-buffer",
-    "unsafe-no-fsync",
-    "cluster-active-size",
-    "force",
-    "snapshot",
-    "v",
-    "vv",
 ];
+
+/// What etcd asks of the value of a flag; what settings want is said by them.
+pub(super) fn kind(name: &str) -> Kind {
+    let name = current(name);
+    if OLD.contains(&name) {
+        return Kind::Ignored;
+    }
+    if SWITCHES.contains(&name) {
+        return Kind::Switch;
+    }
+    let mut tables = MOOT.iter().chain(DISCOVERY);
+    let found = tables.find(|(flag, ..)| *flag == name);
+    found.map_or(Kind::Text, |(_, kind, _)| *kind)
+}
 
 /// Why a command line is not one of etcd's; the words are Go's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -285,8 +348,10 @@ pub(super) enum Invalid {
     NoValue(String),
     #[error("bad flag syntax: {0}")]
     Syntax(String),
-    #[error("invalid boolean value \"{1}\" for -{0}: parse error")]
-    Boolean(String, String),
+    #[error("invalid boolean value \"{1}\" for -{0}: {2}")]
+    Boolean(String, String, String),
+    #[error("invalid value \"{1}\" for flag -{0}: {2}")]
+    Value(String, String, String),
     #[error("\"{0}\" is not a valid flag")]
     NoFlag(String),
 }
@@ -320,27 +385,22 @@ pub(super) fn parse(
         if !is_ours && meaning(&name).is_none() {
             return Err(Invalid::Undefined(name));
         }
-        let short = name.strip_prefix("experimental-").unwrap_or(&name);
-        let value = match (value, SWITCHES.contains(&short)) {
-            (None, true) => "true".to_owned(),
-            (Some(value), true) => truth(&value)
-                .ok_or_else(|| Invalid::Boolean(name.clone(), value))?
-                .to_string(),
-            (Some(value), false) => value,
-            (None, false) => args.next().ok_or_else(|| Invalid::NoValue(name.clone()))?,
+        let kind = kind(&name);
+        let value = match value {
+            Some(value) => value,
+            None if kind.stands_alone() => "true".to_owned(),
+            None => args.next().ok_or_else(|| Invalid::NoValue(name.clone()))?,
         };
+        if let Err(wrong) = kind.check(&value) {
+            return Err(match kind {
+                Kind::Switch => Invalid::Boolean(name, value, wrong),
+                _ => Invalid::Value(name, value, wrong),
+            });
+        }
+        let value = as_flag(&name, value);
         given.push((name, value));
     }
     Ok(given)
-}
-
-/// A truth value in one of the forms that Go reads.
-pub(super) fn truth(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 /// The environment variable of a flag.
@@ -351,7 +411,7 @@ pub(super) fn variable(name: &str) -> String {
 /// The text of a variable or a file as that of a flag: only flags are read as they stand there.
 pub(super) fn as_flag(name: &str, text: String) -> String {
     match truth(&text) {
-        Some(value) if SWITCHES.contains(&name) => value.to_string(),
+        Some(value) if kind(name) == Kind::Switch => value.to_string(),
         _ => text,
     }
 }
@@ -456,6 +516,22 @@ mod tests {
                 "invalid boolean value \"2\" for -pre-vote: parse error",
             ),
             (&["--pre-vote", "true"], "\"true\" is not a valid flag"),
+            (
+                &["--max-snapshots", "abc"],
+                "invalid value \"abc\" for flag -max-snapshots: parse error",
+            ),
+            (
+                &["--experimental-warning-apply-duration=5"],
+                "invalid value \"5\" for flag -experimental-warning-apply-duration: parse error",
+            ),
+            (
+                &["--v2-deprecation=not-yet"],
+                "invalid value \"not-yet\" for flag -v2-deprecation: invalid value \"not-yet\"",
+            ),
+            (
+                &["--discovery-dial-timeout="],
+                "invalid value \"\" for flag -discovery-dial-timeout: parse error",
+            ),
             (&["--", "x"], "\"x\" is not a valid flag"),
             (&["-"], "\"-\" is not a valid flag"),
         ] {

@@ -10,6 +10,10 @@ use crate::cli::exit::UsageError;
 use crate::store::local::CERTIFICATES;
 use std::path::PathBuf;
 
+/// etcd's words.
+const NO_METRICS_CERTIFICATE: &str =
+    "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url";
+
 /// The certificates for the URLs of the setting `encrypted`, if one has such URLs.
 pub(super) fn tls_files(
     layers: &Layers,
@@ -51,9 +55,10 @@ pub(super) fn tls_files(
         (None, Some(one)) => Err(one.refuse(format!(
             "a key needs its certificate: add --{prefix}cert-file"
         ))),
-        (None, None) if let Some(urls) = encrypted => Err(urls.refuse(format!(
-            "https needs --{prefix}cert-file and --{prefix}key-file"
-        ))),
+        (None, None) if let Some(urls) = encrypted => Err(urls.refuse(match urls.key {
+            "listen-metrics-urls" => NO_METRICS_CERTIFICATE.to_owned(),
+            _ => format!("https needs --{prefix}cert-file and --{prefix}key-file"),
+        })),
         _ => match certificate.or(authorities) {
             Some(setting) => Err(setting.refuse(format!(
                 "no URL of --listen-{side}-urls is https, so nothing would be encrypted: \

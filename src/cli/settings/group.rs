@@ -1,6 +1,6 @@
 //! The group that a member founds or joins.
 
-use super::layers::{Layers, Setting};
+use super::layers::Layers;
 use super::{
     HostUrl, RawSettings, at_least_one, duration, filled, listen_urls, parse, positive, tls_files,
     values,
@@ -161,7 +161,7 @@ impl Founders {
         if initial.is_empty() {
             initial.insert(name.to_owned(), advertised.to_vec());
         }
-        check_own(cluster, &initial, name, advertised)?;
+        check_own(&initial, name, advertised).map_err(|problem| cluster.refuse(problem))?;
         Ok(Self {
             name: name.to_owned(),
             initial,
@@ -217,6 +217,18 @@ impl Group {
             calls_as: calls_as(layers)?,
         })
     }
+
+    /// The same group of the member `name` with other founders, who are told apart from others by
+    /// `token`: those that a text like that of `--initial-cluster` names.
+    pub fn founded_by(&self, name: &str, founders: &str, token: &str) -> Result<Self, String> {
+        let initial = initial_cluster(founders)?;
+        check_own(&initial, name, &self.advertised)?;
+        Ok(Self {
+            initial,
+            token: token.to_owned(),
+            ..self.clone()
+        })
+    }
 }
 
 /// `name=url` with commas between; a member with several URLs is named with each of them.
@@ -240,21 +252,20 @@ fn initial_cluster(text: &str) -> Result<BTreeMap<String, Vec<HostUrl>>, String>
 
 /// A member is in the list, as it says where it is.
 fn check_own(
-    cluster: &Setting,
     initial: &BTreeMap<String, Vec<HostUrl>>,
     name: &str,
     advertised: &[HostUrl],
-) -> Result<(), UsageError> {
+) -> Result<(), String> {
     let texts = |urls: &[HostUrl]| urls.iter().map(HostUrl::to_string).collect::<BTreeSet<_>>();
     let Some(listed) = initial.get(name) else {
-        return Err(cluster.refuse(format!("this member is not in the list: add {name}=URL")));
+        return Err(format!("this member is not in the list: add {name}=URL"));
     };
     if texts(listed) != texts(advertised) {
         let said = Vec::from_iter(texts(advertised)).join(",");
-        return Err(cluster.refuse(format!(
+        return Err(format!(
             "the URLs of {name} are not those of --initial-advertise-peer-urls, {said}: no two \
              members have one name, and both must say the same"
-        )));
+        ));
     }
     Ok(())
 }

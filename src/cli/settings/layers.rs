@@ -23,7 +23,8 @@ pub enum Source {
 /// One setting: its text and who gave it.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    key: &'static str,
+    /// Its flag.
+    pub key: &'static str,
     /// What was given; empty is unset.
     pub text: String,
     /// Who gave it.

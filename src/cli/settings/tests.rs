@@ -104,7 +104,7 @@ fn every_bad_setting_gets_a_sentence_that_names_it() {
         ),
         (
             &["--listen-metrics-urls", "https://127.0.0.1:1"],
-            "--listen-metrics-urls https://127.0.0.1:1: https needs",
+            "--listen-metrics-urls https://127.0.0.1:1: client TLS key/cert (--cert-file, --key-file) must",
         ),
         (
             &["--listen-metrics-urls", "http://127.0.0.1:2379"],
