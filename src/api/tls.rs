@@ -282,13 +282,14 @@ fn read_all(options: &Options) -> Result<Current, TlsError> {
             let trusted = OrAuthority {
                 signed: signed.build()?,
                 authorities,
-                provider,
+                provider: provider.clone(),
             };
             builder.with_client_cert_verifier(Arc::new(Admitted {
                 trusted,
                 revoked,
                 names: options.allowed_names.clone(),
                 hosts: options.allowed_hosts.clone(),
+                provider,
             }))
         }
     };

@@ -143,6 +143,7 @@ pub(super) struct Admitted {
     pub(super) names: Vec<String>,
     /// The hosts of which a certificate must name one; none: any.
     pub(super) hosts: Vec<String>,
+    pub(super) provider: Arc<CryptoProvider>,
 }
 
 impl Admitted {
@@ -178,27 +179,5 @@ impl ClientCertVerifier for Admitted {
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let trusted = &self.trusted;
-        trusted.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let trusted = &self.trusted;
-        trusted.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.trusted.supported_verify_schemes()
-    }
+    signatures!();
 }
