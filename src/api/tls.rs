@@ -201,7 +201,7 @@ impl Tls {
             (Some(shown), Some(address))
                 if self.options.is_for_caller && !address::is_at_home(shown, address).await =>
             {
-                format!("the certificate is for others than {address}")
+                address::refusal(shown, address)
             }
             _ => return Ok((stream, shown)),
         };

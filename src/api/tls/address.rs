@@ -21,6 +21,23 @@ pub(super) async fn is_at_home(shown: &Shown, address: IpAddr) -> bool {
         || leads_to(dns_names, address).await
 }
 
+/// What is said of a caller who is not at home, in Go's words.
+pub(super) fn refusal(shown: &Shown, address: IpAddr) -> String {
+    let address = address.to_canonical();
+    if shown.dns_names.is_empty() {
+        let named: Vec<_> = shown.addresses.iter().map(IpAddr::to_string).collect();
+        return format!(
+            "x509: certificate is valid for {}, not {address}",
+            named.join(", ")
+        );
+    }
+    let names: Vec<_> = shown.dns_names.iter().map(|it| format!("{it:?}")).collect();
+    format!(
+        "tls: \"{address}\" does not match any of DNSNames [{}]",
+        names.join(" ")
+    )
+}
+
 /// Whether the name of an address is among these.
 async fn is_called(address: IpAddr, names: &[String]) -> bool {
     if names.is_empty() {
@@ -78,6 +95,24 @@ mod tests {
             let found = is_at_home(&shown(addresses, names), at.parse().unwrap()).await;
             assert_eq!(found, is_home, "{addresses:?} {names:?} {at}");
         }
+    }
+
+    #[test]
+    fn a_refusal_names_what_the_certificate_is_for() {
+        let mut shown = Shown {
+            addresses: vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()],
+            ..Shown::default()
+        };
+        let at = "192.0.2.2".parse().unwrap();
+        assert_eq!(
+            refusal(&shown, at),
+            "x509: certificate is valid for 192.0.2.1, ::1, not 192.0.2.2"
+        );
+        shown.dns_names = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(
+            refusal(&shown, at),
+            "tls: \"192.0.2.2\" does not match any of DNSNames [\"a\" \"b\"]"
+        );
     }
 
     #[test]
