@@ -24,7 +24,7 @@ use crate::stats::Distribution;
 use bytes::Bytes;
 pub(super) use engine::{Engine, POINT_KEY};
 use futures_util::future::BoxFuture;
-pub use home::CERTIFICATES;
+pub use home::{CERTIFICATES, ETCD_DATABASE, TAKEN_OVER};
 
 use home::{Home, MEMBER_FORMAT};
 use parking_lot::RwLock;

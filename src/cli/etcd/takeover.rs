@@ -8,6 +8,7 @@ use crate::cli::serve;
 use crate::cli::settings::Home;
 use crate::error::Error;
 use crate::mvcc::snapshot::{Bump, restore};
+use crate::store::local::{ETCD_DATABASE, TAKEN_OVER};
 use anyhow::{Context, Result, bail};
 use prost::Message;
 use rustix::fs::{FlockOperation, flock};
@@ -17,11 +18,9 @@ use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where in its directory an etcd keeps its database, and its log.
-const DATABASE: &str = "member/snap/db";
+/// Where in its directory an etcd keeps its log.
 const LOG: &str = "member/wal";
-/// What is kept there instead, and while it is not complete.
-const OWN: &str = "kvtool";
+/// What is kept there instead, while it is not complete.
 const OWN_NEW: &str = "kvtool.new";
 /// In etcd's database: who belongs to the cluster, and what was applied of the log.
 const MEMBERS: &str = "members";
@@ -34,11 +33,11 @@ const RECORD_BYTES_MAX: u64 = 1 << 30;
 
 /// Where the data is kept for which the directory `given` was named; an etcd's is taken over first.
 pub(super) async fn home(given: &Path, instance: &str) -> Result<PathBuf> {
-    let own = given.join(OWN);
+    let own = given.join(TAKEN_OVER);
     if own.is_dir() {
         return Ok(own);
     }
-    if !given.join(DATABASE).is_file() {
+    if !given.join(ETCD_DATABASE).is_file() {
         return Ok(given.to_owned());
     }
     let taken = take_over(given, instance).await;
@@ -47,7 +46,7 @@ pub(super) async fn home(given: &Path, instance: &str) -> Result<PathBuf> {
 }
 
 async fn take_over(given: &Path, instance: &str) -> Result<()> {
-    let file = File::open(given.join(DATABASE))?;
+    let file = File::open(given.join(ETCD_DATABASE))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => bail!("it is running"),
         locked => locked.context("cannot lock its database")?,
@@ -79,7 +78,7 @@ async fn take_over(given: &Path, instance: &str) -> Result<()> {
     let restored = restore(&store, instance, Arc::new(database), Bump::default()).await;
     store.close().await.map_err(Error::from)?;
     let restored = restored?;
-    fs::rename(&new, given.join(OWN))?;
+    fs::rename(&new, given.join(TAKEN_OVER))?;
     File::open(given)?.sync_all()?;
     tracing::info!(
         keys = restored.keys,

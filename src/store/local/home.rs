@@ -41,6 +41,11 @@ const DATA_WHOLE: &str = "data.whole";
 /// root.
 const NEW_STORE_NAMES: [&str; 5] = [LOCK, FORMAT_NEW, DATA_NEW, CERTIFICATES, "lost+found"];
 
+/// Where in its directory an etcd keeps its database.
+pub const ETCD_DATABASE: &str = "member/snap/db";
+/// Where what was in it is kept by who serves in that etcd's place.
+pub const TAKEN_OVER: &str = "kvtool";
+
 /// Where in a data directory the certificates are that a server has made: etcd's name for it.
 pub const CERTIFICATES: &str = "fixtures";
 
@@ -313,15 +318,31 @@ fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
         if !NEW_STORE_NAMES.iter().any(|known| name == *known) {
             return Err(StoreError::Fatal(
                 format!(
-                    "{} holds {} and no kvtool data: name an empty directory",
+                    "{} holds {} and no kvtool data: {}",
                     path.display(),
-                    name.display()
+                    name.display(),
+                    instead(path)
                 )
                 .into(),
             ));
         }
     }
     Ok(())
+}
+
+/// What to do about a directory that is not empty, and not ours.
+fn instead(path: &Path) -> String {
+    let database = path.join(ETCD_DATABASE);
+    let taken = path.join(TAKEN_OVER);
+    match (taken.is_dir(), database.is_file()) {
+        (true, _) => format!("an etcd was taken over there, name {}", taken.display()),
+        (false, true) => format!(
+            "it is an etcd's; stop that, and have a new directory made by `kvtool snapshot restore {} \
+             --skip-hash-check`",
+            database.display()
+        ),
+        (false, false) => "name an empty directory".to_owned(),
+    }
 }
 
 fn write_format(path: &Path, number: u64) -> io::Result<()> {

@@ -175,6 +175,14 @@ fn strangers_are_left_alone() {
         "{sentence}"
     );
     assert_eq!(names(directory.path()), ["letters.txt"]);
+    let etcds = tempfile::tempdir().unwrap();
+    fs::create_dir_all(etcds.path().join("member/snap")).unwrap();
+    fs::write(etcds.path().join(ETCD_DATABASE), "").unwrap();
+    let sentence = refusal(etcds.path());
+    assert!(sentence.contains("db --skip-hash-check"), "{sentence}");
+    fs::create_dir(etcds.path().join(TAKEN_OVER)).unwrap();
+    let sentence = refusal(etcds.path());
+    assert!(sentence.contains("was taken over there"), "{sentence}");
     for below in [file.clone(), file.join("below")] {
         let sentence = refusal(&below);
         assert!(sentence.contains("is not a directory"), "{sentence}");
