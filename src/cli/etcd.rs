@@ -339,7 +339,11 @@ impl Given {
             .registry(&layers.get("initial-cluster").text)?;
         let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
         if let Home::Raft(path) | Home::Local(path) = &mut settings.home {
-            *path = runtime.block_on(takeover::home(path, &settings.instance))?;
+            *path = runtime.block_on(takeover::home(
+                path,
+                &settings.instance,
+                self.forces_new_cluster,
+            ))?;
         }
         // As with etcd, the flag may stay when it has done its work, and means nothing to a new member.
         if let Home::Raft(path) = &settings.home

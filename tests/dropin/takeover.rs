@@ -97,6 +97,29 @@ impl Node {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_etcd_with_others_is_not_taken_over_unless_they_are_lost() {
+    let Some(program) = Etcd::find().filter(|etcd| etcd.version >= (3, 6)) else {
+        return skip("a member's directory", "no etcd of version 3.6");
+    };
+    let node = Node::new();
+    let theirs = node.theirs(&program.path);
+    let revision = node.put("a", 0).await;
+    let add = MemberAddRequest {
+        peer_ur_ls: vec!["http://localhost:1".to_owned()],
+        is_learner: false,
+    };
+    node.client().await.cluster.member_add(add).await.unwrap();
+    theirs.stop();
+    let refusal = node.refusal();
+    assert!(refusal.contains("it is one of 2 members"), "{refusal}");
+    let mut command = node.with_flags(etcd(node.path()));
+    command.arg("--force-new-cluster");
+    let ours = Server::start(command);
+    assert_eq!(node.all(0).await.kvs[0].mod_revision, revision);
+    assert_eq!(ours.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_etcd_that_was_stopped_is_taken_over() {
     let Some(program) = Etcd::find().filter(|etcd| etcd.version >= (3, 6)) else {
         return skip("an etcd's directory", "no etcd of version 3.6");

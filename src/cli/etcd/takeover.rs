@@ -31,8 +31,9 @@ const ENTRY: i64 = 2;
 /// A record that is larger is none.
 const RECORD_BYTES_MAX: u64 = 1 << 30;
 
-/// Where the data is kept for which the directory `given` was named; an etcd's is taken over first.
-pub(super) async fn home(given: &Path, instance: &str) -> Result<PathBuf> {
+/// Where the data is kept for which the directory `given` was named; an etcd's is taken over first,
+/// if it was alone, or is to be from now on.
+pub(super) async fn home(given: &Path, instance: &str, is_to_be_alone: bool) -> Result<PathBuf> {
     let own = given.join(TAKEN_OVER);
     if own.is_dir() {
         return Ok(own);
@@ -40,12 +41,12 @@ pub(super) async fn home(given: &Path, instance: &str) -> Result<PathBuf> {
     if !given.join(ETCD_DATABASE).is_file() {
         return Ok(given.to_owned());
     }
-    let taken = take_over(given, instance).await;
+    let taken = take_over(given, instance, is_to_be_alone).await;
     taken.with_context(|| format!("cannot take over the etcd in {}", given.display()))?;
     Ok(own)
 }
 
-async fn take_over(given: &Path, instance: &str) -> Result<()> {
+async fn take_over(given: &Path, instance: &str, is_to_be_alone: bool) -> Result<()> {
     let file = File::open(given.join(ETCD_DATABASE))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => bail!("it is running"),
@@ -54,10 +55,11 @@ async fn take_over(given: &Path, instance: &str) -> Result<()> {
     let bytes = file.metadata()?.len();
     let database = Database::open(file, bytes).map_err(Error::from)?;
     let members = count(&database, MEMBERS)?;
-    if members > 1 {
+    if members > 1 && !is_to_be_alone {
         bail!(
             "it is one of {members} members: stop all of them, and make the directory of each anew, \
-             out of the database of one, with `kvtool snapshot restore --initial-cluster`"
+             out of the database of one, with `kvtool snapshot restore --initial-cluster`; or, if \
+             the others are lost, start this one with --force-new-cluster"
         );
     }
     let (applied, last) = (applied(&database)?, last_entry(&given.join(LOG))?);
