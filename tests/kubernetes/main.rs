@@ -26,8 +26,10 @@ mod support;
 use apiserver::{Apiserver, Watch, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 use support::client::get;
-use support::server::{Program, Server, free_port};
+use support::server::{Etcd, Program, Server, free_port};
 use support::{note, skip};
 
 const MAPS: &str = "/api/v1/namespaces/test/configmaps";
@@ -152,6 +154,65 @@ async fn a_real_apiserver_lives_on_kvtool() {
         }
     }
     drop((api, direct));
+    assert!(etcd.terminate().success());
+}
+
+/// A cluster began on a real etcd, whose program is then replaced; its flags and directory stay.
+#[tokio::test]
+async fn a_real_apiserver_goes_on_where_its_etcd_was_replaced() {
+    const TEST: &str = "a_real_apiserver_goes_on_where_its_etcd_was_replaced";
+    let Some(program) = apiserver::find() else {
+        return skip(TEST, "there is no kube-apiserver");
+    };
+    let Some(theirs) = Etcd::find().filter(|etcd| etcd.version >= (3, 7)) else {
+        return skip(TEST, "no etcd of version 3.7");
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let ours = directory.path().join("etcd");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kvtool"), &ours).unwrap();
+    let (port, data) = (free_port(), directory.path().join("data"));
+    let (clients, peers) = (
+        format!("http://127.0.0.1:{port}"),
+        format!("http://127.0.0.1:{}", free_port()),
+    );
+    let start = |program: &Path| {
+        let mut command = Command::new(program);
+        command
+            .args(["--name=a", "--data-dir"])
+            .arg(&data)
+            .args(["--listen-client-urls", &clients])
+            .args(["--advertise-client-urls", &clients])
+            .args(["--listen-peer-urls", &peers])
+            .args(["--initial-advertise-peer-urls", &peers])
+            .args(["--initial-cluster", &format!("a={peers}")]);
+        Server::launch(command, ([127, 0, 0, 1], port).into())
+    };
+    let mut etcd = start(&theirs.path);
+    let own = directory.path().join("apiserver");
+    let (api, _) = Apiserver::start(&program, &own, &etcd.endpoint(), &[]).await;
+    api.create("/api/v1/namespaces", json!({"metadata": {"name": "test"}}))
+        .await
+        .expect(201);
+    for name in ["one", "two"] {
+        api.create(MAPS, map(name, "of an etcd")).await.expect(201);
+    }
+    let before = api.get(MAPS).await.expect(200);
+    etcd.terminate();
+    let mut etcd = start(&ours);
+    assert_eq!(etcd.logged("took over the keyspace of an etcd"), 1);
+    api.is_ready().await;
+    let after = api.get(MAPS).await.expect(200);
+    assert_eq!(after["items"], before["items"]);
+    // What is written with a version of before is written, and who watches from there sees it.
+    let path = format!("{MAPS}?watch=true&resourceVersion={}", version(&before));
+    let mut changed = after["items"][0].clone();
+    changed["data"]["value"] = json!("of a kvtool");
+    let name = format!("{MAPS}/{}", names(&after)[0]);
+    assert_eq!(api.update(&name, changed).await.status, 200);
+    let seen = api.watch(&path).await.find(|_| true).await.unwrap();
+    assert_eq!(seen["type"], "MODIFIED");
+    assert_eq!(seen["object"]["data"]["value"], "of a kvtool");
+    drop(api);
     assert!(etcd.terminate().success());
 }
 
