@@ -197,14 +197,6 @@ fn every_bad_setting_gets_a_sentence_that_names_it() {
             &["--listen-peer-urls", "https://127.0.0.1:1"],
             "https needs --peer-cert-file",
         ),
-        (
-            &[
-                "--listen-peer-urls=https://127.0.0.1:1",
-                "--peer-cert-file=c",
-                "--peer-key-file=k",
-            ],
-            "--peer-trusted-ca-file",
-        ),
         (&["--peer-cert-file", "c"], "add --peer-key-file"),
         (&["--peer-client-cert-auth"], "--peer-trusted-ca-file"),
         (&["--election-timeout", "499"], "5 heartbeats"),
