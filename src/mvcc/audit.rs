@@ -10,6 +10,7 @@
 
 use crate::error::Result;
 use crate::mvcc::Instance;
+pub use crate::mvcc::hash::Told;
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::fmt;
@@ -20,17 +21,6 @@ use std::time::{Duration, Instant};
 const ATTEMPTS_MAX: u32 = 5;
 /// In the place of a member's id, when nobody can tell which of them are damaged.
 const ANYBODY: u64 = 0;
-
-/// What a member says of its keyspace at a revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    /// The revision.
-    pub revision: i64,
-    /// The compaction that its history begins behind.
-    pub compacted: i64,
-    /// etcd's hash of it.
-    pub hash: u32,
-}
 
 /// The way to the other members.
 pub trait Others: fmt::Debug + Send + Sync {

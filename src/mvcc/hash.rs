@@ -7,13 +7,49 @@ use crate::pb::mvccpb::KeyValue;
 use crate::store::{Direction, PageLimit, View};
 use bytes::{BufMut, BytesMut};
 use prost::Message;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 /// Records hashed at a time.
 const PAGE: PageLimit = PageLimit {
     items: 1000,
     bytes: 1 << 20,
 };
+
+/// Hashes that a server remembers having told.
+const REMEMBERED_MAX: usize = 64;
+
+/// What a member says of its keyspace at a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The revision.
+    pub revision: i64,
+    /// The compaction that its history begins behind.
+    pub compacted: i64,
+    /// etcd's hash of it.
+    pub hash: u32,
+}
+
+/// What was told last. A compaction takes away what a hash up to its revision was made of, so what is asked
+/// again then is answered from here.
+#[derive(Debug, Default)]
+pub struct Remembered(VecDeque<Told>);
+
+impl Remembered {
+    /// Keeps what is told now, instead of what was told of that revision before.
+    pub fn keep(&mut self, told: Told) {
+        self.0.retain(|known| known.revision != told.revision);
+        self.0.truncate(REMEMBERED_MAX - 1);
+        self.0.push_front(told);
+    }
+
+    /// What was told of `revision`.
+    pub fn of(&self, revision: i64) -> Option<Told> {
+        self.0
+            .iter()
+            .find(|known| known.revision == revision)
+            .copied()
+    }
+}
 
 /// etcd's hash of the keyspace at `revision`, compacted at `compacted`: over the changes up to it,
 /// in the form etcd stores them in. Of the changes up to `compacted` only those count that still

@@ -22,6 +22,7 @@ use crate::mvcc::compact;
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
 use crate::mvcc::forward::{self, Handover};
+use crate::mvcc::hash::Remembered;
 use crate::mvcc::job::{Job, in_parting};
 use crate::mvcc::keyspace::{Layout, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
@@ -82,6 +83,7 @@ struct Inner {
     census: Arc<Census>,
     tokens: Tokens,
     passwords: Passwords,
+    hashes: parking_lot::Mutex<Remembered>,
     compacted: state_watch::Receiver<i64>,
     failed: state_watch::Receiver<Option<Arc<str>>>,
     closing: state_watch::Sender<bool>,
@@ -210,6 +212,7 @@ impl Instance {
             census,
             feed,
             stats,
+            hashes: Default::default(),
             compacted,
             failed: failed_receiver,
             closing,

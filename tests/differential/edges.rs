@@ -137,6 +137,42 @@ async fn a_fresh_store_answers_alike() {
 }
 
 #[tokio::test]
+async fn hashes_stay_what_they_were_before_their_revision_was_compacted() {
+    let Some(mut two) = Two::start("differential hashes").await else {
+        return;
+    };
+    for round in 0..4 {
+        two.same(put("a", vec![round])).await;
+        two.same(put("b", vec![round])).await;
+        two.same(Operation::Delete(DeleteRangeRequest {
+            key: "a".into(),
+            ..DeleteRangeRequest::default()
+        }))
+        .await;
+    }
+    // One in the middle, one where a deletion is the newest change, and then both of them once more.
+    for compacted in [3, 7] {
+        for revision in [compacted, 9] {
+            two.same(Operation::HashKv(HashKvRequest { revision }))
+                .await;
+        }
+        two.same(Operation::Compact(CompactionRequest {
+            revision: compacted,
+            physical: true,
+        }))
+        .await;
+        two.same(Operation::HashKv(HashKvRequest {
+            revision: compacted,
+        }))
+        .await;
+    }
+    for revision in [2, 3, 7, 9] {
+        two.same(Operation::HashKv(HashKvRequest { revision }))
+            .await;
+    }
+}
+
+#[tokio::test]
 async fn large_values_and_long_answers_are_alike() {
     let Some(mut two) = Two::start("differential large").await else {
         return;

@@ -4,6 +4,7 @@ use super::{Inner, Instance, mismatched};
 use crate::error::{Error, Result};
 use crate::mvcc::audit::{self, Comparison, Told};
 use crate::mvcc::auth::Caller;
+use crate::mvcc::keyspace::State;
 use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::{alarm, downgrade, hash, snapshot};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
@@ -102,11 +103,36 @@ impl Instance {
         })
     }
 
-    /// etcd's hash of the keyspace at a revision; 0 is the newest.
+    /// etcd's hash of the keyspace at a revision; 0 is the newest. What was told of a revision before it was
+    /// compacted is told of it afterwards, too.
     pub async fn hash_kv(&self, request: HashKvRequest) -> Result<HashKvResponse> {
         self.check_admin().await?;
         let (view, state) = self.view(true).await?;
-        let revision = match request.revision {
+        let remembered = &self.inner.hashes;
+        let known = match request.revision <= state.compacted {
+            true => remembered.lock().of(request.revision),
+            false => None,
+        };
+        let told = match known {
+            Some(told) => told,
+            None => {
+                let told = self.hash_at(request.revision, &view, state).await?;
+                if told.revision > state.compacted {
+                    remembered.lock().keep(told);
+                }
+                told
+            }
+        };
+        Ok(HashKvResponse {
+            header: Some(self.header_at(state.revision)),
+            hash: told.hash,
+            compact_revision: told.compacted,
+            hash_revision: told.revision,
+        })
+    }
+
+    async fn hash_at(&self, revision: i64, view: &View, state: State) -> Result<Told> {
+        let revision = match revision {
             0 => state.revision,
             revision => revision,
         };
@@ -128,27 +154,22 @@ impl Instance {
             caller: Caller::Server,
         };
         let is_empty = server.range(everything).await?.count == 0;
-        let layout = &self.inner.layout;
-        let hash = hash::history(&view, layout, revision, state.compacted, is_empty);
-        Ok(HashKvResponse {
-            header: Some(self.header_at(state.revision)),
-            hash: hash.await?,
-            compact_revision: state.compacted,
-            hash_revision: revision,
+        let Inner { layout, .. } = &*self.inner;
+        let hash = hash::history(view, layout, revision, state.compacted, is_empty).await?;
+        Ok(Told {
+            revision,
+            compacted: state.compacted,
+            hash,
         })
     }
 
-    /// What this server says of its keyspace at a revision, 0 being the newest, to one that has all
-    /// up to there.
+    /// What this server has at a revision, 0 being the newest, for one that has all up to there. It is read,
+    /// not remembered: a disk may have changed it since.
     pub async fn tell(&self, revision: i64) -> Result<Told> {
         // What the other has seen committed is here after this.
         self.inner.store.view(Consistency::Linearizable).await?;
-        let told = self.hash_kv(HashKvRequest { revision }).await?;
-        Ok(Told {
-            revision: told.hash_revision,
-            compacted: told.compact_revision,
-            hash: told.hash,
-        })
+        let (view, state) = self.view(true).await?;
+        self.hash_at(revision, &view, state).await
     }
 
     /// Compares this server's keyspace with those of others.
