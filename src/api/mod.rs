@@ -21,6 +21,7 @@ pub mod channel;
 pub mod control;
 pub mod etcd;
 pub mod front;
+pub(crate) mod gather;
 pub mod listener;
 pub mod metrics;
 mod opening;

@@ -3,12 +3,14 @@
 //! Tonic's own server would do but for two things: it gives no connection up to a WebSocket, and
 //! it boxes every call and copies the service for it twice.
 
+use super::gather::{Underway, gathered};
 use super::listener::Connection;
 use super::server::Limits;
 use super::tenancy::Origin;
-use futures_util::future::{BoxFuture, Either};
+use futures_util::future::Either;
 use futures_util::{FutureExt, Stream, StreamExt};
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -73,15 +75,19 @@ impl Transport {
             // Gone before the last calls are waited for: meanwhile nobody is to connect in vain.
             let mut connections = pin!(connections.take_until(stopped));
             while let Some(connection) = connections.next().await {
-                let calls = Calls {
-                    service: service.clone(),
-                    origin: connection.origin().clone(),
-                };
+                let (service, origin) = (service.clone(), connection.origin().clone());
                 let (builder, watcher) = (self.0.clone(), open.watcher());
                 tokio::spawn(async move {
-                    let io = TokioIo::new(connection);
-                    let serving = builder.serve_connection_with_upgrades(io, calls);
-                    if let Err(error) = watcher.watch(serving.into_owned()).await {
+                    let (io, driver) = gathered(connection);
+                    let underway = Underway::default();
+                    let others = underway.clone();
+                    let calls = service_fn(move |request| {
+                        let call = underway.begin();
+                        answer(service.clone(), &origin, request).inspect(move |_| drop(call))
+                    });
+                    let serving = builder.serve_connection_with_upgrades(TokioIo::new(io), calls);
+                    let serving = watcher.watch(serving.into_owned());
+                    if let Err(error) = driver.drive(serving, || others.count() > 0).await {
                         tracing::debug!(error, "a connection has failed");
                     }
                 });
@@ -91,41 +97,31 @@ impl Transport {
     }
 }
 
-/// The calls of one connection.
-struct Calls<S> {
-    service: S,
-    origin: Origin,
-}
-
-impl<S, B> hyper::service::Service<Request<Incoming>> for Calls<S>
+/// What a service answers, if it begins to in time.
+fn answer<S, B>(
+    mut service: S,
+    origin: &Origin,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<B>, Infallible>> + use<S, B>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
     B: From<Body> + Send + 'static,
 {
-    type Response = Response<B>;
-    type Error = Infallible;
-    type Future = Either<S::Future, BoxFuture<'static, Result<Response<B>, Infallible>>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let timeout = timeout(request.headers());
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(self.origin.clone());
-        let answering = self.service.clone().call(request);
-        let Some(timeout) = timeout else {
-            return Either::Left(answering);
-        };
-        let answering = tokio::time::timeout(timeout, answering);
-        let late = |_| {
-            let late = Status::deadline_exceeded("context deadline exceeded");
-            Ok(late.into_http().map(B::from))
-        };
-        Either::Right(
-            answering
-                .map(move |answer| answer.unwrap_or_else(late))
-                .boxed(),
-        )
-    }
+    let timeout = timeout(request.headers());
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(origin.clone());
+    let answering = service.call(request);
+    let Some(timeout) = timeout else {
+        return Either::Left(answering);
+    };
+    let answering = tokio::time::timeout(timeout, answering);
+    let late = |_| {
+        let late = Status::deadline_exceeded("context deadline exceeded");
+        Ok(late.into_http().map(B::from))
+    };
+    let answering = answering.map(move |answer| answer.unwrap_or_else(late));
+    Either::Right(answering.boxed())
 }
 
 /// How long the caller waits for the beginning of an answer; what is no time is none.

@@ -4,6 +4,7 @@
 //! generator needs none of it, and what it saves of a small machine its server has.
 
 use crate::{
+    api::gather::{Call, Underway, gathered},
     cli::{
         client::{Dialer, MESSAGE_LIMIT_BYTES, Token},
         endpoint::{CONNECTION_WINDOW_BYTES, Endpoint, STREAM_WINDOW_BYTES, chain},
@@ -13,8 +14,8 @@ use crate::{
 use anyhow::Result;
 use bytes::Bytes;
 use futures_util::{
-    FutureExt, TryFutureExt,
-    future::{self, Either, ErrInto, MapOk, Ready},
+    FutureExt,
+    future::{self, Either, Ready},
 };
 use h2::{
     RecvStream, SendStream,
@@ -77,6 +78,7 @@ impl Connection {
 #[derive(Clone)]
 pub struct Wire {
     requests: SendRequest<Bytes>,
+    underway: Underway,
     origin: Uri,
 }
 
@@ -88,12 +90,17 @@ impl Wire {
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+        let (stream, driver) = gathered(stream);
         let opened = http2.handshake(stream).await;
         let (requests, connection) = opened.map_err(|error| chain(&error))?;
         // How it ended, the calls under way are told.
-        tokio::spawn(connection.map(drop));
+        let underway = Underway::default();
+        let others = underway.clone();
+        let driven = driver.drive(connection, move || others.count() > 1);
+        tokio::spawn(driven.map(drop));
         Ok(Self {
             requests,
+            underway,
             origin: endpoint.uri().clone(),
         })
     }
@@ -140,13 +147,25 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Status> {
     Ok(frame.transpose()?.and_then(|frame| frame.into_data().ok()))
 }
 
-type Answered = MapOk<Waiting, fn(Response<RecvStream>) -> Response<Answer>>;
-type Waiting = ErrInto<ResponseFuture, Status>;
+/// A call whose answer has not begun.
+pub struct Waiting {
+    answer: ResponseFuture,
+    _call: Call,
+}
+
+impl Future for Waiting {
+    type Output = Result<Response<Answer>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.poll_unpin(cx))?;
+        Poll::Ready(Ok(answer.map(Answer)))
+    }
+}
 
 impl Service<Request<Body>> for Wire {
     type Response = Response<Answer>;
     type Error = Status;
-    type Future = Either<Answered, Ready<Result<Self::Response, Status>>>;
+    type Future = Either<Waiting, Ready<Result<Self::Response, Status>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         self.requests.poll_ready(cx).map_err(Status::from)
@@ -155,8 +174,8 @@ impl Service<Request<Body>> for Wire {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match self.send(request) {
             Ok(answer) => {
-                let opened: fn(_) -> _ = |answer: Response<_>| answer.map(Answer);
-                answer.err_into().map_ok(opened).left_future()
+                let _call = self.underway.begin();
+                Waiting { answer, _call }.left_future()
             }
             Err(status) => future::err(status).right_future(),
         }
