@@ -189,8 +189,8 @@ impl Drop for Call {
 mod tests {
     use super::*;
     use futures_util::poll;
+    use std::future::pending;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::sync::Notify;
     use tokio::task::yield_now;
 
     /// Takes what has arrived.
@@ -221,37 +221,40 @@ mod tests {
         assert_eq!(driver.drive(speaking, || false).await, b"abc");
     }
 
-    /// When there is more to come, what another task has to say meanwhile goes with it.
+    /// When there is more to come, what is said in the next poll goes with what was said before.
     #[tokio::test]
     async fn what_is_ready_is_waited_for() {
         let (io, mut other) = duplex(1024);
         let (mut io, driver) = gathered(io);
         let underway = Underway::default();
-        let (call, others) = (underway.begin(), underway.clone());
-        let answered = Arc::new(Notify::new());
-        let answers = answered.clone();
-        let driven = tokio::spawn(driver.drive(
-            async move {
-                io.write_all(b"first ").await.unwrap();
-                answers.notified().await;
-                io.write_all(b"second").await.unwrap();
-                yield_now().await;
-                yield_now().await;
-            },
-            move || others.count() > 0,
-        ));
-        let answering = tokio::spawn(async move {
-            answered.notify_one();
-            drop(call);
-        });
-        let first = other.read_u8().await.unwrap();
-        assert_eq!(
-            [&[first], &*arrived(&mut other).await].concat(),
-            b"first second"
-        );
-        answering.await.unwrap();
-        driven.await.unwrap();
+        let call = underway.begin();
+        let speaking = async {
+            io.write_all(b"first ").await.unwrap();
+            yield_now().await;
+            io.write_all(b"second").await.unwrap();
+            pending::<()>().await
+        };
+        let mut driving = pin!(driver.drive(speaking, || underway.count() > 0));
+        assert!(poll!(&mut driving).is_pending());
+        assert_eq!(arrived(&mut other).await, b"");
+        assert!(poll!(&mut driving).is_pending());
+        assert_eq!(arrived(&mut other).await, b"first second");
+        drop(call);
         assert_eq!(underway.count(), 0);
+    }
+
+    /// Nothing waits for a call that takes long.
+    #[tokio::test]
+    async fn a_wait_ends_by_itself() {
+        let (io, mut other) = duplex(1024);
+        let (mut io, driver) = gathered(io);
+        let speaking = async move {
+            io.write_all(b"a").await.unwrap();
+            pending::<()>().await
+        };
+        let driven = tokio::spawn(driver.drive(speaking, || true));
+        assert_eq!(other.read_u8().await.unwrap(), b'a');
+        driven.abort();
     }
 
     /// Who writes more than there is room for waits until somebody reads, and nothing is lost.
