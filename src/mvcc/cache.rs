@@ -10,6 +10,7 @@
 //! are it goes on to know, see [`Counts`].
 
 mod contents;
+mod heads;
 mod snapshot;
 mod stretch;
 

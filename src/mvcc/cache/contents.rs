@@ -2,7 +2,7 @@
 
 use super::FILL_CHANGES_MAX;
 use super::snapshot::{Part, Snapshot};
-use super::stretch::{STRETCH_ITEMS_MAX, Stretch, place, stored};
+use super::stretch::{STRETCH_ITEMS_MAX, Stretch, is_blob, stored};
 use crate::error::Result;
 use crate::mvcc::counts::{Count, Counts};
 use crate::mvcc::keyspace::{Current, KeyRange, successor};
@@ -139,8 +139,8 @@ impl Contents {
     pub fn get(&self, key: &[u8]) -> Option<Option<Current>> {
         let (_, stretch) = self.stretch_of(key)?;
         stretch.mark_used();
-        let place = place(&stretch.items, key);
-        Some(place.ok().map(|place| stretch.items[place].1.clone()))
+        let place = stretch.find(key).ok();
+        Some(place.map(|place| stretch.items[place].1.clone()))
     }
 
     pub fn set(&mut self, key: Bytes, current: Option<Current>) {
@@ -187,7 +187,7 @@ impl Contents {
         };
         let start = start.clone();
         if let Some(stretch) = self.remove(&start) {
-            let at = place(&stretch.items, key).unwrap_or_else(|place| place);
+            let at = stretch.place(key);
             let used = stretch.used.load(Ordering::Relaxed);
             let (lower, upper) = (stretch.items[..at].to_vec(), stretch.items[at..].to_vec());
             self.insert(
@@ -265,6 +265,21 @@ impl Contents {
             parts: VecDeque::new(),
         };
         if range.is_empty() {
+            return Some(snapshot);
+        }
+        if let KeyRange::Point(key) = range {
+            let (_, stretch) = self.stretch_of(key)?;
+            stretch.mark_used();
+            let (from, to) = match stretch.find(key) {
+                Ok(place) => (place, place + 1),
+                Err(place) => (place, place),
+            };
+            let items = stretch.items.clone();
+            if limit > 0 && items[from..to].iter().any(|(_, current)| is_blob(current)) {
+                return None;
+            }
+            snapshot.count = to - from;
+            snapshot.parts.push_back(Part { items, from, to });
             return Some(snapshot);
         }
         let (start, end) = bounds(range);

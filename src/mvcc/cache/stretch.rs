@@ -1,5 +1,6 @@
 //! The items of a piece of the key space that the cache knows.
 
+use super::heads::Heads;
 use crate::mvcc::keyspace::{Current, Value};
 use crate::mvcc::read::Item;
 use bytes::Bytes;
@@ -9,16 +10,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Items of one stretch; more are divided. Few are cheap to copy when a reader holds them, many
 /// make few stretches.
 pub(super) const STRETCH_ITEMS_MAX: usize = 128;
-/// Bytes of an item beside its key and value: handles, numbers, and what the allocator adds.
-const ITEM_OVERHEAD_BYTES: usize = 208;
+/// Bytes of an item beside its key and value: handles, numbers, its head, and what the allocator
+/// adds.
+const ITEM_OVERHEAD_BYTES: usize = 216;
 /// Bytes of a stretch beside its items.
-pub(super) const STRETCH_OVERHEAD_BYTES: usize = 256;
+pub(super) const STRETCH_OVERHEAD_BYTES: usize = 320;
 
 /// All live keys from one key up to another.
 pub(super) struct Stretch {
     /// The first key it does not know; `None` is no key.
     pub(super) end: Option<Bytes>,
     pub(super) items: Arc<Vec<Item>>,
+    heads: Heads,
     /// `items.len()`, without looking there.
     pub(super) count: usize,
     pub(super) bytes: usize,
@@ -39,6 +42,7 @@ impl Stretch {
             count: items.len(),
             bytes: STRETCH_OVERHEAD_BYTES + item_bytes,
             has_blobs: items.iter().any(|(_, current)| is_blob(current)),
+            heads: Heads::of(&items),
             items: Arc::new(items),
             used: AtomicBool::new(false),
         }
@@ -55,8 +59,13 @@ impl Stretch {
     }
 
     /// Where a key is, or where it would be.
+    pub(super) fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        self.heads.find(&self.items, key)
+    }
+
+    /// How many keys are before one.
     pub(super) fn place(&self, key: &[u8]) -> usize {
-        place(&self.items, key).unwrap_or_else(|place| place)
+        self.find(key).unwrap_or_else(|place| place)
     }
 
     pub(super) fn mark_used(&self) {
@@ -67,8 +76,8 @@ impl Stretch {
     }
 
     pub(super) fn set(&mut self, key: &[u8], current: Option<Current>) {
+        let place = self.find(key);
         let items = Arc::make_mut(&mut self.items);
-        let place = place(items, key);
         if let Ok(place) = place {
             self.bytes -= size_bytes(key, &items[place].1);
         }
@@ -80,19 +89,16 @@ impl Stretch {
             (Ok(place), Some(current)) => items[place].1 = current,
             (Ok(place), None) => {
                 items.remove(place);
+                self.heads.remove(place);
             }
             (Err(place), Some(current)) => {
                 items.insert(place, (Bytes::copy_from_slice(key), current));
+                self.heads.insert(place, items);
             }
             (Err(_), None) => {}
         }
         self.count = items.len();
     }
-}
-
-/// Where a key is, or where it would be.
-pub(super) fn place(items: &[Item], key: &[u8]) -> Result<usize, usize> {
-    items.binary_search_by(|(at, _)| at.as_ref().cmp(key))
 }
 
 pub(super) fn is_blob(current: &Current) -> bool {
