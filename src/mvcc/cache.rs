@@ -6,7 +6,8 @@
 //! no store. Nothing is lost when it forgets.
 //!
 //! Reads of the store fill it, see [`Fill`], and writes add the keys they touch. Above its
-//! bytes it forgets stretches that were not read since the last time round. How many keys there
+//! bytes it forgets stretches that were not read since the last time round, and before that those
+//! that change again and again and nobody reads: a server that only follows pays nothing for it. How many keys there
 //! are it goes on to know, see [`Counts`].
 
 mod contents;
@@ -109,13 +110,14 @@ impl Cache {
 
     /// Takes in what led from one revision to another: the last change of a key wins, and no key
     /// that came or went is left out. Changes that do not join what is known make it forget
-    /// everything.
+    /// everything. Unless it `adds` keys, those that are unknown stay so.
     pub fn apply(
         &self,
         from: i64,
         to: i64,
         changes: Vec<(Bytes, Option<Current>)>,
         turns: Vec<Turn>,
+        adds: bool,
     ) {
         let inner = &mut *self.inner.write();
         if from != inner.revision {
@@ -132,7 +134,7 @@ impl Cache {
         }
         inner.counts.advance(to);
         if self.is_enabled() {
-            inner.apply(to, changes);
+            inner.apply(to, changes, adds);
         }
         inner.revision = to;
         for key in large {
@@ -313,7 +315,7 @@ impl Fill {
             .collect();
         inner.cover(range, items);
         for (key, current) in later {
-            inner.set(key, current);
+            inner.set(key, current, true);
         }
         inner.shrink(capacity_bytes);
     }

@@ -1,7 +1,7 @@
 //! The cache beside a plain map of the truth: what it says it knows must be true.
 
 use super::contents::bounds;
-use super::stretch::STRETCH_OVERHEAD_BYTES;
+use super::stretch::{STRETCH_OVERHEAD_BYTES, UNREAD_CHANGES_MAX};
 use super::*;
 use crate::mvcc::keyspace::Value;
 use proptest::prelude::*;
@@ -12,8 +12,8 @@ const KEYS: u16 = 600;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A batch; `true` puts the key.
-    Write(Vec<(u16, bool)>),
+    /// A batch; `true` puts the key, and lets unknown keys become known.
+    Write(Vec<(u16, bool)>, bool),
     /// A range is read at once.
     Read(u16, u16),
     /// A range is read, and told of after the next steps.
@@ -69,9 +69,10 @@ fn all(mut snapshot: Snapshot) -> Vec<Item> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let writes = || prop::collection::vec((0..KEYS, prop::bool::weighted(0.7)), 1..40);
     let range = || (0..KEYS, prop_oneof![Just(0), 1..KEYS + 10]);
     prop_oneof![
-        4 => prop::collection::vec((0..KEYS, prop::bool::weighted(0.7)), 1..40).prop_map(Step::Write),
+        4 => (writes(), prop::bool::ANY).prop_map(|(writes, adds)| Step::Write(writes, adds)),
         3 => range().prop_map(|(from, length)| Step::Read(from, length)),
         1 => range().prop_map(|(from, length)| Step::BeginRead(from, length)),
         1 => Just(Step::EndRead),
@@ -88,7 +89,7 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
     let mut reading = None;
     for step in steps {
         match step {
-            Step::Write(writes) => {
+            Step::Write(writes, adds) => {
                 let from = revision;
                 let mut turns = Vec::new();
                 let mut changes = Vec::new();
@@ -108,7 +109,7 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
                     }
                     changes.push((key, current));
                 }
-                cache.apply(from, revision, changes, turns);
+                cache.apply(from, revision, changes, turns, adds);
             }
             Step::Read(from, length) => {
                 let range = range(from, length);
@@ -127,7 +128,7 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
             }
             Step::Gap => {
                 truth.insert(key(revision as u16), put(revision + 5));
-                cache.apply(revision + 4, revision + 5, Vec::new(), Vec::new());
+                cache.apply(revision + 4, revision + 5, Vec::new(), Vec::new(), true);
                 revision += 5;
             }
             Step::Look(from, length) => {
@@ -242,6 +243,30 @@ fn a_range_that_was_read_is_known_until_it_is_forgotten() {
 }
 
 #[test]
+fn what_changes_and_is_not_read_is_forgotten() {
+    let known = |is_read: bool| {
+        let cache = Arc::new(Cache::new(1 << 20, 1));
+        let point = KeyRange::Point(key(1));
+        cache.fill(&point).cover(1, &point, &[(key(1), put(1))]);
+        let changes = i64::from(UNREAD_CHANGES_MAX) + 2;
+        for revision in 2..2 + changes {
+            let both = [key(1), key(2)].map(|key| (key, Some(put(revision))));
+            cache.apply(revision - 1, revision, both.into(), Vec::new(), false);
+            if is_read {
+                assert_eq!(
+                    cache.get(&key(1), revision).unwrap(),
+                    Some(Some(put(revision)))
+                );
+            }
+        }
+        cache.coverage().items
+    };
+    // Nobody has asked for the other key.
+    assert_eq!(known(true), 1);
+    assert_eq!(known(false), 0);
+}
+
+#[test]
 fn a_view_that_lags_or_is_ahead_does_not_fill() {
     let cache = Arc::new(Cache::new(1 << 20, 5));
     let point = KeyRange::Point(key(1));
@@ -286,7 +311,7 @@ fn counts_of_a_while_ago_are_taken_over_with_what_has_happened_since() {
         })
     };
     let first = vec![turn(2, "a", true), turn(3, "z", false), turn(4, "b", true)];
-    cache.apply(1, 4, Vec::new(), first);
+    cache.apply(1, 4, Vec::new(), first, true);
     assert!(cache.adopt(&mut restored()));
     assert_eq!(cache.total(), (4, Some(15)));
     let from = Bytes::new();
@@ -295,7 +320,7 @@ fn counts_of_a_while_ago_are_taken_over_with_what_has_happened_since() {
     assert_eq!(cache.count(2, &"m".into(), None), Count::Known(5));
     // So many keys come and go that nobody remembers the first of them.
     let many = (0..500).map(|number| turn(5 + number, "c", number % 2 == 0));
-    cache.apply(4, 504, Vec::new(), many.collect());
+    cache.apply(4, 504, Vec::new(), many.collect(), true);
     assert!(!cache.adopt(&mut restored()));
     assert_eq!(cache.total(), (504, Some(15)));
     assert_eq!(cache.count(4, &from, None), Count::Unknowable);

@@ -19,6 +19,8 @@ pub struct Committed {
     pub from: i64,
     /// What each key it touched became.
     pub changes: Vec<(Bytes, Option<Current>)>,
+    /// Whether the cache is to know keys that nobody has asked for here.
+    pub adds_to_cache: bool,
     /// Which keys came or went, in order.
     pub turns: Vec<Turn>,
     /// What watchers see, if that is at hand; else they read it from the store.
@@ -57,9 +59,17 @@ impl Feed {
         }
         self.size.note(&batch);
         // First, so that who hears of the state finds it there.
+        let Committed {
+            from,
+            state,
+            changes,
+            turns,
+            adds_to_cache,
+            ..
+        } = batch;
         self.cache
-            .apply(batch.from, batch.state.revision, batch.changes, batch.turns);
-        self.hub.publish(batch.state, batch.commits);
+            .apply(from, state.revision, changes, turns, adds_to_cache);
+        self.hub.publish(state, batch.commits);
     }
 
     /// Whether anybody wants to see events.

@@ -150,12 +150,15 @@ impl Follower {
                         .into_iter()
                         .map(|(_, it)| (it.key, it.put))
                         .collect(),
+                    // Watchers are told what was there before.
+                    adds_to_cache: self.feed.is_watched(),
                 },
                 None => Committed {
                     state: *state,
                     from: NOWHERE,
                     commits: Vec::new(),
                     changes: Vec::new(),
+                    adds_to_cache: false,
                     turns: Vec::new(),
                 },
             });

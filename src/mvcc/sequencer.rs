@@ -362,6 +362,7 @@ impl Sequencer {
                 state: outcome.state,
                 from: before.revision,
                 changes: outcome.changes,
+                adds_to_cache: true,
                 turns: outcome.turns,
                 commits: outcome.commits,
             },

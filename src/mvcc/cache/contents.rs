@@ -52,15 +52,18 @@ impl Contents {
         self.counts = Counts::new(revision);
     }
 
-    pub fn apply(&mut self, to: i64, changes: Vec<(Bytes, Option<Current>)>) {
+    pub fn apply(&mut self, to: i64, changes: Vec<(Bytes, Option<Current>)>, adds: bool) {
         for (key, current) in changes {
+            if !adds && self.fills.is_empty() && self.stretch_of(&key).is_none() {
+                continue;
+            }
             let current = current.map(stored);
             for missed in self.fills.values_mut() {
                 if missed.range.contains(&key) && missed.changes.len() <= FILL_CHANGES_MAX {
                     missed.changes.push((to, key.clone(), current.clone()));
                 }
             }
-            self.set(key, current);
+            self.set(key, current, adds);
         }
     }
 
@@ -143,12 +146,13 @@ impl Contents {
         Some(place.map(|place| stretch.items[place].1.clone()))
     }
 
-    pub fn set(&mut self, key: Bytes, current: Option<Current>) {
+    /// What a key became; it stays unknown if it is and nothing is to be added.
+    pub fn set(&mut self, key: Bytes, current: Option<Current>, adds: bool) {
         let up_to = (Bound::Unbounded, Bound::Included(key.as_ref()));
         let last = self.stretches.range_mut::<[u8], _>(up_to).next_back();
         let Some((start, stretch)) = last.filter(|(_, stretch)| stretch.reaches_beyond(&key))
         else {
-            if let Some(current) = current {
+            if let Some(current) = current.filter(|_| adds) {
                 let end = Some(successor(&key));
                 let key = Bytes::copy_from_slice(&key);
                 self.insert(key.clone(), Stretch::new(end, vec![(key, current)]));
@@ -158,7 +162,10 @@ impl Contents {
         let before = stretch.bytes;
         stretch.set(&key, current);
         self.bytes = self.bytes + stretch.bytes - before;
-        if stretch.count > STRETCH_ITEMS_MAX {
+        if stretch.is_idle() {
+            let start = start.clone();
+            self.remove(&start);
+        } else if stretch.count > STRETCH_ITEMS_MAX {
             let middle = stretch.items[stretch.count / 2].0.clone();
             self.divide(&middle);
         } else if stretch.count < STRETCH_ITEMS_MAX / 4 && stretch.bytes < before {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Items of one stretch; more are divided. Few are cheap to copy when a reader holds them, many
 /// make few stretches.
 pub(super) const STRETCH_ITEMS_MAX: usize = 128;
+/// Changes that a stretch takes in and nobody reads, before it is forgotten: some for each item.
+pub(super) const UNREAD_CHANGES_MAX: u32 = 8 * STRETCH_ITEMS_MAX as u32;
 /// Bytes of an item beside its key and value: handles, numbers, its head, and what the allocator
 /// adds.
 const ITEM_OVERHEAD_BYTES: usize = 216;
@@ -29,6 +31,10 @@ pub(super) struct Stretch {
     pub(super) has_blobs: bool,
     /// Read since the hand passed.
     pub(super) used: AtomicBool,
+    /// Read since it changed.
+    read: AtomicBool,
+    /// Changes since it was read.
+    unread_changes: u32,
 }
 
 impl Stretch {
@@ -45,6 +51,8 @@ impl Stretch {
             heads: Heads::of(&items),
             items: Arc::new(items),
             used: AtomicBool::new(false),
+            read: AtomicBool::new(true),
+            unread_changes: 0,
         }
     }
 
@@ -69,13 +77,24 @@ impl Stretch {
     }
 
     pub(super) fn mark_used(&self) {
-        // Looking first keeps readers from passing the line around.
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
+        for mark in [&self.used, &self.read] {
+            // Looking first keeps readers from passing the line around.
+            if !mark.load(Ordering::Relaxed) {
+                mark.store(true, Ordering::Relaxed);
+            }
         }
     }
 
+    /// Whether it costs more to keep than to read anew.
+    pub(super) fn is_idle(&self) -> bool {
+        self.unread_changes > UNREAD_CHANGES_MAX
+    }
+
     pub(super) fn set(&mut self, key: &[u8], current: Option<Current>) {
+        self.unread_changes = match std::mem::take(self.read.get_mut()) {
+            true => 0,
+            false => self.unread_changes + 1,
+        };
         let place = self.find(key);
         let items = Arc::make_mut(&mut self.items);
         if let Ok(place) = place {

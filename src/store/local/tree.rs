@@ -12,6 +12,7 @@ mod journaled;
 
 use crate::store::round::ChangeSet;
 use bytes::Bytes;
+use fjall::compaction::Leveled;
 use fjall::{AbstractTree, AnyTree, SeqNo};
 use lsm_tree::Guard;
 use std::ops::Bound;
@@ -23,8 +24,11 @@ const CACHE_BYTES: u64 = 64 << 20;
 const SEALED_MEMTABLES_MAX: usize = 2;
 /// Unmerged tables; more than this and writes wait, since every read looks into each.
 const UNMERGED_TABLES_MAX: usize = 20;
-/// Small tables make short merges.
-const TABLE_BYTES: u64 = 32 << 20;
+/// Tables that are merged into the first level together. What lies there is written once more with
+/// them, so more at a time make fewer writes; but reads look into each.
+const MERGED_TABLES: u8 = 8;
+/// Small tables make short merges; the first level holds as many of them as are merged into it.
+const TABLE_BYTES: u64 = 16 << 20;
 
 /// An open tree, which one thread at a time may write. Dropping it ends the tree's own thread.
 pub(super) enum Tree {
@@ -32,6 +36,13 @@ pub(super) enum Tree {
     Journaled(journaled::Tree),
     /// One whose changes are durable when they are in tables.
     Bare(bare::Tree),
+}
+
+/// Which tables are merged, and when.
+fn merging() -> Leveled {
+    Leveled::default()
+        .with_table_target_size(TABLE_BYTES)
+        .with_l0_threshold(MERGED_TABLES)
 }
 
 impl Tree {

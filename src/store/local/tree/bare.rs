@@ -14,9 +14,10 @@
 //! that number. Versions are kept for the oldest view; in newer ones whatever is replaced can be
 //! left out, for when a memtable was sealed all that it holds was visible.
 
-use super::{CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, UNMERGED_TABLES_MAX};
+use super::{
+    CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, UNMERGED_TABLES_MAX, merging,
+};
 use crate::store::round::ChangeSet;
-use fjall::compaction::Leveled;
 use fjall::config::{
     BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
     RestartIntervalPolicy,
@@ -286,8 +287,7 @@ impl Shared {
 
     /// Merges tables, until the tree is to end; those that were left first.
     fn merge(&self) -> fjall::Result<()> {
-        let leveled = Leveled::default().with_table_target_size(TABLE_BYTES);
-        let strategy = Arc::new(leveled);
+        let strategy = Arc::new(merging());
         let mut work = self.work.lock();
         loop {
             let before = self.tree.current_version().id();

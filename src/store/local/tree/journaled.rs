@@ -8,9 +8,8 @@
 //! of a batch visible that is still being written, and a view of then sees a part of it, and
 //! later more. So one is taken behind each write, and is the view of all who ask before the next.
 
-use super::{CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, UNMERGED_TABLES_MAX};
+use super::{CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, UNMERGED_TABLES_MAX, merging};
 use crate::store::round::ChangeSet;
-use fjall::compaction::Leveled;
 use fjall::{
     AbstractTree, AnyTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
 };
@@ -70,9 +69,7 @@ impl Tree {
         let keyspace = database.keyspace(KEYSPACE, || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(u64::MAX)
-                .compaction_strategy(Arc::new(
-                    Leveled::default().with_table_target_size(TABLE_BYTES),
-                ))
+                .compaction_strategy(Arc::new(merging()))
         })?;
         Ok(Self {
             latest: RwLock::new(snapshot(&database, &keyspace)),
