@@ -50,6 +50,8 @@ pub(super) struct GroupLog {
     cut: (u64, u64),
     last_index: u64,
     recent: Recent,
+    /// Empty between writes; kept for its memory.
+    batch: LogBatch,
     /// How long writes took that had to become durable.
     pub(super) write_times: Arc<Histogram>,
 }
@@ -107,6 +109,7 @@ impl Wal {
             cut: (index, term),
             last_index: self.0.last_index(group).unwrap_or(index).max(index),
             recent: Recent::default(),
+            batch: LogBatch::default(),
             write_times: Arc::new(Histogram::of_times(DISK_TIMES.0, DISK_TIMES.1)),
         };
         Ok(Some((log, hard_state.unwrap_or_default())))
@@ -147,15 +150,14 @@ impl GroupLog {
     /// A sync that fails panics, so that nobody goes on.
     pub(super) fn write(&mut self, write: &Write) -> Result<(), StoreError> {
         let begin = Instant::now();
-        let mut batch = LogBatch::default();
-        let group = self.group;
+        let (group, batch) = (self.group, &mut self.batch);
         let mut filled = Ok(());
         if let Some(snapshot) = &write.install {
             let point = Point::of(snapshot);
             self.cut = (point.index, point.term);
             self.last_index = point.index;
             self.recent = Recent::default();
-            filled = put_begin(&mut batch, group, self.cut);
+            filled = put_begin(batch, group, self.cut);
         }
         let filled = filled
             .and_then(|()| batch.add_entries::<Indexed>(group, &write.entries))
@@ -163,7 +165,7 @@ impl GroupLog {
                 Some(state) => batch.put_message(group, HARD_STATE_KEY.to_vec(), state),
                 None => Ok(()),
             })
-            .and_then(|()| self.wal.0.write(&mut batch, write.must_sync));
+            .and_then(|()| self.wal.0.write(batch, write.must_sync));
         filled.map_err(|error| fault("being written", &error))?;
         if write.must_sync {
             self.write_times.note_time(begin.elapsed());
