@@ -315,7 +315,7 @@ impl Fill {
             .collect();
         inner.cover(range, items);
         for (key, current) in later {
-            inner.set(key, current, true);
+            inner.set(key, current);
         }
         inner.shrink(capacity_bytes);
     }

@@ -54,7 +54,8 @@ impl Contents {
 
     pub fn apply(&mut self, to: i64, changes: Vec<(Bytes, Option<Current>)>, adds: bool) {
         for (key, current) in changes {
-            if !adds && self.fills.is_empty() && self.stretch_of(&key).is_none() {
+            let is_kept = adds || self.stretch_of(&key).is_some();
+            if !is_kept && self.fills.is_empty() {
                 continue;
             }
             let current = current.map(stored);
@@ -63,7 +64,9 @@ impl Contents {
                     missed.changes.push((to, key.clone(), current.clone()));
                 }
             }
-            self.set(key, current, adds);
+            if is_kept {
+                self.set(key, current);
+            }
         }
     }
 
@@ -146,13 +149,12 @@ impl Contents {
         Some(place.map(|place| stretch.items[place].1.clone()))
     }
 
-    /// What a key became; it stays unknown if it is and nothing is to be added.
-    pub fn set(&mut self, key: Bytes, current: Option<Current>, adds: bool) {
+    pub fn set(&mut self, key: Bytes, current: Option<Current>) {
         let up_to = (Bound::Unbounded, Bound::Included(key.as_ref()));
         let last = self.stretches.range_mut::<[u8], _>(up_to).next_back();
         let Some((start, stretch)) = last.filter(|(_, stretch)| stretch.reaches_beyond(&key))
         else {
-            if let Some(current) = current.filter(|_| adds) {
+            if let Some(current) = current {
                 let end = Some(successor(&key));
                 let key = Bytes::copy_from_slice(&key);
                 self.insert(key.clone(), Stretch::new(end, vec![(key, current)]));
