@@ -340,8 +340,10 @@ async fn members_of_a_group_are_one_etcd() {
     for (id, server) in (1..).zip(&servers) {
         let header = server.instance.header();
         assert_eq!((header.cluster_id, header.member_id), (CLUSTER, id));
-        let told = server.instance.leadership();
-        assert_eq!(told.borrow().leader, Some(trio.leader().await.0));
+        let (leader, _) = trio.leader().await;
+        let mut told = server.instance.leadership();
+        let known = told.wait_for(|told| told.leader == Some(leader));
+        timeout(FOREVER, known).await.unwrap().unwrap();
     }
     are_one_etcd(servers).await;
 }
