@@ -34,6 +34,7 @@ pub use records::{
 };
 
 use crate::error::Error;
+use crate::store::APPENDED_SUBSPACE;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// The newest record format this build reads and writes.
@@ -49,7 +50,7 @@ pub const BLOB_CHUNK_BYTES: usize = 64 * 1024;
 pub const SUBSPACES: [(u8, &str); 12] = [
     (b'm', "metadata"),
     (b'c', "current"),
-    (b'h', "history"),
+    (APPENDED_SUBSPACE, "history"),
     (b'k', "index"),
     (b'b', "blobs"),
     (b'l', "leases"),

@@ -20,6 +20,22 @@ const LAST_NUMBER: &[u8] = b"\x00n";
 const DOOMED: &[u8] = b"\x00x";
 const NUMBER_MAX: u32 = 0xff_ffff;
 const NAME_BYTES_MAX: usize = 255;
+const PREFIX_BYTES: usize = 4;
+
+/// The byte behind an instance's prefix that only its appended keys have: those that are written once,
+/// each behind the ones before, and later deleted. A store may keep them apart. No guard is of one.
+pub const APPENDED_SUBSPACE: u8 = b'h';
+
+/// The appended keys of the instance that a key is of, as `[start, end)`; `None`: it is of none.
+pub fn appended(key: &[u8]) -> Option<([u8; PREFIX_BYTES + 1], [u8; PREFIX_BYTES + 1])> {
+    let &[1, a, b, c] = key.first_chunk()? else {
+        return None;
+    };
+    Some((
+        [1, a, b, c, APPENDED_SUBSPACE],
+        [1, a, b, c, APPENDED_SUBSPACE + 1],
+    ))
+}
 /// Entries read at once.
 const PAGE: PageLimit = PageLimit {
     items: 1000,

@@ -152,6 +152,7 @@ impl Local {
     /// Fails as [`open`](Self::open) does, and when the directory holds no store.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let engine = Engine::open_read_only(Home::claim_existing(path)?)?;
+        engine.check_even()?;
         Ok(Self::without_writer(engine))
     }
 

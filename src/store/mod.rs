@@ -26,6 +26,7 @@ mod suite;
 
 use crate::stats::Distribution;
 use bytes::Bytes;
+pub use directory::APPENDED_SUBSPACE;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -205,6 +205,7 @@ impl Raft {
             log,
             hard_state,
             point,
+            reach,
             members,
         } = home;
         let id = log.owner;
@@ -262,6 +263,7 @@ impl Raft {
             states: arrived,
             reports,
         };
+        driver.catch_up(reach)?;
         driver.leave_if_removed();
         driver::start(driver, inbox)?;
         Ok(Self {
@@ -505,6 +507,8 @@ struct Home {
     log: GroupLog,
     hard_state: HardState,
     point: Point,
+    /// The entry up to which the state is brought before anybody sees it.
+    reach: u64,
     members: Members,
 }
 
@@ -557,6 +561,7 @@ impl Home {
         Ok(Self {
             log,
             hard_state,
+            reach: point.index,
             point,
             members,
         })
@@ -572,18 +577,33 @@ impl Home {
             .map_err(|_| unreadable("the record of the members is damaged"))?;
         let (log, hard_state) = wal.group(GROUP)?.ok_or_else(log_lost)?;
         let fit = point.fit(&log);
-        let (log, hard_state) = match fit.map_err(|error| unreadable(&error.to_string()))? {
+        let (log, mut hard_state) = match fit.map_err(|error| unreadable(&error.to_string()))? {
             Fit::Whole => (log, hard_state),
             Fit::LogBehind => wal.begin(GROUP, log.owner, &point)?,
             Fit::Gap => return Err(log_lost()),
         };
+        let reach = reach(engine)?.max(point.index);
+        if reach > log.last_index() {
+            return Err(log_lost());
+        }
+        // What was applied was committed.
+        hard_state.commit = hard_state.commit.max(reach);
         Ok(Self {
             log,
             hard_state,
             point,
+            reach,
             members,
         })
     }
+}
+
+/// The last entry that parts of a state may have: all of it has them before anybody reads it.
+fn reach(engine: &Engine) -> Result<u64, StoreError> {
+    let record = engine.reach();
+    let record = record.map_err(|error| engine.fault("reading how far it goes", &error))?;
+    let point = record.as_deref().and_then(wal::decode_point);
+    Ok(point.map_or(0, |point| point.index))
 }
 
 fn unreadable(words: &str) -> StoreError {

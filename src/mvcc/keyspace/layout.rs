@@ -2,6 +2,7 @@
 
 use super::{Due, KeyRange, Revision, successor, truncated};
 use crate::error::{Error, Result};
+use crate::store::APPENDED_SUBSPACE;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// Builds the store keys of one instance.
@@ -104,7 +105,7 @@ impl Layout {
 
     /// The key of a change.
     pub fn history(&self, revision: Revision) -> Bytes {
-        let mut out = self.key(b'h', 12);
+        let mut out = self.key(APPENDED_SUBSPACE, 12);
         out.put_i64(revision.main);
         out.put_u32(revision.sub);
         out.freeze()

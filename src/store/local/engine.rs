@@ -103,6 +103,23 @@ impl Engine {
         Err(StoreError::Fatal(sentence.into()))
     }
 
+    /// Refuses a state that a crash has left further in some parts than in others to those who do not
+    /// bring it on.
+    pub(super) fn check_even(&self) -> Result<(), StoreError> {
+        let read = || Ok((self.reach()?, self.record(POINT_KEY)?));
+        let (reach, point) =
+            read().map_err(|error| self.fault("reading how far it goes", &error))?;
+        // Both begin with the index.
+        if reach.is_none() || reach <= point {
+            return Ok(());
+        }
+        let sentence = format!(
+            "{} was left by a crash between two writes: let `kvtool serve` open it once",
+            self.home.path().display()
+        );
+        Err(StoreError::Unreadable(sentence.into()))
+    }
+
     /// Whether there are no keys but the engine's own.
     pub(in crate::store) fn is_empty(&self) -> bool {
         // Byte 0 begins the engine's own.
@@ -164,6 +181,12 @@ impl Engine {
     /// The newest value of a key.
     pub(in crate::store) fn record(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
         self.tree.get(key)
+    }
+
+    /// Without a journal: a record of [`POINT_KEY`] that parts of the state may go as far as, beyond
+    /// the one that is there, since a crash came between two flushes.
+    pub(in crate::store) fn reach(&self) -> fjall::Result<Option<Bytes>> {
+        self.tree.reach()
     }
 
     /// Begins a new memtable when the current one is full; what number that one had, without a

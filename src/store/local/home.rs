@@ -3,7 +3,8 @@
 //! ```text
 //! LOCK          locked while a process has the store open
 //! FORMAT        "kvtool data format N", written by rename. 1: the engine has a journal. 2: it may have
-//!               none. 3: its large values may be apart from their keys, too
+//!               none. 3: its large values may be apart from their keys, too. 4: and what is only
+//!               appended from the rest
 //! ACKNOWLEDGED  the number of the last acknowledged commit, 8 bytes, and their CRC, 4 bytes
 //! data/         the engine's files
 //! data.new/     an engine being made; becomes data/ when it is complete
@@ -52,8 +53,8 @@ pub const CERTIFICATES: &str = "fixtures";
 const FORMAT_WORDS: &str = "kvtool data format ";
 const FIRST_FORMAT: u64 = 1;
 /// What a member of a group has: the engine may have no journal, beside a log that kvtool keeps, and
-/// large values apart from their keys.
-pub(super) const MEMBER_FORMAT: u64 = 3;
+/// large values apart from their keys, and what is only appended apart from the rest.
+pub(super) const MEMBER_FORMAT: u64 = 4;
 /// Longer than any format line.
 const FORMAT_BYTES_MAX: u64 = 64;
 

@@ -133,10 +133,10 @@ async fn a_newer_format_is_left_alone() {
     let format = directory.path().join("FORMAT");
     let ours = fs::read_to_string(&format).unwrap();
     assert_eq!(ours, "kvtool data format 1\n");
-    fs::write(&format, "kvtool data format 4\nand more").unwrap();
+    fs::write(&format, "kvtool data format 5\nand more").unwrap();
     let sentence = refusal(directory.path());
     assert!(sentence.contains("damaged"), "{sentence}");
-    fs::write(&format, "kvtool data format 4\n").unwrap();
+    fs::write(&format, "kvtool data format 5\n").unwrap();
     fs::remove_file(directory.path().join("LOCK")).unwrap();
     let sentence = refusal(directory.path());
     assert!(sentence.contains("use a newer kvtool"), "{sentence}");

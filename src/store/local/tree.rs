@@ -9,15 +9,16 @@
 
 pub(super) mod bare;
 mod journaled;
+mod reach;
+mod trees;
 
 use crate::store::round::ChangeSet;
 use bytes::Bytes;
 use fjall::compaction::Leveled;
-use fjall::{AbstractTree, AnyTree, SeqNo};
-use lsm_tree::Guard;
-use std::ops::Bound;
+use fjall::{AbstractTree, SeqNo};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use trees::{Range, Trees};
 
 const CACHE_BYTES: u64 = 64 << 20;
 /// Full memtables waiting to become tables; more than this and writes wait.
@@ -69,10 +70,10 @@ impl Tree {
         Ok(Some(tree.path()))
     }
 
-    fn tree(&self) -> &AnyTree {
+    fn trees(&self) -> &Trees {
         match self {
-            Self::Journaled(tree) => tree.tree(),
-            Self::Bare(tree) => tree.tree(),
+            Self::Journaled(tree) => tree.trees(),
+            Self::Bare(tree) => tree.trees(),
         }
     }
 
@@ -86,16 +87,25 @@ impl Tree {
 
     /// The newest value of a key, for whoever writes.
     pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        Ok(self.tree().get(key, SeqNo::MAX)?.map(Bytes::from))
+        self.trees().get(key, SeqNo::MAX)
     }
 
     /// The keys of a range, for whoever writes.
     pub(super) fn keys(
         &self,
-        range: (Bound<&[u8]>, Bound<&[u8]>),
+        range: Range<'_>,
     ) -> impl Iterator<Item = fjall::Result<Bytes>> + use<> {
-        let items = self.tree().range::<&[u8], _>(range, SeqNo::MAX, None);
-        items.map(|item| Ok(item.key()?.into()))
+        let items = self.trees().range(range, SeqNo::MAX);
+        items.map(|item| Ok(item?.0))
+    }
+
+    /// Without a journal: how far the owner's log was, at most, in what a crash has left of one part of
+    /// the tree and perhaps not of the other.
+    pub(super) fn reach(&self) -> fjall::Result<Option<Bytes>> {
+        match self {
+            Self::Journaled(_) => Ok(None),
+            Self::Bare(tree) => tree.reach(),
+        }
     }
 
     /// Makes changes visible, all or none; durable too, if that is asked for.
@@ -146,7 +156,7 @@ impl Tree {
 
     /// Bytes of the tables and memtables.
     pub(super) fn bytes(&self) -> u64 {
-        self.tree().disk_space() + self.memtable_bytes()
+        self.trees().sum(AbstractTree::disk_space) + self.memtable_bytes()
     }
 
     /// Bytes that are in memory alone.
@@ -158,13 +168,13 @@ impl Tree {
     }
 
     fn memtable_bytes(&self) -> u64 {
-        self.tree().version_memtable_size_sum()
+        self.trees().sum(AbstractTree::version_memtable_size_sum)
     }
 }
 
 /// A view of a tree: of whole writes alone, and the same whenever it is read.
 pub(super) struct Snapshot {
-    tree: AnyTree,
+    trees: Trees,
     seqno: SeqNo,
     /// Keeps the tree from forgetting what can be seen here.
     _hold: Hold,
@@ -178,18 +188,14 @@ enum Hold {
 impl Snapshot {
     /// The value of a key.
     pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        Ok(self.tree.get(key, self.seqno)?.map(Bytes::from))
+        self.trees.get(key, self.seqno)
     }
 
     /// The keys of a range and their values.
     pub(super) fn range(
         &self,
-        range: (Bound<&[u8]>, Bound<&[u8]>),
+        range: Range<'_>,
     ) -> impl DoubleEndedIterator<Item = fjall::Result<(Bytes, Bytes)>> + use<> {
-        let items = self.tree.range::<&[u8], _>(range, self.seqno, None);
-        items.map(|item| {
-            let (key, value) = item.into_inner()?;
-            Ok((key.into(), value.into()))
-        })
+        self.trees.range(range, self.seqno)
     }
 }

@@ -221,6 +221,17 @@ impl Driver {
         }
     }
 
+    /// Applies entries that are known to be committed, up to one.
+    pub(super) fn catch_up(&mut self, index: u64) -> Result<(), StoreError> {
+        while self.core.point().index < index {
+            if !self.turn()? {
+                let sentence = "entries of the log that the state has parts of cannot be applied";
+                return Err(StoreError::Unreadable(sentence.into()));
+            }
+        }
+        Ok(())
+    }
+
     fn token(&mut self, waiter: Waiter) -> Token {
         self.next_token += 1;
         self.waiting.insert(self.next_token, Waiting(waiter));

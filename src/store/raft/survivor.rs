@@ -51,6 +51,7 @@ pub fn force_new_cluster(path: &Path) -> Result<Option<Survivor>, StoreError> {
         hard_state,
         point,
         members,
+        ..
     } = home;
     let id = log.owner;
     let last_index = log.last_index();

@@ -5,7 +5,7 @@ mod membership;
 mod whole;
 
 use super::*;
-use crate::store::{BatchId, Op, Store};
+use crate::store::{APPENDED_SUBSPACE, BatchId, Op, Store};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::fs;
@@ -219,6 +219,42 @@ async fn a_state_that_fell_back_is_brought_up() {
         "last"
     );
     assert!(read(&raft, "50", Consistency::Serializable).await.is_some());
+}
+
+/// A crash between two flushes leaves what is appended ahead of the rest. Nobody sees that.
+#[tokio::test]
+async fn a_state_that_is_ahead_in_parts_is_brought_up() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, crashed) = (root.path().join("member"), root.path().join("crashed"));
+    let appended = |number: u8| Bytes::from(vec![1, 0, 0, 1, APPENDED_SUBSPACE, number]);
+    let write = async |numbers: std::ops::RangeInclusive<u8>| {
+        let raft = alone(&path);
+        for number in numbers {
+            let mut write = batch("a", &number.to_string());
+            write.ops.push(Op::Set(appended(number), "once".into()));
+            raft.apply(write).await.unwrap();
+        }
+        raft.close().await.unwrap();
+    };
+    write(1..=10).await;
+    copy(&path, &crashed);
+    write(11..=20).await;
+    for part in ["log", "data/appended"] {
+        fs::remove_dir_all(crashed.join(part)).unwrap();
+        copy(&path.join(part), &crashed.join(part));
+    }
+    fs::copy(path.join("data/reach"), crashed.join("data/reach")).unwrap();
+    let error = Local::open_read_only(&crashed).err().unwrap().to_string();
+    assert!(error.contains("let `kvtool serve` open it once"), "{error}");
+    let raft = alone(&crashed);
+    let view = raft.view(Consistency::Serializable).await.unwrap();
+    assert_eq!(view.get(b"a").unwrap().unwrap(), "20");
+    for number in 1..=20 {
+        assert!(view.get(&appended(number)).unwrap().is_some());
+    }
+    drop(view);
+    raft.close().await.unwrap();
+    assert!(Local::open_read_only(&crashed).is_ok());
 }
 
 /// A leader that ends is followed by another at once: nobody has to find out that it has gone.

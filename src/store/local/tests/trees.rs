@@ -2,9 +2,14 @@
 
 use super::super::tree::Tree;
 use super::*;
+use crate::store::APPENDED_SUBSPACE;
 use crate::store::round::ChangeSet;
 use fjall::{AbstractTree, AnyTree};
 use lsm_tree::{Config, SequenceNumberCounter};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -131,9 +136,9 @@ fn large_values_are_apart() {
     assert!(tree.bytes() < 2 * live, "{} of {live}", tree.bytes());
 }
 
-/// A tree from before that stays as it was made.
+/// A tree from before that, and from before what is appended was apart, stays as it was made.
 #[test]
-fn large_values_stay_where_they_were_once() {
+fn a_tree_stays_as_it_was_made() {
     let root = tempfile::tempdir().unwrap();
     let counter = SequenceNumberCounter::default;
     let config = Config::new(root.path(), counter(), counter());
@@ -149,6 +154,7 @@ fn large_values_stay_where_they_were_once() {
         let next = (number + 1).to_string().repeat(LARGE);
         tree.write(changes(1, &next), true).unwrap();
         assert!(!root.path().join("blobs").exists());
+        assert!(!root.path().join("appended").exists());
     }
 }
 
@@ -235,5 +241,161 @@ fn views_are_of_whole_writes_while_memtables_are_flushed() {
             }
             is_over.store(true, Ordering::Relaxed);
         });
+    }
+}
+
+/// A key that is appended, of an instance.
+fn appended(instance: u8, number: u32) -> Bytes {
+    let number = number.to_be_bytes();
+    [[1, 0, 0, instance, APPENDED_SUBSPACE].as_slice(), &number]
+        .concat()
+        .into()
+}
+
+/// Where what is appended lies.
+fn tables_of_appended(data: &Path) -> Vec<PathBuf> {
+    damage::files(&data.join("appended/tables"))
+}
+
+/// What is appended is written once: no merge touches it until something of it is deleted.
+#[test]
+fn what_is_appended_is_written_once() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = Tree::open(root.path()).unwrap();
+    let mut tables = Vec::new();
+    for round in 0..20 {
+        let mut changes = changes(100, "overwritten");
+        let numbers = round * 10..(round + 1) * 10;
+        changes.extend(numbers.map(|number| (appended(1, number), Some("once".into()))));
+        tree.write(changes, true).unwrap();
+        let now = tables_of_appended(root.path());
+        assert!(tables.iter().all(|table| now.contains(table)));
+        assert_eq!(now.len(), tables.len() + 1);
+        tables = now;
+    }
+    assert_eq!(values(&tree).len(), 300);
+    let gone = (0..100).map(|number| (appended(1, number), None)).collect();
+    tree.write(gone, true).unwrap();
+    tree.merge_all().unwrap();
+    assert_eq!(values(&tree).len(), 200);
+    drop(tree);
+    assert_eq!(values(&Tree::open(root.path()).unwrap()).len(), 200);
+}
+
+/// A crash between the two flushes leaves what is appended further than the rest, and says how far
+/// at most.
+#[test]
+fn what_is_appended_is_durable_first() {
+    let point = |number: u32| {
+        (
+            Bytes::from_static(POINT_KEY),
+            Some(key(b'p', number).slice(1..)),
+        )
+    };
+    let root = tempfile::tempdir().unwrap();
+    let (data, before) = (root.path().join("data"), root.path().join("before"));
+    let tree = Tree::open(&data).unwrap();
+    let write = |number| {
+        let record = (key(b'a', 0), Some(value(number, 1)));
+        let changes = [
+            point(number),
+            record,
+            (appended(1, number), Some("once".into())),
+        ];
+        tree.write(changes.into(), true).unwrap();
+    };
+    write(1);
+    let copied = damage::copy(&data);
+    write(2);
+    fs::rename(copied.path(), &before).unwrap();
+    for part in ["appended", "reach"] {
+        let part = Path::new(part);
+        let (from, to) = (data.join(part), before.join(part));
+        match from.is_dir() {
+            true => {
+                fs::remove_dir_all(&to).unwrap();
+                fs::rename(damage::copy(&from).keep(), to).unwrap();
+            }
+            false => fs::copy(from, to).map(drop).unwrap(),
+        }
+    }
+    let uneven = Tree::open(&before).unwrap();
+    assert_eq!(uneven.reach().unwrap(), point(2).1);
+    assert_eq!(uneven.get(POINT_KEY).unwrap(), point(1).1);
+    assert_eq!(uneven.get(&key(b'a', 0)).unwrap(), Some(value(1, 1)));
+    let view = uneven.snapshot();
+    for number in 1..=2 {
+        assert!(view.get(&appended(1, number)).unwrap().is_some());
+    }
+}
+
+/// Keys of both kinds, and of none.
+fn any_key() -> impl Strategy<Value = Bytes> {
+    let subspace = prop_oneof![
+        Just(APPENDED_SUBSPACE - 1),
+        Just(APPENDED_SUBSPACE),
+        Just(APPENDED_SUBSPACE + 1)
+    ];
+    let instance = (0..3u8, subspace, vec(0..4u8, 0..3));
+    prop_oneof![
+        6 => instance.prop_map(|(instance, subspace, rest)| {
+            [&[1, 0, 0, instance, subspace], rest.as_slice()].concat().into()
+        }),
+        1 => vec(0..3u8, 1..6).prop_map(Bytes::from),
+    ]
+}
+
+fn any_bound() -> impl Strategy<Value = Bound<Bytes>> {
+    prop_oneof![
+        any_key().prop_map(Bound::Included),
+        any_key().prop_map(Bound::Excluded),
+        Just(Bound::Unbounded)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    /// Two trees answer as one map does: from either end, and from both at once.
+    #[test]
+    fn two_trees_are_one_map(
+        writes in vec(vec((any_key(), any::<Option<u8>>()), 1..20), 1..6),
+        ranges in vec((any_bound(), any_bound(), vec(any::<bool>(), 60)), 20),
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::open(root.path()).unwrap();
+        let mut model = BTreeMap::new();
+        for (number, write) in writes.into_iter().enumerate() {
+            let value = |value: Option<u8>| value.map(|byte| Bytes::from(vec![byte]));
+            let changes: ChangeSet = write.into_iter().map(|(key, new)| (key, value(new))).collect();
+            model.extend(changes.clone());
+            tree.write(changes, number % 2 == 0).unwrap();
+        }
+        model.retain(|_, value| value.is_some());
+        let view = tree.snapshot();
+        for (key, value) in &model {
+            prop_assert_eq!(&view.get(key).unwrap(), value);
+        }
+        for (start, end, from_the_end) in ranges {
+            let key = |bound: &Bound<Bytes>| match bound {
+                Bound::Included(key) | Bound::Excluded(key) => Some(key.clone()),
+                Bound::Unbounded => None,
+            };
+            if key(&start).zip(key(&end)).is_some_and(|(start, end)| start >= end) {
+                continue;
+            }
+            let range = (start.as_ref().map(AsRef::as_ref), end.as_ref().map(AsRef::as_ref));
+            let mut found = view.range(range).map(|item| item.unwrap());
+            let is_within = |key: &Bytes| (start.clone(), end.clone()).contains(key);
+            let mut expected = model.iter().filter(|(key, _)| is_within(key));
+            for is_back in from_the_end {
+                let (found, expected) = match is_back {
+                    true => (found.next_back(), expected.next_back()),
+                    false => (found.next(), expected.next()),
+                };
+                let expected = expected.map(|(key, value)| (key.clone(), value.clone().unwrap()));
+                prop_assert_eq!(found, expected);
+            }
+        }
     }
 }

@@ -14,18 +14,24 @@
 //! that number. Versions are kept for the oldest view; in newer ones whatever is replaced can be
 //! left out, for when a memtable was sealed all that it holds was visible.
 
+use super::reach::Reach;
 use super::{
-    CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, UNMERGED_TABLES_MAX, merging,
+    CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, Trees, UNMERGED_TABLES_MAX,
+    merging,
 };
+use crate::store::local::POINT_KEY;
 use crate::store::round::ChangeSet;
+use bytes::Bytes;
 use fjall::config::{
     BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
     RestartIntervalPolicy,
 };
 use fjall::{AbstractTree, AnyTree, CompressionType, KvSeparationOptions, SeqNo};
-use lsm_tree::{Cache, Config, SequenceNumberCounter};
+use lsm_tree::{Cache, Config, InternalValue, Memtable, SequenceNumberCounter};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +48,11 @@ const APART_BYTES: u32 = 64 << 10;
 /// A file of them; in smaller ones less that is dead waits for the rest.
 const APART_FILE_BYTES: u64 = 8 << 20;
 
+/// In the directory of the tree: the tree of what is appended.
+const APPENDED: &str = "appended";
+/// And how far that may be ahead.
+const REACH: &str = "reach";
+
 /// See [`super::Tree`].
 pub(in super::super) struct Tree {
     shared: Arc<Shared>,
@@ -50,7 +61,9 @@ pub(in super::super) struct Tree {
 
 /// What whoever writes, whoever reads and the threads share.
 struct Shared {
-    tree: AnyTree,
+    trees: Trees,
+    /// Where there are two: how far the appended may be ahead.
+    reach: Option<Reach>,
     /// Numbers of writes and of versions.
     seqno: SequenceNumberCounter,
     views: Arc<Views>,
@@ -61,9 +74,19 @@ struct Shared {
     changed: Condvar,
 }
 
+/// Memtables that were sealed together.
+struct Sealed {
+    /// How far the owner's log was in them.
+    point: Option<Bytes>,
+    /// With their trees, in the order in which they become tables.
+    memtables: Vec<(AnyTree, Arc<Memtable>)>,
+}
+
 /// What the threads have to do, and how far they are.
 #[derive(Default)]
 struct Work {
+    /// What is in no tables yet.
+    waiting: VecDeque<Sealed>,
     /// Memtables that were sealed.
     sealed: u64,
     /// Those that are in tables.
@@ -83,43 +106,69 @@ impl Work {
     }
 }
 
+/// Whether nothing is in a directory, or it is not there.
+fn is_empty(directory: &Path) -> fjall::Result<bool> {
+    match fs::read_dir(directory) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens one tree, or makes it.
+fn open(data: &Path, seqno: &SequenceNumberCounter, cache: &Arc<Cache>) -> fjall::Result<AnyTree> {
+    let bits = |bits| FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(bits));
+    let rare = BloomConstructionPolicy::FalsePositiveRate(0.0001);
+    let apart = KvSeparationOptions::default()
+        .separation_threshold(APART_BYTES)
+        .file_target_size(APART_FILE_BYTES)
+        // A merge rewrites whichever it may, not the oldest alone.
+        .age_cutoff(1.0);
+    let open = |apart| {
+        // What the tree makes visible by itself is not heeded.
+        Config::new(data, seqno.clone(), SequenceNumberCounter::default())
+            .use_cache(cache.clone())
+            .data_block_restart_interval_policy(RestartIntervalPolicy::new([10, 16]))
+            .filter_policy(FilterPolicy::new([
+                FilterPolicyEntry::Bloom(rare),
+                bits(10.0),
+            ]))
+            .data_block_compression_policy(CompressionPolicy::new([
+                CompressionType::None,
+                CompressionType::None,
+                CompressionType::Lz4,
+            ]))
+            .with_kv_separation(apart)
+            .open()
+    };
+    Ok(match open(Some(apart)) {
+        // Its answer also to a tree that was made without.
+        Err(lsm_tree::Error::Unrecoverable) => open(None)?,
+        opened => opened?,
+    })
+}
+
 impl Tree {
     /// Opens the tree in a directory, or makes it.
     pub(in super::super) fn open(data: &Path) -> fjall::Result<Self> {
-        let bits = |bits| FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(bits));
-        let rare = BloomConstructionPolicy::FalsePositiveRate(0.0001);
         let seqno = SequenceNumberCounter::default();
-        let apart = KvSeparationOptions::default()
-            .separation_threshold(APART_BYTES)
-            .file_target_size(APART_FILE_BYTES)
-            // A merge rewrites whichever it may, not the oldest alone.
-            .age_cutoff(1.0);
-        let open = |apart| {
-            // What the tree makes visible by itself is not heeded.
-            Config::new(data, seqno.clone(), SequenceNumberCounter::default())
-                .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))
-                .data_block_restart_interval_policy(RestartIntervalPolicy::new([10, 16]))
-                .filter_policy(FilterPolicy::new([
-                    FilterPolicyEntry::Bloom(rare),
-                    bits(10.0),
-                ]))
-                .data_block_compression_policy(CompressionPolicy::new([
-                    CompressionType::None,
-                    CompressionType::None,
-                    CompressionType::Lz4,
-                ]))
-                .with_kv_separation(apart)
-                .open()
+        let cache = Arc::new(Cache::with_capacity_bytes(CACHE_BYTES));
+        let appended = data.join(APPENDED);
+        let (appended, reach) = match is_empty(data)? || appended.is_dir() {
+            true => {
+                let tree = open(&appended, &seqno, &cache)?;
+                (Some(tree), Some(Reach::open(&data.join(REACH))?))
+            }
+            false => (None, None),
         };
-        let tree = match open(Some(apart)) {
-            // Its answer also to a tree that was made without.
-            Err(lsm_tree::Error::Unrecoverable) => open(None)?,
-            opened => opened?,
-        };
-        let visible = tree.get_highest_seqno().map_or(0, |highest| highest + 1);
+        let rest = open(data, &seqno, &cache)?;
+        let trees = Trees { rest, appended };
+        let highest = trees.each().filter_map(AbstractTree::get_highest_seqno);
+        let visible = highest.max().map_or(0, |highest| highest + 1);
         seqno.fetch_max(visible);
         let shared = Arc::new(Shared {
-            tree,
+            trees,
+            reach,
             seqno,
             views: Arc::new(Views::new(visible)),
             writing: Mutex::new(()),
@@ -143,14 +192,19 @@ impl Tree {
         Ok(())
     }
 
-    pub(super) fn tree(&self) -> &AnyTree {
-        &self.shared.tree
+    pub(super) fn trees(&self) -> &Trees {
+        &self.shared.trees
+    }
+
+    pub(super) fn reach(&self) -> fjall::Result<Option<Bytes>> {
+        let reach = self.shared.reach.as_ref().map(Reach::get).transpose()?;
+        Ok(reach.flatten())
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
         let place = self.shared.views.open();
         Snapshot {
-            tree: self.shared.tree.clone(),
+            trees: self.shared.trees.clone(),
             seqno: place.seqno,
             _hold: Hold::Bare { _place: place },
         }
@@ -159,7 +213,7 @@ impl Tree {
     /// Makes changes visible, all or none.
     pub(in super::super) fn write(&self, changes: ChangeSet) {
         let Shared {
-            tree,
+            trees,
             seqno,
             views,
             writing,
@@ -169,6 +223,7 @@ impl Tree {
         let number = seqno.next();
         // One item per key: which of two of one number came later could not be told.
         for (key, value) in changes {
+            let tree = trees.of(&key);
             match value {
                 Some(value) => tree.insert(key, value, number),
                 None => tree.remove(key, number),
@@ -180,7 +235,8 @@ impl Tree {
     /// Seals the memtable when it is so large, and answers its number; waits while the threads are
     /// behind.
     pub(in super::super) fn make_room(&self, memtable_bytes: u64) -> fjall::Result<Option<u64>> {
-        match self.tree().active_memtable().size() < memtable_bytes {
+        let bytes = self.trees().sum(|tree| tree.active_memtable().size());
+        match bytes < memtable_bytes {
             true => Ok(None),
             false => self.seal().map(Some),
         }
@@ -194,7 +250,7 @@ impl Tree {
     /// The number of the last memtable that was sealed: this one, unless it is empty.
     fn seal(&self) -> fjall::Result<u64> {
         let Shared {
-            tree,
+            trees,
             writing,
             work,
             changed,
@@ -204,14 +260,20 @@ impl Tree {
         loop {
             work.check()?;
             let is_behind = work.sealed - work.flushed >= SEALED_MEMTABLES_MAX as u64
-                || tree.l0_run_count() >= UNMERGED_TABLES_MAX;
+                || trees
+                    .each()
+                    .any(|tree| tree.l0_run_count() >= UNMERGED_TABLES_MAX);
             if !is_behind {
                 break;
             }
             changed.wait(&mut work);
         }
         let _writing = writing.lock();
-        if tree.rotate_memtable().is_some() {
+        let rotated = |tree: &AnyTree| Some((tree.clone(), tree.rotate_memtable()?));
+        let memtables: Vec<_> = trees.each().filter_map(rotated).collect();
+        if !memtables.is_empty() {
+            let point = trees.get(POINT_KEY, SeqNo::MAX)?;
+            work.waiting.push_back(Sealed { point, memtables });
             work.sealed += 1;
             changed.notify_all();
         }
@@ -230,11 +292,13 @@ impl Tree {
     }
 
     pub(super) fn merge_all(&self) -> fjall::Result<()> {
-        let Shared { tree, views, .. } = &*self.shared;
-        tree.major_compact(TABLE_BYTES, views.oldest())?;
-        // Only now it is known which large values are dead.
-        if tree.stale_blob_bytes() > 0 {
+        let Shared { trees, views, .. } = &*self.shared;
+        for tree in trees.each() {
             tree.major_compact(TABLE_BYTES, views.oldest())?;
+            // Only now it is known which large values are dead.
+            if tree.stale_blob_bytes() > 0 {
+                tree.major_compact(TABLE_BYTES, views.oldest())?;
+            }
         }
         Ok(())
     }
@@ -267,22 +331,39 @@ impl Shared {
     fn flush(&self) -> fjall::Result<()> {
         let mut work = self.work.lock();
         loop {
-            while work.sealed == work.flushed && !work.is_ending {
-                self.changed.wait(&mut work);
-            }
-            if work.is_ending {
-                return Ok(());
-            }
-            let sealed = work.sealed;
+            let sealed = loop {
+                if work.is_ending {
+                    return Ok(());
+                }
+                match work.waiting.pop_front() {
+                    Some(sealed) => break sealed,
+                    None => self.changed.wait(&mut work),
+                }
+            };
             MutexGuard::unlocked(&mut work, || {
-                let lock = self.tree.get_flush_lock();
-                self.tree.flush(&lock, self.views.oldest())?;
+                self.make_tables(sealed)?;
                 self.forget();
                 Ok::<_, fjall::Error>(())
             })?;
-            work.flushed = sealed;
+            work.flushed += 1;
             self.changed.notify_all();
         }
+    }
+
+    /// What is appended comes first: it may be there without the rest, not the other way round.
+    fn make_tables(&self, sealed: Sealed) -> fjall::Result<()> {
+        if let (Some(reach), Some(point)) = (&self.reach, &sealed.point) {
+            reach.note(point)?;
+        }
+        for (tree, memtable) in sealed.memtables {
+            let oldest = self.views.oldest();
+            let made = tree.flush_to_tables(kept(&memtable, oldest))?;
+            if let Some((tables, apart)) = made {
+                let ids = [memtable.id()];
+                tree.register_tables(&tables, apart.as_deref(), None, &ids, oldest)?;
+            }
+        }
+        Ok(())
     }
 
     /// Merges tables, until the tree is to end; those that were left first.
@@ -290,15 +371,17 @@ impl Shared {
         let strategy = Arc::new(merging());
         let mut work = self.work.lock();
         loop {
-            let before = self.tree.current_version().id();
+            let before = self.version();
             MutexGuard::unlocked(&mut work, || {
-                self.tree.compact(strategy.clone(), self.views.oldest())?;
+                for tree in self.trees.each() {
+                    tree.compact(strategy.clone(), self.views.oldest())?;
+                }
                 self.forget();
                 Ok::<_, fjall::Error>(())
             })?;
             // Who waits for fewer tables looks again.
             self.changed.notify_all();
-            while self.tree.current_version().id() == before && !work.is_ending {
+            while self.version() == before && !work.is_ending {
                 self.changed.wait(&mut work);
             }
             if work.is_ending {
@@ -314,13 +397,33 @@ impl Shared {
             let _writing = self.writing.lock();
             self.views.publish(self.seqno.get());
         }
-        let path = &self.tree.tree_config().path;
-        let mut versions = self.tree.get_version_history_lock();
-        if let Err(error) = versions.maintenance(path, self.views.oldest()) {
-            // It is tried again with the next.
-            tracing::warn!(%error, "an old list of tables was not removed");
+        for tree in self.trees.each() {
+            let path = &tree.tree_config().path;
+            let mut versions = tree.get_version_history_lock();
+            if let Err(error) = versions.maintenance(path, self.views.oldest()) {
+                // It is tried again with the next.
+                tracing::warn!(%error, "an old list of tables was not removed");
+            }
         }
     }
+
+    /// Grows with each change of the tables.
+    fn version(&self) -> u64 {
+        self.trees.sum(|tree| tree.current_version().id())
+    }
+}
+
+/// What of a memtable becomes a table: no view sees what was replaced before the oldest.
+fn kept(
+    memtable: &Memtable,
+    oldest: SeqNo,
+) -> impl Iterator<Item = lsm_tree::Result<InternalValue>> + '_ {
+    let mut last = None;
+    memtable.iter().filter_map(move |item| {
+        let is_replaced = last.as_ref() == Some(&item.key.user_key);
+        last = Some(item.key.user_key.clone());
+        (!is_replaced || item.key.seqno >= oldest).then_some(Ok(item))
+    })
 }
 
 /// The views of a tree that are open.

@@ -8,10 +8,12 @@
 //! of a batch visible that is still being written, and a view of then sees a part of it, and
 //! later more. So one is taken behind each write, and is the view of all who ask before the next.
 
-use super::{CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, UNMERGED_TABLES_MAX, merging};
+use super::{
+    CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, Trees, UNMERGED_TABLES_MAX, merging,
+};
 use crate::store::round::ChangeSet;
 use fjall::{
-    AbstractTree, AnyTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
 };
 use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ const KEYSPACES: &str = "keyspaces";
 
 /// See [`super::Tree`].
 pub(in super::super) struct Tree {
+    trees: Trees,
     keyspace: Keyspace,
     database: Database,
     /// Held from looking at the number of memtables to adding one.
@@ -42,10 +45,10 @@ pub(in super::super) struct Tree {
     latest: RwLock<Arc<Snapshot>>,
 }
 
-fn snapshot(database: &Database, keyspace: &Keyspace) -> Arc<Snapshot> {
+fn snapshot(database: &Database, trees: &Trees) -> Arc<Snapshot> {
     let snapshot = database.snapshot();
     Arc::new(Snapshot {
-        tree: keyspace.tree.clone(),
+        trees: trees.clone(),
         seqno: snapshot.seqno(),
         _hold: Hold::Journaled {
             _snapshot: snapshot,
@@ -71,8 +74,13 @@ impl Tree {
                 .max_memtable_size(u64::MAX)
                 .compaction_strategy(Arc::new(merging()))
         })?;
+        let trees = Trees {
+            rest: keyspace.tree.clone(),
+            appended: None,
+        };
         Ok(Self {
-            latest: RwLock::new(snapshot(&database, &keyspace)),
+            latest: RwLock::new(snapshot(&database, &trees)),
+            trees,
             keyspace,
             database,
             rotation: Mutex::new(()),
@@ -80,8 +88,8 @@ impl Tree {
         })
     }
 
-    pub(super) fn tree(&self) -> &AnyTree {
-        &self.keyspace.tree
+    pub(super) fn trees(&self) -> &Trees {
+        &self.trees
     }
 
     /// Where its tables are.
@@ -107,7 +115,7 @@ impl Tree {
             }
         }
         batch.commit()?;
-        *self.latest.write() = snapshot(&self.database, &self.keyspace);
+        *self.latest.write() = snapshot(&self.database, &self.trees);
         Ok(())
     }
 
@@ -116,7 +124,7 @@ impl Tree {
     }
 
     pub(super) fn make_room(&self) -> fjall::Result<()> {
-        if self.tree().active_memtable().size() < MEMTABLE_BYTES {
+        if self.keyspace.tree.active_memtable().size() < MEMTABLE_BYTES {
             return Ok(());
         }
         self.rotate()
@@ -125,7 +133,7 @@ impl Tree {
     /// Begins a new memtable; waits while the engine is behind.
     fn rotate(&self) -> fjall::Result<()> {
         let _rotation = self.rotation.lock();
-        let tree = self.tree();
+        let tree = &self.keyspace.tree;
         // The engine's own bound of tables is 30, where it would wait without noticing its own
         // failure.
         while tree.sealed_memtable_count() >= SEALED_MEMTABLES_MAX
@@ -144,7 +152,7 @@ impl Tree {
 
     pub(super) fn flush(&self) -> fjall::Result<()> {
         self.rotate()?;
-        while self.tree().sealed_memtable_count() > 0 {
+        while self.keyspace.tree.sealed_memtable_count() > 0 {
             self.wait()?;
         }
         Ok(())
