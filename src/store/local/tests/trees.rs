@@ -280,6 +280,8 @@ fn what_is_appended_is_written_once() {
     assert_eq!(values(&tree).len(), 200);
     drop(tree);
     assert_eq!(values(&Tree::open(root.path()).unwrap()).len(), 200);
+    fs::remove_dir_all(root.path().join("appended")).unwrap();
+    assert!(Tree::open(root.path()).is_err());
 }
 
 /// A crash between the two flushes leaves what is appended further than the rest, and says how far

@@ -6,7 +6,9 @@
 //! numbered; those up to [`Tree::flushed`] are durable.
 //!
 //! Large values are in files of their own, which merges leave as they are until a good part of one is
-//! dead. A tree that was made otherwise stays so, for `lsm-tree` opens it as nothing else.
+//! dead. What is only appended is in a tree of its own, which is written by the same writes and seen
+//! by the same views; of each round of memtables it becomes durable first. A tree that was made
+//! otherwise stays so.
 //!
 //! ### What a view sees
 //! A write has a number, and is visible once all of it is in the memtable. A view has the number of
@@ -31,7 +33,7 @@ use lsm_tree::{Cache, Config, InternalValue, Memtable, SequenceNumberCounter};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,8 +52,10 @@ const APART_FILE_BYTES: u64 = 8 << 20;
 
 /// In the directory of the tree: the tree of what is appended.
 const APPENDED: &str = "appended";
-/// And how far that may be ahead.
+/// How far that may be ahead. It is there where that is.
 const REACH: &str = "reach";
+/// What is in the directory of every tree.
+const CURRENT: &str = "current";
 
 /// See [`super::Tree`].
 pub(in super::super) struct Tree {
@@ -153,14 +157,17 @@ impl Tree {
     pub(in super::super) fn open(data: &Path) -> fjall::Result<Self> {
         let seqno = SequenceNumberCounter::default();
         let cache = Arc::new(Cache::with_capacity_bytes(CACHE_BYTES));
-        let appended = data.join(APPENDED);
-        let (appended, reach) = match is_empty(data)? || appended.is_dir() {
-            true => {
-                let tree = open(&appended, &seqno, &cache)?;
-                (Some(tree), Some(Reach::open(&data.join(REACH))?))
-            }
-            false => (None, None),
-        };
+        let (appended, reach) = (data.join(APPENDED), data.join(REACH));
+        let is_new = is_empty(data)?;
+        let has_two = is_new || reach.exists();
+        if has_two && !is_new && !appended.join(CURRENT).exists() {
+            let cause = "a part of its data is missing";
+            return Err(io::Error::new(ErrorKind::NotFound, cause).into());
+        }
+        let appended = has_two
+            .then(|| open(&appended, &seqno, &cache))
+            .transpose()?;
+        let reach = has_two.then(|| Reach::open(&reach)).transpose()?;
         let rest = open(data, &seqno, &cache)?;
         let trees = Trees { rest, appended };
         let highest = trees.each().filter_map(AbstractTree::get_highest_seqno);
@@ -269,10 +276,10 @@ impl Tree {
             changed.wait(&mut work);
         }
         let _writing = writing.lock();
+        let point = trees.get(POINT_KEY, SeqNo::MAX)?;
         let rotated = |tree: &AnyTree| Some((tree.clone(), tree.rotate_memtable()?));
         let memtables: Vec<_> = trees.each().filter_map(rotated).collect();
         if !memtables.is_empty() {
-            let point = trees.get(POINT_KEY, SeqNo::MAX)?;
             work.waiting.push_back(Sealed { point, memtables });
             work.sealed += 1;
             changed.notify_all();
