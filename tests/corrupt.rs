@@ -29,9 +29,17 @@ fn put(key: &str) -> PutRequest {
 /// Changes what a member that does not run has stored, behind the back of its store; answers how
 /// many records.
 fn damage(directory: &Path) -> usize {
+    let trees = ["data", "data/appended"];
+    trees
+        .map(|tree| damage_tree(&directory.join(tree)))
+        .iter()
+        .sum()
+}
+
+fn damage_tree(directory: &Path) -> usize {
     let seqno = SequenceNumberCounter::default();
     // As the member has it: it opens as nothing else.
-    let config = Config::new(directory.join("data"), seqno.clone(), seqno.clone())
+    let config = Config::new(directory, seqno.clone(), seqno.clone())
         .with_kv_separation(Some(KvSeparationOptions::default()));
     let tree = config.open().expect("nobody has it open");
     seqno.fetch_max(tree.get_highest_seqno().map_or(0, |last| last + 1));
@@ -96,7 +104,8 @@ async fn damaged_group(flags: &[&str]) -> (Group, usize, u64) {
         .header
         .map_or(0, |header| header.member_id);
     assert!(group.server(victim).terminate().success());
-    assert!(damage(group.directory(victim)) >= 3);
+    // Each key, and its history.
+    assert!(damage(group.directory(victim)) >= 6);
     (group, victim, id)
 }
 
