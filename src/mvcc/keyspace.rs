@@ -156,11 +156,30 @@ fn truncated(subspace: char) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::BatchId;
+    use crate::store::{BatchId, is_bulk};
     use proptest::prelude::*;
 
     fn layout() -> Layout {
         Layout::new(Bytes::from_static(b"\x01p"))
+    }
+
+    #[test]
+    fn guards_are_of_metadata_and_the_bulk_is_of_keys() {
+        let layout = layout();
+        let is_bulk = |key: Bytes| is_bulk(&key[layout.prefix().len()..]);
+        for key in [
+            layout.state(),
+            layout.leader(),
+            layout.counts(),
+            layout.writer(7),
+        ] {
+            assert!(!is_bulk(key.clone()), "{key:?}");
+        }
+        let revision = Revision { main: 3, sub: 0 };
+        let (current, index) = (layout.current(b"a"), layout.index(b"a", revision));
+        for key in [current, index, layout.history(revision)] {
+            assert!(is_bulk(key.clone()), "{key:?}");
+        }
     }
 
     fn bytes() -> impl Strategy<Value = Bytes> {

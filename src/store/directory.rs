@@ -23,8 +23,18 @@ const NAME_BYTES_MAX: usize = 255;
 const PREFIX_BYTES: usize = 4;
 
 /// The byte behind an instance's prefix that only its appended keys have: those that are written once,
-/// each behind the ones before, and later deleted. A store may keep them apart. No guard is of one.
+/// each behind the ones before, and later deleted. A store may keep them apart.
 pub const APPENDED_SUBSPACE: u8 = b'h';
+
+/// The bytes behind an instance's prefix that the records of its keys and of their versions have.
+const BULK_SUBSPACES: [u8; 3] = [b'c', APPENDED_SUBSPACE, b'k'];
+
+/// Whether a key, without its instance's prefix, is of those of which no guard is: a store need not
+/// notice that two batches write the same one.
+pub fn is_bulk(key: &[u8]) -> bool {
+    key.first()
+        .is_some_and(|byte| BULK_SUBSPACES.contains(byte))
+}
 
 /// The appended keys of the instance that a key is of, as `[start, end)`; `None`: it is of none.
 pub fn appended(key: &[u8]) -> Option<([u8; PREFIX_BYTES + 1], [u8; PREFIX_BYTES + 1])> {

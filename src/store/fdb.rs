@@ -24,14 +24,16 @@ mod notices;
 mod tests;
 mod view;
 
-use super::{ApplyError, Batch, Consistency, Leadership, Limits, Op, StoreError, Usage, closed};
+use super::{
+    ApplyError, Batch, Consistency, Leadership, Limits, Op, StoreError, Usage, closed, is_bulk,
+};
 use bytes::Bytes;
 use fault::Outcome;
 use foundationdb::directory::{Directory, DirectoryError, DirectoryLayer};
 use foundationdb::options::{ConflictRangeType, DatabaseOption, TransactionOption};
 use foundationdb::{Database, FdbError, Transaction};
 use futures_util::future::BoxFuture;
-use guards::Guards;
+use guards::{Guards, Prefixes};
 use notices::Notices;
 use parking_lot::Mutex;
 use std::io::Write;
@@ -110,6 +112,7 @@ struct Shared {
     tag: Option<String>,
     batch_priority: bool,
     guards: Guards,
+    prefixes: Prefixes,
     notices: Notices,
     elections: election::Elections,
     newest: Mutex<Option<Newest>>,
@@ -242,7 +245,23 @@ impl Shared {
         }
         #[cfg(test)]
         self.costs.note(|| costs::Call::Commit(batch.ops.clone()));
+        // What no guard is of need not be told to those who look for conflicts: comparing it is a
+        // third of what a commit costs the cluster.
+        let guard = batch.guard.as_ref();
+        let prefix = guard.and_then(|guard| self.prefixes.of(&guard.key));
+        let is_unguarded = |key: &[u8]| {
+            let rest = prefix
+                .as_ref()
+                .and_then(|prefix| key.strip_prefix(&**prefix));
+            rest.is_some_and(is_bulk)
+        };
+        debug_assert!(!guard.is_some_and(|guard| is_unguarded(&guard.key)));
         for op in &batch.ops {
+            if let Op::Set(key, _) | Op::Clear(key) = op
+                && is_unguarded(key)
+            {
+                transaction.set_option(TransactionOption::NextWriteNoWriteConflictRange)?;
+            }
             match op {
                 Op::Set(key, value) => transaction.set(key, value),
                 Op::Clear(key) => transaction.clear(key),
@@ -344,6 +363,7 @@ impl Fdb {
             tag: options.tag.clone(),
             batch_priority: options.batch_priority,
             guards: Guards::default(),
+            prefixes: Prefixes::default(),
             notices: Notices::default(),
             elections: election::Elections::default(),
             newest: Mutex::new(None),
@@ -409,7 +429,7 @@ impl Fdb {
                 _ => None,
             });
             if let Some(value) = last {
-                self.0.guards.seen(&guard.key, &value, version);
+                self.0.guards.wrote(&guard.key, &value, version);
             }
         }
         self.0.note_version(version);
@@ -418,7 +438,14 @@ impl Fdb {
 
     /// Completes when the key's value may have changed, by whichever server.
     pub fn changed(&self, key: &[u8]) -> BoxFuture<'static, ()> {
-        self.0.notices.next(&self.0, key)
+        self.0.notices.next(&self.0, key, |noticed| noticed.any)
+    }
+
+    /// The same, but for what this process alone has written, in batches that the key guards.
+    pub fn changed_elsewhere(&self, key: &[u8]) -> BoxFuture<'static, ()> {
+        self.0
+            .notices
+            .next(&self.0, key, |noticed| noticed.elsewhere)
     }
 
     /// Stands for election; the record is kept under `key`.
@@ -485,7 +512,10 @@ impl Fdb {
                     let prefix = prefix.map_err(|error| refused_directory(&error))?;
                     // Also when it was only opened: then there is nothing to commit.
                     match transaction.commit().await {
-                        Ok(_) => return Ok(prefix),
+                        Ok(_) => {
+                            self.0.prefixes.add(&prefix);
+                            return Ok(prefix);
+                        }
                         Err(failed) => {
                             let error = *failed;
                             transaction =

@@ -26,7 +26,7 @@ mod suite;
 
 use crate::stats::Distribution;
 use bytes::Bytes;
-pub use directory::APPENDED_SUBSPACE;
+pub use directory::{APPENDED_SUBSPACE, is_bulk};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,7 +63,8 @@ impl Op {
     }
 }
 
-/// The condition under which a batch is applied: `key` holds `expected` (`None`: is absent).
+/// The condition under which a batch is applied: `key` holds `expected` (`None`: is absent). It is
+/// no key of the [bulk](is_bulk).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
     /// The key looked at.
@@ -437,9 +438,10 @@ impl Store {
 
     /// The same, but for changes that this process has made itself, where the store can tell.
     pub fn changed_elsewhere(&self, key: &[u8]) -> BoxFuture<'static, ()> {
-        match self.member() {
-            Some(member) => member.changed_elsewhere(),
-            None => self.changed(key),
+        match (self, self.member()) {
+            (_, Some(member)) => member.changed_elsewhere(),
+            (Store::Fdb(store), _) => store.changed_elsewhere(key),
+            _ => self.changed(key),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::cluster::Cluster;
 use super::*;
 use crate::store::{BatchId, Direction, Guard, PageLimit, Store};
+use futures_util::FutureExt;
 
 fn batch(guard: Option<Guard>, ops: Vec<Op>) -> Batch {
     Batch {
@@ -134,6 +135,72 @@ async fn other_servers_wake_waiters() {
             .await
             .unwrap();
     }
+}
+
+/// Of what a batch writes, others are told for their conflicts of what guards may be of, and of no more.
+#[tokio::test]
+async fn the_bulk_conflicts_with_nothing() {
+    let Some(cluster) = Cluster::get("fdb conflicts") else {
+        return;
+    };
+    let store = Fdb::of(cluster).await;
+    let guard = key(&store, "conflicts", "mark").await;
+    for (name, conflicts) in [("c", false), ("h", false), ("k", false), ("w", true)] {
+        let key = key(&store, "conflicts", name).await;
+        for op in [set(&key, "1"), Op::Clear(key.clone())] {
+            let other = store.0.connection.database().create_trx().unwrap();
+            other.get(&key, false).await.unwrap();
+            other.set(b"elsewhere", name.as_bytes());
+            let expected = store.view(Consistency::Linearizable).await.unwrap();
+            let guard = Guard {
+                key: guard.clone(),
+                expected: expected.get(&guard).await.unwrap(),
+            };
+            store.apply(batch(Some(guard), vec![op])).await.unwrap();
+            assert_eq!(other.commit().await.is_err(), conflicts, "{name}");
+        }
+    }
+}
+
+/// What a server writes itself is no news from elsewhere; what another one writes is.
+#[tokio::test]
+async fn own_writes_are_not_from_elsewhere() {
+    const ROUNDS: u32 = 20;
+    let Some(cluster) = Cluster::get("fdb own notices") else {
+        return;
+    };
+    let (one, two) = (Fdb::of(cluster).await, Fdb::of(cluster).await);
+    let key = key(&one, "own", "a").await;
+    one.changed_elsewhere(&key).await;
+    let mut expected = None;
+    let mut told = 0;
+    for round in 0..ROUNDS {
+        for (server, by) in [(&one, "own"), (&one, "own again"), (&two, "other")] {
+            let changed = one.changed(&key);
+            let elsewhere = one.changed_elsewhere(&key);
+            let value = Bytes::from(format!("{round} {by}"));
+            let guard = Guard {
+                key: key.clone(),
+                expected: expected.replace(value.clone()),
+            };
+            let ops = vec![Op::Set(key.clone(), value)];
+            server.apply(batch(Some(guard), ops)).await.unwrap();
+            let wait = async {
+                match by {
+                    "other" => elsewhere.await,
+                    _ => {
+                        changed.await;
+                        told += u32::from(elsewhere.now_or_never().is_some());
+                    }
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), wait)
+                .await
+                .unwrap();
+        }
+    }
+    // One may be noticed before this process hears that it was committed.
+    assert!(told < ROUNDS / 4, "{told} of its own were told of");
 }
 
 /// One of two leads; when it resigns the other does, in a later term.
