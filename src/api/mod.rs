@@ -2,6 +2,7 @@
 //!
 //! - [`server`]: serves everything below on its listeners until told to stop.
 //! - [`listener`]: client ports, TLS, the connection limit.
+//! - `aboard`: short calls, done by their connection.
 //! - `opening`: lets old clients in that name the server by a URL.
 //! - [`tenancy`]: which instance a connection works in.
 //! - [`front`]: what is checked or put right for every gRPC call alike.
@@ -16,6 +17,7 @@
 //! - [`tls`]: certificates of the client ports.
 //! - [`version`]: the etcd version a server reports.
 
+mod aboard;
 pub mod calls;
 pub mod channel;
 pub mod control;

@@ -3,6 +3,7 @@
 //! Tonic's own server would do but for two things: it gives no connection up to a WebSocket, and
 //! it boxes every call and copies the service for it twice.
 
+use super::aboard::{self, Aboard};
 use super::gather::{Underway, gathered};
 use super::listener::Connection;
 use super::server::Limits;
@@ -11,7 +12,7 @@ use futures_util::future::Either;
 use futures_util::{FutureExt, Stream, StreamExt};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
@@ -35,12 +36,18 @@ const TIMEOUT: &str = "grpc-timeout";
 const TIMEOUT_DIGITS_MAX: usize = 8;
 
 /// How connections are spoken on.
-pub struct Transport(Builder<TokioExecutor>);
+pub struct Transport(Limits);
 
 impl Transport {
     /// Within these bounds.
     pub fn new(limits: &Limits) -> Self {
-        let mut builder = Builder::new(TokioExecutor::new());
+        Self(*limits)
+    }
+
+    /// Speaks on one connection, which does short calls itself.
+    fn builder(&self, aboard: Aboard) -> Builder<Aboard> {
+        let limits = &self.0;
+        let mut builder = Builder::new(aboard);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -52,7 +59,7 @@ impl Transport {
             .keep_alive_timeout(limits.keepalive_timeout);
         // With it, who is too slow to send the head of a request is let go.
         builder.http1().timer(TokioTimer::new());
-        Self(builder)
+        builder
     }
 
     /// Serves connections until there are no more, or `stopped` completes; then those that are open
@@ -76,18 +83,27 @@ impl Transport {
             let mut connections = pin!(connections.take_until(stopped));
             while let Some(connection) = connections.next().await {
                 let (service, origin) = (service.clone(), connection.origin().clone());
-                let (builder, watcher) = (self.0.clone(), open.watcher());
+                let aboard = Aboard::default();
+                let (builder, watcher) = (self.builder(aboard.clone()), open.watcher());
                 tokio::spawn(async move {
                     let (io, driver) = gathered(connection);
                     let underway = Underway::default();
-                    let others = underway.clone();
-                    let calls = service_fn(move |request| {
-                        let call = underway.begin();
+                    let (short, others) = (aboard.clone(), underway.clone());
+                    let calls = service_fn(move |request: Request<Incoming>| {
+                        let call = match aboard::is_short(request.uri().path()) {
+                            true => {
+                                short.expect_short();
+                                None
+                            }
+                            false => Some(underway.begin()),
+                        };
                         answer(service.clone(), &origin, request).inspect(move |_| drop(call))
                     });
                     let serving = builder.serve_connection_with_upgrades(TokioIo::new(io), calls);
                     let serving = watcher.watch(serving.into_owned());
-                    if let Err(error) = driver.drive(serving, || others.count() > 0).await {
+                    let more = || aboard.has_ended_some() || others.count() > 0;
+                    let speaking = aboard.clone().speak(serving);
+                    if let Err(error) = driver.drive(speaking, more).await {
                         tracing::debug!(error, "a connection has failed");
                     }
                 });

@@ -74,4 +74,5 @@ pub use allowance::Allowance;
 pub use cache::Coverage;
 pub use compact::AutoCompaction;
 pub use instance::{Advertised, Instance, InstanceStatus, Observation, Options};
+pub use read::may_take_long;
 pub use watch::{Audience, WatchAnswer};

@@ -94,6 +94,15 @@ fn passes(request: &RangeRequest, item: &Current) -> bool {
         && (request.min_create_revision == 0 || item.create_revision >= request.min_create_revision)
 }
 
+/// Answers from more items may take long.
+const SHORT_ITEMS: usize = 100;
+
+/// Whether a request may take long to answer.
+pub fn may_take_long(request: &RangeRequest) -> bool {
+    let is_bounded = !request.count_only && items_wanted(request) <= SHORT_ITEMS;
+    !request.range_end.is_empty() && !is_bounded
+}
+
 /// How many items of its range, in key order, a request is answered from, besides their count.
 pub fn items_wanted(request: &RangeRequest) -> usize {
     let cut_late = has_filter(request) || has_custom_order(request);
@@ -197,5 +206,40 @@ fn compare(target: SortTarget, a: &Item, b: &Item) -> Ordering {
             (Value::Inline(a), Value::Inline(b)) => a.cmp(b),
             _ => Ordering::Equal,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_few_keys_is_short() {
+        let key = RangeRequest {
+            key: Bytes::from_static(b"a"),
+            ..Default::default()
+        };
+        assert!(!may_take_long(&key));
+        let range = RangeRequest {
+            range_end: Bytes::from_static(b"b"),
+            ..key
+        };
+        assert!(may_take_long(&range));
+        let page = RangeRequest { limit: 10, ..range };
+        assert!(!may_take_long(&page));
+        // These look at the whole range, whatever they answer.
+        let sorted = RangeRequest {
+            sort_order: SortOrder::Descend.into(),
+            ..page.clone()
+        };
+        let counted = RangeRequest {
+            count_only: true,
+            ..page.clone()
+        };
+        let filtered = RangeRequest {
+            min_mod_revision: 5,
+            ..page
+        };
+        assert!([sorted, counted, filtered].iter().all(may_take_long));
     }
 }

@@ -1,11 +1,23 @@
 //! `etcdserverpb.KV`.
 
 use super::door::Door;
+use crate::api::aboard::apart;
 use crate::error::Error;
+use crate::mvcc::may_take_long;
 use crate::pb::etcdserverpb::*;
 use futures_util::StreamExt;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
+
+/// Whether what a transaction reads may take long.
+fn is_long_txn(request: &TxnRequest) -> bool {
+    let mut operations = request.success.iter().chain(&request.failure);
+    operations.any(|operation| match &operation.request {
+        Some(request_op::Request::RequestRange(range)) => may_take_long(range),
+        Some(request_op::Request::RequestTxn(_)) => true,
+        _ => false,
+    })
+}
 
 /// Keys and values.
 pub struct Kv {
@@ -30,7 +42,10 @@ impl kv_server::Kv for Kv {
         if !request.serializable && instance.is_learner() {
             return Err(Error::NotSupportedForLearner.into());
         }
-        let answer = instance.range(request).await?;
+        let answer = match may_take_long(&request) {
+            true => apart(async move { instance.range(request).await }).await?,
+            false => instance.range(request).await?,
+        };
         Ok(Response::new(answer))
     }
 
@@ -66,7 +81,11 @@ impl kv_server::Kv for Kv {
 
     async fn txn(&self, request: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
         let instance = self.door.open(&request).await?;
-        let answer = instance.txn(request.into_inner()).await?;
+        let request = request.into_inner();
+        let answer = match is_long_txn(&request) {
+            true => apart(async move { instance.txn(request).await }).await?,
+            false => instance.txn(request).await?,
+        };
         Ok(Response::new(answer))
     }
 
