@@ -246,7 +246,7 @@ impl Shared {
         #[cfg(test)]
         self.costs.note(|| costs::Call::Commit(batch.ops.clone()));
         // What no guard is of need not be told to those who look for conflicts: comparing it is a
-        // third of what a commit costs the cluster.
+        // quarter and more of what a commit costs the cluster.
         let guard = batch.guard.as_ref();
         let prefix = guard.and_then(|guard| self.prefixes.of(&guard.key));
         let is_unguarded = |key: &[u8]| {
