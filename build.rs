@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(path, descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(".")
+        .codec_path("crate::pb::codec::Codec")
         // Theirs is in `src/pb.rs`: it shows no password and no token.
         .skip_debug(SECRET)
         .compile_fds(descriptors)?;

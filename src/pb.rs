@@ -4,6 +4,8 @@
 //! the shape it arrived in, so no value is copied between two spellings of the same record.
 #![allow(missing_docs, clippy::all)]
 
+pub mod codec;
+
 /// Keys, values and events.
 pub mod mvccpb {
     tonic::include_proto!("mvccpb");

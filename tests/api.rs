@@ -355,6 +355,32 @@ async fn a_request_over_a_limit_gets_etcds_error_for_that_limit() {
     leases.lease_leases(LeaseLeasesRequest {}).await.unwrap();
 }
 
+/// Long answers are encoded as they are sent, a piece at a time.
+#[tokio::test]
+async fn a_long_list_comes_whole() {
+    let server = Server::start().await;
+    let mut kv = KvClient::new(server.channel().await).max_decoding_message_size(usize::MAX);
+    for number in 0..600 {
+        let request = PutRequest {
+            key: format!("{number:03}").into(),
+            value: vec![b'v'; number * 3].into(),
+            ..PutRequest::default()
+        };
+        server.instance.put(request).await.unwrap();
+    }
+    for limit in [0, 101, 250, 600, 1000] {
+        let request = RangeRequest {
+            key: Bytes::from_static(b"0"),
+            range_end: Bytes::from_static(b"\0"),
+            limit,
+            ..RangeRequest::default()
+        };
+        let found = kv.range(request.clone()).await.unwrap().into_inner();
+        assert!(found == server.instance.range(request).await.unwrap());
+        assert_eq!(found.more, (1..600).contains(&limit));
+    }
+}
+
 #[tokio::test]
 async fn call_metadata_is_checked() {
     let server = Server::start().await;

@@ -1,9 +1,10 @@
 //! The services of one instance.
 
-use super::etcd::kv;
+use super::etcd::{kv, listed};
 use crate::pb::etcdserverpb::kv_server::{Kv, KvServer, SERVICE_NAME};
 use bytes::Bytes;
-use futures_util::future::Either;
+use futures_util::TryFutureExt;
+use futures_util::future::{Either, MapOk};
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 use tonic::body::Body;
@@ -53,8 +54,10 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future =
-        Either<BoxFuture<Response<Body>, Infallible>, <Routes as Service<Request<B>>>::Future>;
+    type Future = Either<
+        MapOk<BoxFuture<Response<Body>, Infallible>, fn(Response<Body>) -> Response<Body>>,
+        <Routes as Service<Request<B>>>::Future,
+    >;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // So are all of them always.
@@ -64,7 +67,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match &mut self.kv {
             Some(kv) if service(request.uri().path()) == Some(SERVICE_NAME) => {
-                Either::Left(kv.call(request))
+                Either::Left(kv.call(request).map_ok(listed::unfold))
             }
             _ => Either::Right(self.rest.call(request)),
         }

@@ -15,7 +15,7 @@ mod heads;
 mod snapshot;
 mod stretch;
 
-pub use snapshot::Snapshot;
+pub use snapshot::{Part, Snapshot};
 
 use crate::error::Result;
 use crate::mvcc::checkpoint::Checkpoint;

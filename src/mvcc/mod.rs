@@ -47,6 +47,7 @@ pub mod instances;
 mod job;
 pub mod keyspace;
 mod lease;
+mod listing;
 #[cfg(test)]
 mod model_test;
 mod pace;
@@ -74,5 +75,6 @@ pub use allowance::Allowance;
 pub use cache::Coverage;
 pub use compact::AutoCompaction;
 pub use instance::{Advertised, Instance, InstanceStatus, Observation, Options};
+pub use listing::{ANSWER_BYTES_MAX, Listing, PIECE_BYTES, Ranged};
 pub use read::may_take_long;
 pub use watch::{Audience, WatchAnswer};

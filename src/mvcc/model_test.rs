@@ -436,7 +436,12 @@ async fn try_apply(instance: &Instance, step: &Step) -> Result<Answer, Error> {
         Answer::Revision(header.map_or(0, |header| header.revision))
     };
     Ok(match step.clone() {
-        Step::Range(range) => Answer::Range(instance.range(range).await?),
+        Step::Range(range) => {
+            let whole = instance.range(range.clone()).await?;
+            let listed = instance.list(range).await?;
+            assert_eq!(listed.into_message(), whole);
+            Answer::Range(whole)
+        }
         Step::Put(put) => Answer::Put(instance.put(put).await?),
         Step::Delete(delete) => Answer::Delete(instance.delete_range(delete).await?),
         Step::Txn(txn) => Answer::Txn(instance.txn(txn).await?),

@@ -183,10 +183,13 @@ pub async fn range(
 pub async fn key_value(
     cursor: &Cursor<'_>,
     request: &RangeRequest,
-    (key, item): Item,
+    (key, mut item): Item,
 ) -> Result<KeyValue> {
     if !request.keys_only {
-        let value = cursor.value(&item).await?;
+        let value = match &mut item.value {
+            Value::Inline(value) => std::mem::take(value),
+            _ => cursor.value(&item).await?,
+        };
         return Ok(item.to_key_value(key, value));
     }
     let mut answer = item.to_key_value(key, Bytes::new());

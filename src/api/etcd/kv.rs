@@ -1,9 +1,10 @@
 //! `etcdserverpb.KV`.
 
 use super::door::Door;
+use super::listed;
 use crate::api::aboard::apart;
 use crate::error::Error;
-use crate::mvcc::may_take_long;
+use crate::mvcc::{Ranged, may_take_long};
 use crate::pb::etcdserverpb::*;
 use futures_util::StreamExt;
 use tonic::codegen::BoxStream;
@@ -43,10 +44,10 @@ impl kv_server::Kv for Kv {
             return Err(Error::NotSupportedForLearner.into());
         }
         let answer = match may_take_long(&request) {
-            true => apart(async move { instance.range(request).await }).await?,
-            false => instance.range(request).await?,
+            true => apart(async move { instance.list(request).await }).await?,
+            false => Ranged::Whole(instance.range(request).await?),
         };
-        Ok(Response::new(answer))
+        Ok(listed::response(answer))
     }
 
     type RangeStreamStream = BoxStream<RangeStreamResponse>;

@@ -8,6 +8,7 @@ mod election;
 pub mod gateway;
 pub mod kv;
 mod lease;
+pub mod listed;
 mod lock;
 mod maintenance;
 mod turn;
@@ -15,7 +16,7 @@ mod watch;
 
 use super::server::Stopping;
 use super::version::EtcdVersion;
-use crate::mvcc::Instance;
+use crate::mvcc::{ANSWER_BYTES_MAX, Instance};
 use crate::pb::etcdserverpb::{
     auth_server::AuthServer, cluster_server::ClusterServer, kv_server::KvServer,
     lease_server::LeaseServer, maintenance_server::MaintenanceServer,
@@ -32,8 +33,6 @@ use tonic::service::Routes;
 ///
 /// Between the two, the request is read and refused with etcd's own error.
 pub const REQUEST_OVERHEAD_BYTES: usize = 512 * 1024;
-/// The largest answer: what the length field of every gRPC implementation can say.
-const ANSWER_BYTES_MAX: usize = i32::MAX as usize;
 
 /// Keys and values.
 pub fn kv(instance: &Instance, max_request_bytes: usize) -> KvServer<kv::Kv> {

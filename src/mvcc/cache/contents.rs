@@ -58,7 +58,10 @@ impl Contents {
             if !is_kept && self.fills.is_empty() {
                 continue;
             }
-            let current = current.map(stored);
+            let (key, current) = match current.map(|current| stored(&key, current)) {
+                Some((key, current)) => (key, Some(current)),
+                None => (key, None),
+            };
             for missed in self.fills.values_mut() {
                 if missed.range.contains(&key) && missed.changes.len() <= FILL_CHANGES_MAX {
                     missed.changes.push((to, key.clone(), current.clone()));
@@ -86,7 +89,7 @@ impl Contents {
                 return false;
             }
             if let Some((middle, _)) = stretch.items.get(from + left) {
-                let middle = middle.clone();
+                let middle = Bytes::copy_from_slice(middle);
                 self.counts.divide(&middle, keys / 2);
                 return true;
             }
@@ -149,6 +152,7 @@ impl Contents {
         Some(place.map(|place| stretch.items[place].1.clone()))
     }
 
+    /// A version is one that is [`stored`], and `key` its key.
     pub fn set(&mut self, key: Bytes, current: Option<Current>) {
         let up_to = (Bound::Unbounded, Bound::Included(key.as_ref()));
         let last = self.stretches.range_mut::<[u8], _>(up_to).next_back();
@@ -156,19 +160,19 @@ impl Contents {
         else {
             if let Some(current) = current {
                 let end = Some(successor(&key));
-                let key = Bytes::copy_from_slice(&key);
-                self.insert(key.clone(), Stretch::new(end, vec![(key, current)]));
+                let start = Bytes::copy_from_slice(&key);
+                self.insert(start, Stretch::new(end, vec![(key, current)]));
             }
             return;
         };
         let before = stretch.bytes;
-        stretch.set(&key, current);
+        stretch.set(key, current);
         self.bytes = self.bytes + stretch.bytes - before;
         if stretch.is_idle() {
             let start = start.clone();
             self.remove(&start);
         } else if stretch.count > STRETCH_ITEMS_MAX {
-            let middle = stretch.items[stretch.count / 2].0.clone();
+            let middle = Bytes::copy_from_slice(&stretch.items[stretch.count / 2].0);
             self.divide(&middle);
         } else if stretch.count < STRETCH_ITEMS_MAX / 4 && stretch.bytes < before {
             let start = start.clone();
@@ -252,8 +256,7 @@ impl Contents {
         loop {
             let (some, behind) = rest.split_at(rest.len().min(STRETCH_ITEMS_MAX / 2));
             let next = behind.first().map(|(key, _)| Bytes::copy_from_slice(key));
-            let own =
-                |(key, current): &Item| (Bytes::copy_from_slice(key), stored(current.clone()));
+            let own = |(key, current): &Item| stored(key, current.clone());
             let stretch = Stretch::new(
                 next.clone().or_else(|| end.clone()),
                 some.iter().map(own).collect(),
@@ -288,7 +291,11 @@ impl Contents {
                 return None;
             }
             snapshot.count = to - from;
-            snapshot.parts.push_back(Part { items, from, to });
+            snapshot.parts.push_back(Part {
+                stretch: items,
+                from,
+                to,
+            });
             return Some(snapshot);
         }
         let (start, end) = bounds(range);
@@ -335,8 +342,8 @@ impl Contents {
                 if stretch.has_blobs {
                     return None;
                 }
-                let items = stretch.items.clone();
-                snapshot.parts.push_back(Part { items, from, to });
+                let stretch = stretch.items.clone();
+                snapshot.parts.push_back(Part { stretch, from, to });
             }
             snapshot.count += to - from;
             if is_last {

@@ -10,13 +10,35 @@ pub struct Snapshot {
     pub revision: i64,
     /// Live keys of the range.
     pub count: usize,
-    pub(super) parts: VecDeque<Part>,
+    /// Its items in key order, with those in front that are wanted and maybe a few more.
+    pub parts: VecDeque<Part>,
 }
 
-pub(super) struct Part {
-    pub items: Arc<Vec<Item>>,
+/// Some items of a stretch.
+#[derive(Clone)]
+pub struct Part {
+    pub(super) stretch: Arc<Vec<Item>>,
+    /// The first of them.
     pub from: usize,
+    /// Behind the last.
     pub to: usize,
+}
+
+impl Part {
+    /// All items of a stretch.
+    pub fn of(stretch: Arc<Vec<Item>>) -> Self {
+        let to = stretch.len();
+        Self {
+            stretch,
+            from: 0,
+            to,
+        }
+    }
+
+    /// These.
+    pub fn items(&self) -> &[Item] {
+        &self.stretch[self.from..self.to]
+    }
 }
 
 impl Snapshot {
@@ -24,15 +46,10 @@ impl Snapshot {
     pub fn point(revision: i64, found: Option<Item>) -> Self {
         let items: Vec<_> = found.into_iter().collect();
         let count = items.len();
-        let part = Part {
-            items: Arc::new(items),
-            from: 0,
-            to: count,
-        };
         Self {
             revision,
             count,
-            parts: VecDeque::from([part]),
+            parts: VecDeque::from([Part::of(Arc::new(items))]),
         }
     }
 
@@ -41,7 +58,7 @@ impl Snapshot {
         while let Some(part) = self.parts.pop_front() {
             let more = !self.parts.is_empty();
             if part.from < part.to || !more {
-                return (part.items[part.from..part.to].to_vec(), more);
+                return (part.items().to_vec(), more);
             }
         }
         (Vec::new(), false)

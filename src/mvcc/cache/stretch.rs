@@ -90,28 +90,29 @@ impl Stretch {
         self.unread_changes > UNREAD_CHANGES_MAX
     }
 
-    pub(super) fn set(&mut self, key: &[u8], current: Option<Current>) {
+    /// A version is one that is [`stored`], and `key` its key.
+    pub(super) fn set(&mut self, key: Bytes, current: Option<Current>) {
         self.unread_changes = match std::mem::take(self.read.get_mut()) {
             true => 0,
             false => self.unread_changes + 1,
         };
-        let place = self.find(key);
+        let place = self.find(&key);
         let items = Arc::make_mut(&mut self.items);
         if let Ok(place) = place {
-            self.bytes -= size_bytes(key, &items[place].1);
+            self.bytes -= size_bytes(&key, &items[place].1);
         }
         if let Some(current) = &current {
-            self.bytes += size_bytes(key, current);
+            self.bytes += size_bytes(&key, current);
             self.has_blobs |= is_blob(current);
         }
         match (place, current) {
-            (Ok(place), Some(current)) => items[place].1 = current,
+            (Ok(place), Some(current)) => items[place] = (key, current),
             (Ok(place), None) => {
                 items.remove(place);
                 self.heads.remove(place);
             }
             (Err(place), Some(current)) => {
-                items.insert(place, (Bytes::copy_from_slice(key), current));
+                items.insert(place, (key, current));
                 self.heads.insert(place, items);
             }
             (Err(_), None) => {}
@@ -132,12 +133,17 @@ pub(super) fn size_bytes(key: &[u8], current: &Current) -> usize {
     key.len() + value + ITEM_OVERHEAD_BYTES
 }
 
-/// A version as it is kept: with bytes of its own, for those of a request or of a page of the store
-/// may hold much else in memory.
-pub(super) fn stored(current: Current) -> Current {
+/// A key and its version as they are kept: with bytes of their own, for those of a request or of a page
+/// of the store may hold much else in memory; and together, for who reads one mostly reads both.
+pub(super) fn stored(key: &[u8], current: Current) -> Item {
+    let inline = match &current.value {
+        Value::Inline(bytes) => bytes.as_ref(),
+        Value::Blob(_) | Value::Fresh(..) => &[],
+    };
+    let own = Bytes::from([key, inline].concat());
     let value = match current.value {
-        Value::Inline(bytes) => Value::Inline(Bytes::copy_from_slice(&bytes)),
+        Value::Inline(_) => Value::Inline(own.slice(key.len()..)),
         Value::Blob(blob) | Value::Fresh(blob, _) => Value::Blob(blob),
     };
-    Current { value, ..current }
+    (own.slice(..key.len()), Current { value, ..current })
 }

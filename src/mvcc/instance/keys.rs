@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::mvcc::auth::{Need, check};
 use crate::mvcc::base::Base;
 use crate::mvcc::keyspace::KeyRange;
+use crate::mvcc::listing::{Listing, Ranged};
 use crate::mvcc::read::{self, Cursor};
 use crate::mvcc::request::{Request, Response};
 use crate::mvcc::scratch::Scratch;
@@ -25,7 +26,31 @@ impl Instance {
     pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
         txn::check_range(&request)?;
         let (cursor, newest) = self.cursor(&request).await?;
-        let mut response = read::range(cursor, &request, newest).await?;
+        self.answer(cursor, &request, newest).await
+    }
+
+    /// Reads keys, of which there may be many.
+    pub async fn list(&self, request: RangeRequest) -> Result<Ranged> {
+        txn::check_range(&request)?;
+        let (cursor, newest) = self.cursor(&request).await?;
+        let header = self.header_at(newest);
+        let known = cursor.known();
+        match known.and_then(|known| Listing::new(&request, header, known)) {
+            Some(listing) => Ok(Ranged::Listing(listing)),
+            None => self
+                .answer(cursor, &request, newest)
+                .await
+                .map(Ranged::Whole),
+        }
+    }
+
+    async fn answer(
+        &self,
+        cursor: Cursor<'_>,
+        request: &RangeRequest,
+        newest: i64,
+    ) -> Result<RangeResponse> {
+        let mut response = read::range(cursor, request, newest).await?;
         self.complete(&mut response.header);
         Ok(response)
     }

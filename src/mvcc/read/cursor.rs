@@ -188,6 +188,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// What the cache knows of the range, if that is all there is to hand out.
+    pub fn known(&self) -> Option<&Snapshot> {
+        match (&self.source, self.overlay) {
+            (Source::Cached(snapshot), None) => Some(snapshot),
+            _ => None,
+        }
+    }
+
     /// What is left to walk.
     pub fn rest(&self) -> Option<&KeyRange> {
         self.rest.as_ref()
@@ -205,7 +213,7 @@ impl<'a> Cursor<'a> {
 
     /// How many keys there are in the whole range, if that can be told before all are walked.
     pub async fn count(&mut self) -> Result<Option<usize>> {
-        if let (Source::Cached(snapshot), None) = (&self.source, self.overlay) {
+        if let Some(snapshot) = self.known() {
             return Ok(Some(snapshot.count));
         }
         let Some(rest) = &self.rest else {

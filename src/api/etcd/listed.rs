@@ -1,0 +1,78 @@
+//! Answers to ranges that are encoded as they are sent.
+//!
+//! A service of gRPC answers with a message, which is encoded as a whole. So one that is not made yet
+//! travels beside an empty message, until [`unfold`] puts it in that one's place.
+
+use crate::mvcc::{Listing, PIECE_BYTES, Ranged};
+use crate::pb::etcdserverpb::RangeResponse;
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body::Frame;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tonic::body::Body;
+use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
+use tonic::{Code, Status};
+
+/// The room in which a piece is encoded: the last key and value go beyond its length.
+const ROOM_BYTES: usize = PIECE_BYTES + 4 * 1024;
+
+/// What the service answers.
+pub fn response(answer: Ranged) -> tonic::Response<RangeResponse> {
+    match answer {
+        Ranged::Whole(response) => tonic::Response::new(response),
+        Ranged::Listing(listing) => {
+            let mut response = tonic::Response::new(RangeResponse::default());
+            response.extensions_mut().insert(listing);
+            response
+        }
+    }
+}
+
+/// What the client is answered.
+pub fn unfold(mut response: Response<Body>) -> Response<Body> {
+    let listing = response.extensions_mut().remove::<Listing>();
+    match listing {
+        Some(listing) => response.map(|_| Body::new(Listed::Begin(listing))),
+        None => response,
+    }
+}
+
+/// The body of an answer.
+enum Listed {
+    Begin(Listing),
+    Rest(Listing),
+    Over,
+}
+
+impl http_body::Body for Listed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let mut piece = BytesMut::with_capacity(ROOM_BYTES);
+        let mut listing = match std::mem::replace(&mut *self, Self::Over) {
+            Self::Begin(listing) => {
+                // Not compressed, and so long.
+                piece.put_u8(0);
+                piece.put_u32(listing.encoded_bytes() as u32);
+                listing
+            }
+            Self::Rest(listing) => listing,
+            Self::Over => return Poll::Ready(None),
+        };
+        if listing.encode_piece(&mut piece) {
+            *self = Self::Rest(listing);
+            return Poll::Ready(Some(Ok(Frame::data(piece.freeze()))));
+        }
+        let status = (Status::GRPC_STATUS, HeaderValue::from(Code::Ok as i32));
+        Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::from_iter([status])))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+}
