@@ -278,6 +278,22 @@ fn a_view_that_lags_or_is_ahead_does_not_fill() {
     assert_eq!(cache.get(&key(1), 5).unwrap(), Some(None));
 }
 
+/// Of a page, the cache needs no items beyond it where the counts know the rest.
+#[test]
+fn a_page_is_known_without_what_is_beyond_it() {
+    let cache = Arc::new(Cache::new(1 << 20, 1));
+    let truth: Truth = (0..KEYS).map(|number| (key(number), put(1))).collect();
+    let everything = KeyRange::Span(key(0), None);
+    let known = items(&truth, &everything);
+    cache.fill_counts().cover(1, &everything, &known);
+    let page = range(0, 20);
+    cache.fill(&page).cover(1, &page, &items(&truth, &page));
+    let snapshot = cache.snapshot(&everything, 20).unwrap();
+    assert_eq!(snapshot.count, usize::from(KEYS));
+    assert_eq!(all(snapshot), items(&truth, &page));
+    assert!(cache.snapshot(&everything, 21).is_none());
+}
+
 #[test]
 fn one_reading_does_not_drive_out_everything() {
     let cache = Arc::new(Cache::new(100_000, 1));

@@ -350,6 +350,16 @@ impl Contents {
                 return Some(snapshot);
             }
             expected = stretch.end.as_ref()?;
+            // What is counted may begin before what is wanted ends, and be all that is known beyond.
+            if !is_enough
+                && snapshot.count >= limit
+                && let Some(boundary) = self.counts.boundary(&start, expected)
+                && let Some(before) = self.count_items(&start, boundary)
+                && let Some(rest) = self.count(boundary, end.as_ref())
+            {
+                snapshot.count = before + rest;
+                return Some(snapshot);
+            }
         }
         None
     }
