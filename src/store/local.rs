@@ -18,7 +18,7 @@ mod writer;
 
 use super::{
     ApplyError, Batch, Changes, Direction, Leadership, Limits, Page, PageLimit, StoreError, Usage,
-    closed, page,
+    closed, collect,
 };
 use crate::stats::Distribution;
 use bytes::Bytes;
@@ -330,9 +330,9 @@ impl LocalView {
         direction: Direction,
     ) -> Result<Page, StoreError> {
         self.read(|engine| {
-            let items = self.snapshot.range(range);
+            let items = self.snapshot.range(range, direction);
             let items = items.map(|item| item.map_err(|error| engine.fault("reading", &error)));
-            page(items, limit, direction)
+            collect(items, limit)
         })
     }
 }

@@ -8,14 +8,18 @@
 //! is the block cache and the memtables: about 64 + 32 * 3 MiB and one round of writes.
 
 pub(super) mod bare;
+mod contents;
 mod journaled;
+mod memtable;
 mod reach;
 mod trees;
 
+use crate::store::Direction;
 use crate::store::round::ChangeSet;
 use bytes::Bytes;
+use contents::Contents;
+use fjall::AbstractTree;
 use fjall::compaction::Leveled;
-use fjall::{AbstractTree, SeqNo};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trees::{Range, Trees};
@@ -85,9 +89,17 @@ impl Tree {
         }
     }
 
+    /// All that was written, for whoever writes.
+    fn newest(&self) -> Contents {
+        match self {
+            Self::Journaled(tree) => tree.newest(),
+            Self::Bare(tree) => tree.newest(),
+        }
+    }
+
     /// The newest value of a key, for whoever writes.
     pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        self.trees().get(key, SeqNo::MAX)
+        self.newest().get(key)
     }
 
     /// The keys of a range, for whoever writes.
@@ -95,7 +107,7 @@ impl Tree {
         &self,
         range: Range<'_>,
     ) -> impl Iterator<Item = fjall::Result<Bytes>> + use<> {
-        let items = self.trees().range(range, SeqNo::MAX);
+        let items = self.newest().range(range, Direction::Forward);
         items.map(|item| Ok(item?.0))
     }
 
@@ -163,19 +175,21 @@ impl Tree {
     pub(super) fn unwritten_bytes(&self) -> u64 {
         match self {
             Self::Journaled(_) => 0,
-            Self::Bare(_) => self.memtable_bytes(),
+            Self::Bare(tree) => tree.memtable_bytes(),
         }
     }
 
     fn memtable_bytes(&self) -> u64 {
-        self.trees().sum(AbstractTree::version_memtable_size_sum)
+        match self {
+            Self::Journaled(tree) => tree.trees().sum(AbstractTree::version_memtable_size_sum),
+            Self::Bare(tree) => tree.memtable_bytes(),
+        }
     }
 }
 
 /// A view of a tree: of whole writes alone, and the same whenever it is read.
 pub(super) struct Snapshot {
-    trees: Trees,
-    seqno: SeqNo,
+    contents: Contents,
     /// Keeps the tree from forgetting what can be seen here.
     _hold: Hold,
 }
@@ -188,14 +202,15 @@ enum Hold {
 impl Snapshot {
     /// The value of a key.
     pub(super) fn get(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
-        self.trees.get(key, self.seqno)
+        self.contents.get(key)
     }
 
-    /// The keys of a range and their values.
+    /// The keys of a range and their values, in order.
     pub(super) fn range(
         &self,
         range: Range<'_>,
-    ) -> impl DoubleEndedIterator<Item = fjall::Result<(Bytes, Bytes)>> + use<> {
-        self.trees.range(range, self.seqno)
+        direction: Direction,
+    ) -> impl Iterator<Item = fjall::Result<(Bytes, Bytes)>> + use<> {
+        self.contents.range(range, direction)
     }
 }

@@ -54,8 +54,8 @@ proptest! {
             let want: Vec<_> = round.iter().map(|batch| model.apply(batch.clone())).collect();
             prop_assert_eq!(writer::commit(&engine, round).unwrap(), want);
             let range = (Bound::Included(b"a".as_slice()), Bound::Excluded(b"z".as_slice()));
-            let found = engine.snapshot().range(range).map(|item| Ok(item.unwrap()));
-            let found = page(found, limit, Direction::Forward);
+            let found = engine.snapshot().range(range, Direction::Forward);
+            let found = collect(found.map(|item| Ok(item.unwrap())), limit);
             let model = model.view().unwrap().scan(b"a", b"z", limit, Direction::Forward);
             prop_assert_eq!(everything(found.unwrap()), everything(model.unwrap()));
         }

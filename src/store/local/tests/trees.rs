@@ -25,7 +25,7 @@ fn changes(keys: u32, value: &str) -> ChangeSet {
 
 fn read(tree: &Tree) -> fjall::Result<Vec<Bytes>> {
     let all = (Bound::Unbounded, Bound::Unbounded);
-    let items = tree.snapshot().range(all);
+    let items = tree.snapshot().range(all, Direction::Forward);
     items.map(|item| Ok(item?.1)).collect()
 }
 
@@ -89,7 +89,9 @@ fn old_versions_go_when_nobody_sees_them() {
         tree.write(changes(100, &"2".repeat(1_000)), true).unwrap();
     }
     let all = (Bound::Unbounded, Bound::Unbounded);
-    let seen = view.range(all).map(|item| item.unwrap().1);
+    let seen = view
+        .range(all, Direction::Forward)
+        .map(|item| item.unwrap().1);
     assert_eq!(seen.collect::<Vec<_>>(), vec![Bytes::from("1"); 100]);
     drop(view);
     tree.write(changes(100, "3"), true).unwrap();
@@ -125,7 +127,8 @@ fn large_values_are_apart() {
     tree.write(gone.collect(), true).unwrap();
     tree.merge_all().unwrap();
     let all = (Bound::Unbounded, Bound::Unbounded);
-    assert!(view.range(all).all(|item| item.unwrap().1.len() == LARGE));
+    let mut seen = view.range(all, Direction::Forward);
+    assert!(seen.all(|item| item.unwrap().1.len() == LARGE));
     drop(view);
     tree.merge_all().unwrap();
     let left = (0..KEYS).filter(is_left).count();
@@ -355,49 +358,104 @@ fn any_bound() -> impl Strategy<Value = Bound<Bytes>> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(30))]
+/// A write, whether it is flushed, whether the memtable is sealed behind it, and how many of the views
+/// of before are closed then.
+fn any_step() -> impl Strategy<Value = (ChangeSet, bool, bool, usize)> {
+    let value = any::<Option<u8>>().prop_map(|value| value.map(|byte| Bytes::from(vec![byte])));
+    let changes = vec((any_key(), value), 1..20).prop_map(ChangeSet::from_iter);
+    let is_flushed = prop::bool::weighted(0.2);
+    (changes, is_flushed, prop::bool::weighted(0.3), 0..3usize)
+}
 
-    /// Two trees answer as one map does: from either end, and from both at once.
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Two trees and their memtables answer as one map does, in either direction, and every view as
+    /// the map was when it was opened, however often keys were overwritten since.
     #[test]
-    fn two_trees_are_one_map(
-        writes in vec(vec((any_key(), any::<Option<u8>>()), 1..20), 1..6),
-        ranges in vec((any_bound(), any_bound(), vec(any::<bool>(), 60)), 20),
+    fn trees_and_memtables_are_one_map(
+        steps in vec(any_step(), 1..16),
+        ranges in vec((any_bound(), any_bound()), 20),
     ) {
         let root = tempfile::tempdir().unwrap();
         let tree = Tree::open(root.path()).unwrap();
+        let Tree::Bare(bare) = &tree else { panic!("a new tree has no journal") };
         let mut model = BTreeMap::new();
-        for (number, write) in writes.into_iter().enumerate() {
-            let value = |value: Option<u8>| value.map(|byte| Bytes::from(vec![byte]));
-            let changes: ChangeSet = write.into_iter().map(|(key, new)| (key, value(new))).collect();
+        let mut views = Vec::new();
+        for (changes, is_flushed, is_sealed, closed) in steps {
             model.extend(changes.clone());
-            tree.write(changes, number % 2 == 0).unwrap();
-        }
-        model.retain(|_, value| value.is_some());
-        let view = tree.snapshot();
-        for (key, value) in &model {
-            prop_assert_eq!(&view.get(key).unwrap(), value);
-        }
-        for (start, end, from_the_end) in ranges {
-            let key = |bound: &Bound<Bytes>| match bound {
-                Bound::Included(key) | Bound::Excluded(key) => Some(key.clone()),
-                Bound::Unbounded => None,
-            };
-            if key(&start).zip(key(&end)).is_some_and(|(start, end)| start >= end) {
-                continue;
+            tree.write(changes, is_flushed).unwrap();
+            if is_sealed {
+                bare.make_room(1).unwrap();
             }
-            let range = (start.as_ref().map(AsRef::as_ref), end.as_ref().map(AsRef::as_ref));
-            let mut found = view.range(range).map(|item| item.unwrap());
-            let is_within = |key: &Bytes| (start.clone(), end.clone()).contains(key);
-            let mut expected = model.iter().filter(|(key, _)| is_within(key));
-            for is_back in from_the_end {
-                let (found, expected) = match is_back {
-                    true => (found.next_back(), expected.next_back()),
-                    false => (found.next(), expected.next()),
+            views.drain(..closed.min(views.len()));
+            views.push((tree.snapshot(), model.clone()));
+        }
+        for (view, mut model) in views {
+            model.retain(|_, value| value.is_some());
+            for (key, value) in &model {
+                prop_assert_eq!(&view.get(key).unwrap(), value);
+            }
+            for (start, end) in &ranges {
+                let key = |bound: &Bound<Bytes>| match bound {
+                    Bound::Included(key) | Bound::Excluded(key) => Some(key.clone()),
+                    Bound::Unbounded => None,
                 };
-                let expected = expected.map(|(key, value)| (key.clone(), value.clone().unwrap()));
-                prop_assert_eq!(found, expected);
+                if key(start).zip(key(end)).is_some_and(|(start, end)| start >= end) {
+                    continue;
+                }
+                let range = (start.as_ref().map(AsRef::as_ref), end.as_ref().map(AsRef::as_ref));
+                let within = model.range((start.clone(), end.clone()));
+                let mut expected: Vec<_> =
+                    within.map(|(key, value)| (key.clone(), value.clone().unwrap())).collect();
+                for direction in [Direction::Forward, Direction::Backward] {
+                    let found = view.range(range, direction).map(Result::unwrap);
+                    prop_assert_eq!(&found.collect::<Vec<_>>(), &expected);
+                    expected.reverse();
+                }
             }
         }
     }
+}
+
+/// Ranges longer than what a reader takes of a memtable at once, while it is written.
+#[test]
+fn a_range_is_read_while_its_keys_are_overwritten() {
+    const KEYS: u32 = 1_000;
+    let root = tempfile::tempdir().unwrap();
+    let tree = Tree::open(root.path()).unwrap();
+    tree.write(changes(KEYS, "1"), false).unwrap();
+    let view = tree.snapshot();
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    for direction in [Direction::Forward, Direction::Backward] {
+        for (number, item) in view.range(all, direction).enumerate() {
+            assert_eq!(item.unwrap().1, "1");
+            if number % 100 == 0 {
+                tree.write(changes(KEYS + 1, "2"), number == 500).unwrap();
+            }
+        }
+        assert_eq!(view.range(all, direction).count(), KEYS as usize);
+    }
+    assert_eq!(values(&tree), vec![Bytes::from("2"); KEYS as usize + 1]);
+}
+
+/// Keys that are overwritten where nobody sees what they were take no more memory than once, but
+/// what was written bounds the memtable.
+#[test]
+fn a_flush_has_each_key_once() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = Tree::open(root.path()).unwrap();
+    let view = tree.snapshot();
+    for _ in 0..50 {
+        tree.write(changes(100, &"v".repeat(100)), false).unwrap();
+    }
+    assert!(tree.unwritten_bytes() > 50 * 100 * 100);
+    tree.flush().unwrap();
+    assert_eq!(tree.unwritten_bytes(), 0);
+    assert!(tree.bytes() < 2 * 100 * 110, "{}", tree.bytes());
+    assert_eq!(
+        view.range((Bound::Unbounded, Bound::Unbounded), Direction::Forward)
+            .count(),
+        0
+    );
 }

@@ -12,10 +12,12 @@
 //!
 //! ### What a view sees
 //! A write has a number, and is visible once all of it is in the memtable. A view has the number of
-//! the first write that it does not see, and of the tree's versions the newest that is older than
-//! that number. Versions are kept for the oldest view; in newer ones whatever is replaced can be
-//! left out, for when a memtable was sealed all that it holds was visible.
+//! the first write that it does not see, and of each key's versions the newest that is older than
+//! that number. It keeps the memtables of when it was opened; tables come behind them, and whoever
+//! opens a view later sees all that is in those.
 
+use super::contents::Contents;
+use super::memtable::Memtable;
 use super::reach::Reach;
 use super::{
     CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, Trees, UNMERGED_TABLES_MAX,
@@ -29,7 +31,7 @@ use fjall::config::{
     RestartIntervalPolicy,
 };
 use fjall::{AbstractTree, AnyTree, CompressionType, KvSeparationOptions, SeqNo};
-use lsm_tree::{Cache, Config, InternalValue, Memtable, SequenceNumberCounter};
+use lsm_tree::{Cache, Config, SequenceNumberCounter};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -78,18 +80,17 @@ struct Shared {
     changed: Condvar,
 }
 
-/// Memtables that were sealed together.
+/// A memtable that is written no more.
 struct Sealed {
     /// How far the owner's log was in them.
     point: Option<Bytes>,
-    /// With their trees, in the order in which they become tables.
-    memtables: Vec<(AnyTree, Arc<Memtable>)>,
+    memtable: Arc<Memtable>,
 }
 
 /// What the threads have to do, and how far they are.
 #[derive(Default)]
 struct Work {
-    /// What is in no tables yet.
+    /// What becomes tables next.
     waiting: VecDeque<Sealed>,
     /// Memtables that were sealed.
     sealed: u64,
@@ -208,42 +209,43 @@ impl Tree {
         Ok(reach.flatten())
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let place = self.shared.views.open();
-        Snapshot {
+    /// All that was written, for whoever writes.
+    pub(super) fn newest(&self) -> Contents {
+        Contents {
+            memtables: self.shared.views.memtables(),
             trees: self.shared.trees.clone(),
-            seqno: place.seqno,
+            seqno: SeqNo::MAX,
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let (place, memtables) = self.shared.views.open();
+        Snapshot {
+            contents: Contents {
+                memtables,
+                trees: self.shared.trees.clone(),
+                seqno: place.seqno,
+            },
             _hold: Hold::Bare { _place: place },
         }
     }
 
     /// Makes changes visible, all or none.
     pub(in super::super) fn write(&self, changes: ChangeSet) {
-        let Shared {
-            trees,
-            seqno,
-            views,
-            writing,
-            ..
-        } = &*self.shared;
-        let _writing = writing.lock();
-        let number = seqno.next();
-        // One item per key: which of two of one number came later could not be told.
-        for (key, value) in changes {
-            let tree = trees.of(&key);
-            match value {
-                Some(value) => tree.insert(key, value, number),
-                None => tree.remove(key, number),
-            };
-        }
-        views.publish(number + 1);
+        let _writing = self.shared.writing.lock();
+        self.shared.views.write(changes, self.shared.seqno.next());
+    }
+
+    /// Bytes that are in memtables.
+    pub(super) fn memtable_bytes(&self) -> u64 {
+        let memtables = self.shared.views.memtables();
+        memtables.iter().map(|memtable| memtable.bytes()).sum()
     }
 
     /// Seals the memtable when it is so large, and answers its number; waits while the threads are
     /// behind.
     pub(in super::super) fn make_room(&self, memtable_bytes: u64) -> fjall::Result<Option<u64>> {
-        let bytes = self.trees().sum(|tree| tree.active_memtable().size());
-        match bytes < memtable_bytes {
+        match self.shared.views.active().bytes() < memtable_bytes {
             true => Ok(None),
             false => self.seal().map(Some),
         }
@@ -276,11 +278,9 @@ impl Tree {
             changed.wait(&mut work);
         }
         let _writing = writing.lock();
-        let point = trees.get(POINT_KEY, SeqNo::MAX)?;
-        let rotated = |tree: &AnyTree| Some((tree.clone(), tree.rotate_memtable()?));
-        let memtables: Vec<_> = trees.each().filter_map(rotated).collect();
-        if !memtables.is_empty() {
-            work.waiting.push_back(Sealed { point, memtables });
+        let point = self.newest().get(POINT_KEY)?;
+        if let Some(memtable) = self.shared.views.seal() {
+            work.waiting.push_back(Sealed { point, memtable });
             work.sealed += 1;
             changed.notify_all();
         }
@@ -348,8 +348,9 @@ impl Shared {
                 }
             };
             MutexGuard::unlocked(&mut work, || {
-                self.make_tables(sealed)?;
+                self.make_tables(&sealed)?;
                 self.forget();
+                self.views.remove(&sealed.memtable);
                 Ok::<_, fjall::Error>(())
             })?;
             work.flushed += 1;
@@ -358,17 +359,13 @@ impl Shared {
     }
 
     /// What is appended comes first: it may be there without the rest, not the other way round.
-    fn make_tables(&self, sealed: Sealed) -> fjall::Result<()> {
+    fn make_tables(&self, sealed: &Sealed) -> fjall::Result<()> {
         if let (Some(reach), Some(point)) = (&self.reach, &sealed.point) {
             reach.note(point)?;
         }
-        for (tree, memtable) in sealed.memtables {
+        for (tree, is_in) in self.trees.each_with_keys() {
             let oldest = self.views.oldest();
-            let made = tree.flush_to_tables(kept(&memtable, oldest))?;
-            if let Some((tables, apart)) = made {
-                let ids = [memtable.id()];
-                tree.register_tables(&tables, apart.as_deref(), None, &ids, oldest)?;
-            }
+            sealed.memtable.make_tables(tree, is_in, oldest)?;
         }
         Ok(())
     }
@@ -397,7 +394,7 @@ impl Shared {
         }
     }
 
-    /// Lets go of versions that no view needs any more, and of their memtables.
+    /// Shows views the newest tables, and lets go of those that none needs any more.
     fn forget(&self) {
         {
             // Nothing is half written now, so views may see up to the newest version.
@@ -420,20 +417,7 @@ impl Shared {
     }
 }
 
-/// What of a memtable becomes a table: no view sees what was replaced before the oldest.
-fn kept(
-    memtable: &Memtable,
-    oldest: SeqNo,
-) -> impl Iterator<Item = lsm_tree::Result<InternalValue>> + '_ {
-    let mut last = None;
-    memtable.iter().filter_map(move |item| {
-        let is_replaced = last.as_ref() == Some(&item.key.user_key);
-        last = Some(item.key.user_key.clone());
-        (!is_replaced || item.key.seqno >= oldest).then_some(Ok(item))
-    })
-}
-
-/// The views of a tree that are open.
+/// The views of a tree that are open, and what memtables the next one has.
 struct Views(Mutex<Open>);
 
 struct Open {
@@ -441,28 +425,65 @@ struct Open {
     visible: SeqNo,
     /// How many see up to which.
     count: BTreeMap<SeqNo, usize>,
+    /// The one that is written, and those that are sealed and not in tables yet, the newest first.
+    memtables: Vec<Arc<Memtable>>,
 }
 
 impl Views {
     fn new(visible: SeqNo) -> Self {
-        let count = BTreeMap::new();
-        Self(Mutex::new(Open { visible, count }))
+        Self(Mutex::new(Open {
+            visible,
+            count: BTreeMap::new(),
+            memtables: vec![Arc::default()],
+        }))
     }
 
-    fn open(self: &Arc<Self>) -> Place {
+    fn open(self: &Arc<Self>) -> (Place, Vec<Arc<Memtable>>) {
         let mut open = self.0.lock();
         let seqno = open.visible;
         *open.count.entry(seqno).or_default() += 1;
-        drop(open);
-        Place {
-            seqno,
-            views: self.clone(),
-        }
+        let views = self.clone();
+        (Place { seqno, views }, open.memtables.clone())
+    }
+
+    /// Writes, and shows it to views that are opened from now on.
+    fn write(&self, changes: ChangeSet, seqno: SeqNo) {
+        let mut open = self.0.lock();
+        // Held meanwhile: a view that is opened sees none of it or all.
+        let newest_view = open.count.keys().next_back().copied();
+        open.memtables[0].write(changes, seqno, newest_view);
+        open.visible = open.visible.max(seqno + 1);
     }
 
     fn publish(&self, seqno: SeqNo) {
         let mut open = self.0.lock();
         open.visible = open.visible.max(seqno);
+    }
+
+    fn memtables(&self) -> Vec<Arc<Memtable>> {
+        self.0.lock().memtables.clone()
+    }
+
+    fn active(&self) -> Arc<Memtable> {
+        self.0.lock().memtables[0].clone()
+    }
+
+    /// Begins a new memtable, unless the one that is written is empty.
+    fn seal(&self) -> Option<Arc<Memtable>> {
+        let mut open = self.0.lock();
+        let sealed = open.memtables[0].clone();
+        if sealed.bytes() == 0 {
+            return None;
+        }
+        open.memtables.insert(0, Arc::default());
+        Some(sealed)
+    }
+
+    /// Forgets a memtable that is in tables, which new views see.
+    fn remove(&self, flushed: &Arc<Memtable>) {
+        let mut open = self.0.lock();
+        open.memtables
+            .retain(|memtable| !Arc::ptr_eq(memtable, flushed));
     }
 
     /// What the oldest view sees up to.

@@ -8,12 +8,13 @@
 //! of a batch visible that is still being written, and a view of then sees a part of it, and
 //! later more. So one is taken behind each write, and is the view of all who ask before the next.
 
+use super::contents::Contents;
 use super::{
     CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, Trees, UNMERGED_TABLES_MAX, merging,
 };
 use crate::store::round::ChangeSet;
 use fjall::{
-    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, SeqNo,
 };
 use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
@@ -48,8 +49,11 @@ pub(in super::super) struct Tree {
 fn snapshot(database: &Database, trees: &Trees) -> Arc<Snapshot> {
     let snapshot = database.snapshot();
     Arc::new(Snapshot {
-        trees: trees.clone(),
-        seqno: snapshot.seqno(),
+        contents: Contents {
+            memtables: Vec::new(),
+            trees: trees.clone(),
+            seqno: snapshot.seqno(),
+        },
         _hold: Hold::Journaled {
             _snapshot: snapshot,
         },
@@ -90,6 +94,15 @@ impl Tree {
 
     pub(super) fn trees(&self) -> &Trees {
         &self.trees
+    }
+
+    /// All that was written, for whoever writes.
+    pub(super) fn newest(&self) -> Contents {
+        Contents {
+            memtables: Vec::new(),
+            trees: self.trees.clone(),
+            seqno: SeqNo::MAX,
+        }
     }
 
     /// Where its tables are.

@@ -3,10 +3,11 @@
 //! Tables of keys that follow one another never overlap, so in a tree of their own they are written
 //! once; between other keys they are rewritten with each merge of those.
 
+use crate::store::Direction;
 use crate::store::directory::appended;
 use bytes::Bytes;
 use fjall::{AbstractTree, AnyTree, SeqNo};
-use lsm_tree::Guard;
+use lsm_tree::{Guard, IterGuardImpl};
 use std::ops::Bound;
 
 /// The keys of a range.
@@ -67,6 +68,19 @@ impl Trees {
         }
     }
 
+    /// Both, and which keys are in each.
+    pub(super) fn each_with_keys(
+        &self,
+    ) -> impl Iterator<Item = (&AnyTree, impl Fn(&[u8]) -> bool)> {
+        let is_in = |side: Option<Side>| {
+            move |key: &[u8]| side.as_ref().is_none_or(|side| Side::of_key(key) == *side)
+        };
+        let appended = self.appended.iter();
+        let appended = appended.map(move |tree| (tree, is_in(Some(Side::Appended))));
+        let rest = self.appended.is_some().then_some(Side::Rest);
+        appended.chain([(&self.rest, is_in(rest))])
+    }
+
     /// Both.
     pub(super) fn each(&self) -> impl Iterator<Item = &AnyTree> {
         self.appended.iter().chain([&self.rest])
@@ -82,103 +96,28 @@ impl Trees {
         Ok(self.of(key).get(key, seqno)?.map(Bytes::from))
     }
 
-    /// The keys of a range, in order, and their values.
+    /// The keys of a range and their values, in order; in each tree that has any.
     pub(super) fn range(
         &self,
         range: Range<'_>,
+        direction: Direction,
         seqno: SeqNo,
-    ) -> Box<dyn DoubleEndedIterator<Item = Item>> {
-        let of = |tree: &AnyTree| {
+    ) -> Vec<Box<dyn Iterator<Item = Item>>> {
+        let items = |tree: &AnyTree| {
             let items = tree.range::<&[u8], _>(range, seqno, None);
-            items.map(|item| {
+            let of = |item: IterGuardImpl| {
                 let (key, value) = item.into_inner()?;
                 Ok((key.into(), value.into()))
-            })
+            };
+            match direction {
+                Direction::Forward => Box::new(items.map(of)) as Box<dyn Iterator<Item = Item>>,
+                Direction::Backward => Box::new(items.rev().map(of)),
+            }
         };
-        match &self.appended {
-            None => Box::new(of(&self.rest)),
-            Some(appended) => match Side::of(range) {
-                Side::Appended => Box::new(of(appended)),
-                Side::Rest => Box::new(of(&self.rest)),
-                Side::Either => Box::new(Merged {
-                    one: Ends::of(of(&self.rest)),
-                    other: Ends::of(of(appended)),
-                }),
-            },
+        match (&self.appended, Side::of(range)) {
+            (None, _) | (_, Side::Rest) => vec![items(&self.rest)],
+            (Some(appended), Side::Appended) => vec![items(appended)],
+            (Some(appended), Side::Either) => vec![items(appended), items(&self.rest)],
         }
-    }
-}
-
-/// The items of two iterators that are in order and have no key in common.
-struct Merged<One: Iterator, Other: Iterator> {
-    one: Ends<One>,
-    other: Ends<Other>,
-}
-
-/// An iterator, and what was taken of its ends and not given away.
-struct Ends<I: Iterator> {
-    items: I,
-    first: Option<I::Item>,
-    last: Option<I::Item>,
-}
-
-impl<I: DoubleEndedIterator<Item = Item>> Ends<I> {
-    fn of(items: I) -> Self {
-        Self {
-            items,
-            first: None,
-            last: None,
-        }
-    }
-
-    fn first(&mut self) -> &mut Option<Item> {
-        if self.first.is_none() {
-            self.first = self.items.next().or_else(|| self.last.take());
-        }
-        &mut self.first
-    }
-
-    fn last(&mut self) -> &mut Option<Item> {
-        if self.last.is_none() {
-            self.last = self.items.next_back().or_else(|| self.first.take());
-        }
-        &mut self.last
-    }
-}
-
-/// Takes the one of two whose key, if both have one, is `before` the other's.
-fn take(
-    one: &mut Option<Item>,
-    other: &mut Option<Item>,
-    before: impl Fn(&Bytes, &Bytes) -> bool,
-) -> Option<Item> {
-    match (&one, &other) {
-        (Some(Ok((key, _))), Some(Ok((other_key, _)))) if before(other_key, key) => other.take(),
-        (Some(_), _) => one.take(),
-        (None, _) => other.take(),
-    }
-}
-
-impl<One, Other> Iterator for Merged<One, Other>
-where
-    One: DoubleEndedIterator<Item = Item>,
-    Other: DoubleEndedIterator<Item = Item>,
-{
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        take(self.one.first(), self.other.first(), |key, other| {
-            key < other
-        })
-    }
-}
-
-impl<One, Other> DoubleEndedIterator for Merged<One, Other>
-where
-    One: DoubleEndedIterator<Item = Item>,
-    Other: DoubleEndedIterator<Item = Item>,
-{
-    fn next_back(&mut self) -> Option<Item> {
-        take(self.one.last(), self.other.last(), |key, other| key > other)
     }
 }
