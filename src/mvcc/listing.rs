@@ -30,7 +30,7 @@ static EMPTY: Bytes = Bytes::new();
 /// A `RangeResponse` on its way.
 #[derive(Clone)]
 pub struct Listing {
-    encoded_bytes: usize,
+    left_bytes: usize,
     /// What comes before the keys.
     begin: Option<RangeResponse>,
     parts: VecDeque<Part>,
@@ -81,26 +81,33 @@ impl Listing {
             count: snapshot.count as i64,
             ..Default::default()
         };
-        let mut encoded_bytes = begin.encoded_len() + end.encoded_len();
+        let mut left_bytes = begin.encoded_len() + end.encoded_len();
         for (key, current) in parts.iter().flat_map(Part::items) {
             let length = key_value_len(key, current, inline(current)?);
-            encoded_bytes += key_len(KVS) + encoded_len_varint(length as u64) + length;
+            left_bytes += key_len(KVS) + encoded_len_varint(length as u64) + length;
         }
-        (encoded_bytes <= ANSWER_BYTES_MAX).then_some(Self {
-            encoded_bytes,
+        (left_bytes <= ANSWER_BYTES_MAX).then_some(Self {
+            left_bytes,
             begin: Some(begin),
             parts,
             end: Some(end),
         })
     }
 
-    /// How long the whole message is.
-    pub fn encoded_bytes(&self) -> usize {
-        self.encoded_bytes
+    /// How long the pieces are that were not encoded yet.
+    pub fn left_bytes(&self) -> usize {
+        self.left_bytes
     }
 
     /// Encodes the next piece; `false` when nothing is left.
     pub fn encode_piece(&mut self, piece: &mut BytesMut) -> bool {
+        let before = piece.len();
+        let is_piece = self.encode_next(piece);
+        self.left_bytes -= piece.len() - before;
+        is_piece
+    }
+
+    fn encode_next(&mut self, piece: &mut BytesMut) -> bool {
         let Some(end) = &self.end else {
             return false;
         };
@@ -186,6 +193,7 @@ mod tests {
                 Self::Whole(message) => return message,
                 Self::Listing(listing) => listing,
             };
+            let encoded_bytes = listing.left_bytes();
             let mut message = BytesMut::new();
             loop {
                 let mut piece = BytesMut::new();
@@ -195,7 +203,8 @@ mod tests {
                 assert!(!piece.is_empty());
                 message.extend(piece);
             }
-            assert_eq!(message.len(), listing.encoded_bytes());
+            assert_eq!(message.len(), encoded_bytes);
+            assert_eq!(listing.left_bytes(), 0);
             RangeResponse::decode(message).unwrap()
         }
     }

@@ -14,6 +14,8 @@ use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
 use tonic::{Code, Status};
 
+/// What is sent before a message: that it is not compressed, and its length.
+const HEAD_BYTES: usize = 5;
 /// The room in which a piece is encoded: the last key and value go beyond its length.
 const ROOM_BYTES: usize = PIECE_BYTES + 4 * 1024;
 
@@ -53,17 +55,17 @@ impl http_body::Body for Listed {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let mut piece = BytesMut::with_capacity(ROOM_BYTES);
-        let mut listing = match std::mem::replace(&mut *self, Self::Over) {
-            Self::Begin(listing) => {
-                // Not compressed, and so long.
-                piece.put_u8(0);
-                piece.put_u32(listing.encoded_bytes() as u32);
-                listing
-            }
-            Self::Rest(listing) => listing,
+        let (mut listing, is_first) = match std::mem::replace(&mut *self, Self::Over) {
+            Self::Begin(listing) => (listing, true),
+            Self::Rest(listing) => (listing, false),
             Self::Over => return Poll::Ready(None),
         };
+        let room_bytes = (HEAD_BYTES + listing.left_bytes()).min(ROOM_BYTES);
+        let mut piece = BytesMut::with_capacity(room_bytes);
+        if is_first {
+            piece.put_u8(0);
+            piece.put_u32(listing.left_bytes() as u32);
+        }
         if listing.encode_piece(&mut piece) {
             *self = Self::Rest(listing);
             return Poll::Ready(Some(Ok(Frame::data(piece.freeze()))));

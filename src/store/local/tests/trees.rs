@@ -9,7 +9,6 @@ use lsm_tree::{Config, SequenceNumberCounter};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::ops::RangeBounds;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
