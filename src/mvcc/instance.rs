@@ -267,6 +267,7 @@ impl Instance {
         };
         let view = self.inner.store.view(consistency).await?;
         let state = read::state(&view, &self.inner.layout).await?;
+        self.inner.read_index.told(&state).await;
         Ok((view, state))
     }
 

@@ -7,8 +7,13 @@ use crate::mvcc::keyspace::State;
 use crate::mvcc::stats::Stats;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// How long a read waits for the feed to tell of what it has seen in the store: a moment, unless the
+/// sequencer does not know whether that was written, and looks.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 /// Answers with states that include everything acknowledged before the question.
 #[derive(Clone)]
@@ -59,6 +64,24 @@ impl ReadIndex {
         state.await.unwrap_or(Err(Error::Stopped))
     }
 
+    /// Waits until the feed has told of a state that was seen in the store, where reads are answered by
+    /// what the feed has told alone: one that comes later must not see less.
+    pub async fn told(&self, seen: &State) {
+        let Shared { feed, follower, .. } = &*self.0;
+        let is_told = |told: &State| told.batch.sequence >= seen.batch.sequence;
+        let is_alone = || {
+            follower
+                .as_ref()
+                .is_none_or(|other| other.known().is_some())
+        };
+        if !is_told(&feed.state()) && is_alone() {
+            let mut states = feed.states();
+            if let Err(error) = timeout(TOLD_WITHIN, states.wait_for(is_told)).await {
+                tracing::warn!(%error, "a read was ahead of what watchers are told");
+            }
+        }
+    }
+
     /// Looks once for all who wait, and again while others have come.
     async fn serve(self, follower: Arc<Follower>) {
         loop {
@@ -82,5 +105,50 @@ impl ReadIndex {
                 let _ = sender.send(outcome.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mvcc::cache::Cache;
+    use crate::mvcc::feed::Committed;
+    use crate::mvcc::size::Size;
+    use crate::mvcc::watch::Hub;
+    use crate::store::BatchId;
+    use futures_util::FutureExt;
+
+    /// A read that goes past the feed can see a batch before the feed has told of it; the next one
+    /// is answered by what was told.
+    #[tokio::test]
+    async fn what_one_read_has_seen_no_later_one_misses() {
+        let state = |sequence| State {
+            revision: sequence as i64,
+            ..State::new(BatchId {
+                writer: 1,
+                sequence,
+            })
+        };
+        let cache = Arc::new(Cache::new(0, 1));
+        let feed = Arc::new(Feed::new(
+            cache,
+            Arc::new(Hub::new(state(1))),
+            Size::default(),
+        ));
+        let index = ReadIndex::new(feed.clone(), None, Arc::default());
+        index.told(&state(1)).await;
+        let seen = state(2);
+        let mut told = Box::pin(index.told(&seen));
+        assert!(told.as_mut().now_or_never().is_none());
+        feed.publish(Committed {
+            state: seen,
+            from: 1,
+            changes: Vec::new(),
+            adds_to_cache: false,
+            turns: Vec::new(),
+            commits: Vec::new(),
+        });
+        told.await;
+        assert_eq!(index.newest().await.unwrap(), seen);
     }
 }
