@@ -29,7 +29,7 @@ use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use stretch::size_bytes;
+use stretch::{is_blob, size_bytes};
 use tokio::sync::Notify;
 
 /// Reads that may fill at the same time; further ones do not.
@@ -189,6 +189,17 @@ impl Cache {
         let known = inner.get(key);
         self.note(known.is_some().into(), known.is_none().into());
         Ok(known)
+    }
+
+    /// A key, if it is known and its value is not in pieces, and the revision.
+    pub fn newest(&self, key: &[u8]) -> Option<(i64, Option<Current>)> {
+        let inner = self.inner.read();
+        let found = inner.get(key)?;
+        if found.as_ref().is_some_and(is_blob) {
+            return None;
+        }
+        self.note(1, 0);
+        Some((inner.revision, found))
     }
 
     /// The same of many keys.

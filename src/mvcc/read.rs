@@ -103,6 +103,15 @@ pub fn may_take_long(request: &RangeRequest) -> bool {
     !request.range_end.is_empty() && !is_bounded
 }
 
+/// Whether a request is answered by what one key is now, all of it.
+pub fn is_get(request: &RangeRequest) -> bool {
+    request.range_end.is_empty()
+        && request.revision <= 0
+        && !request.keys_only
+        && !request.count_only
+        && !has_filter(request)
+}
+
 /// How many items of its range, in key order, a request is answered from, besides their count.
 pub fn items_wanted(request: &RangeRequest) -> usize {
     let cut_late = has_filter(request) || has_custom_order(request);

@@ -30,6 +30,7 @@ mod side;
 mod stats;
 mod stop;
 mod suite;
+mod unary;
 mod watch;
 mod wire;
 

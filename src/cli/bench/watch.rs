@@ -10,11 +10,12 @@ use super::{
     record::Record,
     session::{Picker, Seat},
     stop::Stop,
-    wire::{Connection, Transport},
+    unary::Kv,
+    wire::Connection,
 };
 use crate::pb::etcdserverpb::{
-    PutRequest, WatchCreateRequest, WatchRequest, WatchResponse, kv_client::KvClient,
-    watch_client::WatchClient, watch_request::RequestUnion,
+    PutRequest, WatchCreateRequest, WatchRequest, WatchResponse, watch_client::WatchClient,
+    watch_request::RequestUnion,
 };
 use anyhow::{Context, Result, ensure};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -311,7 +312,7 @@ fn arrived(answer: &WatchResponse, run: &Run, fanout: &Fanout) {
 
 /// Puts what the others watch.
 struct Writer {
-    kv: KvClient<Transport>,
+    kv: Kv,
     picker: Picker,
     filler: Bytes,
     /// Keys to choose from.
@@ -357,7 +358,7 @@ impl Writer {
     }
 
     async fn put(&mut self, request: PutRequest, fanout: &Fanout) -> Result<usize, Status> {
-        let answer = self.kv.put(request).await;
+        let answer = self.kv.put(&request).await;
         if answer.is_err() {
             fanout.give_up();
         }

@@ -3,6 +3,7 @@
 //! tonic's channel reconnects, is shared by threads and can be balanced, and every call pays for that. A
 //! generator needs none of it, and what it saves of a small machine its server has.
 
+use super::unary::Kv;
 use crate::{
     api::gather::{Call, Underway, gathered},
     cli::{
@@ -31,15 +32,18 @@ use tonic::{
     body::Body,
     codegen::{
         InterceptedService, Service,
-        http::{Request, Response, Uri},
+        http::{Request, Response, Uri, uri::PathAndQuery},
     },
+    service::Interceptor,
 };
 
 /// The clients of one such connection.
 #[derive(Clone)]
 pub struct Connection {
     /// Keys and values.
-    pub kv: KvClient<Transport>,
+    pub kv: Kv,
+    /// Lists in pieces.
+    pub lists: KvClient<Transport>,
     /// Watches.
     pub watch: WatchClient<Transport>,
     /// Leases.
@@ -59,13 +63,16 @@ impl Connection {
         let Some(first) = endpoints.first() else {
             return Ok(Vec::new());
         };
-        let token = dialer.token(first).await?;
+        let mut token = dialer.token(first).await?;
+        let (metadata, ..) = token.call(tonic::Request::new(()))?.into_parts();
         let mut connections = Vec::with_capacity(count);
         for endpoint in endpoints.iter().cycle().take(count) {
             let wire = dialer.in_time(endpoint, Wire::open(endpoint)).await?;
+            let kv = Kv::new(wire.clone(), metadata.clone())?;
             let wire = InterceptedService::new(wire, token.clone());
             connections.push(Self {
-                kv: KvClient::new(wire.clone()).max_decoding_message_size(MESSAGE_LIMIT_BYTES),
+                kv,
+                lists: KvClient::new(wire.clone()).max_decoding_message_size(MESSAGE_LIMIT_BYTES),
                 watch: WatchClient::new(wire.clone()),
                 lease: LeaseClient::new(wire),
             });
@@ -105,13 +112,31 @@ impl Wire {
         })
     }
 
+    /// Where a path is on the other side.
+    pub fn uri(&self, path: PathAndQuery) -> Result<Uri, Status> {
+        let mut parts = self.origin.clone().into_parts();
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// Makes a call with one message, once there is room for it.
+    pub async fn ask(&mut self, head: Request<()>, message: Bytes) -> Result<Waiting, Status> {
+        future::poll_fn(|cx| self.requests.poll_ready(cx)).await?;
+        let (answer, mut stream) = self.requests.send_request(head, false)?;
+        stream.send_data(message, true)?;
+        Ok(self.waiting(answer))
+    }
+
+    fn waiting(&self, answer: ResponseFuture) -> Waiting {
+        let _call = self.underway.begin();
+        Waiting { answer, _call }
+    }
+
     fn send(&mut self, request: Request<Body>) -> Result<ResponseFuture, Status> {
         let (mut head, body) = request.into_parts();
-        let mut parts = head.uri.into_parts();
-        parts.scheme = self.origin.scheme().cloned();
-        parts.authority = self.origin.authority().cloned();
-        let uri = Uri::from_parts(parts);
-        head.uri = uri.map_err(|error| Status::internal(error.to_string()))?;
+        if let Some(path) = head.uri.path_and_query() {
+            head.uri = self.uri(path.clone())?;
+        }
         let head = Request::from_parts(head, ());
         let (answer, stream) = self.requests.send_request(head, false)?;
         // A single message is there at once.
@@ -173,17 +198,14 @@ impl Service<Request<Body>> for Wire {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match self.send(request) {
-            Ok(answer) => {
-                let _call = self.underway.begin();
-                Waiting { answer, _call }.left_future()
-            }
+            Ok(answer) => self.waiting(answer).left_future(),
             Err(status) => future::err(status).right_future(),
         }
     }
 }
 
 /// The body of an answer. What was read of it makes room for more.
-pub struct Answer(RecvStream);
+pub struct Answer(pub RecvStream);
 
 impl http_body::Body for Answer {
     type Data = Bytes;

@@ -62,7 +62,9 @@ impl Instance {
             stats.refused_rate.add(1);
             return Err(Error::TooManyRequests);
         }
-        stats.write_bytes.add(write_bytes);
+        if write_bytes > 0 {
+            stats.write_bytes.add(write_bytes);
+        }
         Ok(())
     }
 

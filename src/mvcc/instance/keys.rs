@@ -4,7 +4,7 @@ use super::{Inner, Instance, mismatched};
 use crate::error::{Error, Result};
 use crate::mvcc::auth::{Need, check};
 use crate::mvcc::base::Base;
-use crate::mvcc::keyspace::KeyRange;
+use crate::mvcc::keyspace::{AuthState, KeyRange, Value};
 use crate::mvcc::listing::{Listing, Ranged};
 use crate::mvcc::read::{self, Cursor};
 use crate::mvcc::request::{Request, Response};
@@ -25,14 +25,19 @@ impl Instance {
     /// Reads keys.
     pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
         txn::check_range(&request)?;
-        let (cursor, newest) = self.cursor(&request).await?;
+        let rules = self.begin_read(&request).await?;
+        if let Some(answer) = rules.and_then(|rules| self.known(&request, rules)) {
+            return Ok(answer);
+        }
+        let (cursor, newest) = self.cursor(&request, rules).await?;
         self.answer(cursor, &request, newest).await
     }
 
     /// Reads keys, of which there may be many.
     pub async fn list(&self, request: RangeRequest) -> Result<Ranged> {
         txn::check_range(&request)?;
-        let (cursor, newest) = self.cursor(&request).await?;
+        let rules = self.begin_read(&request).await?;
+        let (cursor, newest) = self.cursor(&request, rules).await?;
         let header = self.header_at(newest);
         let known = cursor.known();
         match known.and_then(|known| Listing::new(&request, header, known)) {
@@ -55,26 +60,67 @@ impl Instance {
         Ok(response)
     }
 
-    /// Where to read a range from, and the newest revision there.
-    async fn cursor(&self, request: &RangeRequest) -> Result<(Cursor<'static>, i64)> {
-        let Inner { layout, feed, .. } = &*self.inner;
+    /// Admits a read. If the cache may answer it, it is then as new as it must be, and these are the
+    /// rules by which the caller may read.
+    async fn begin_read(&self, request: &RangeRequest) -> Result<Option<AuthState>> {
+        let Inner { feed, .. } = &*self.inner;
         self.inner.stats.ranges.add(1);
-        let range = KeyRange::new(request.key.clone(), request.range_end.clone());
-        let wanted = read::items_wanted(request);
         self.check_token()?;
         self.check_rate(0)?;
-        let is_newest = request.revision <= 0 || request.revision == feed.state().revision;
         // What is counted is known without any items.
-        if is_newest && (feed.cache.is_enabled() || wanted == 0) {
-            if request.serializable {
-                self.catch_up().await?;
-            } else {
-                self.inner.read_index.newest().await?;
-            }
-            let rules = feed.state().auth;
-            let is_permitted = self.may_read(rules, request)?;
+        let is_cached = feed.cache.is_enabled() || read::items_wanted(request) == 0;
+        if !is_cached || !self.is_newest(request) {
+            return Ok(None);
+        }
+        if request.serializable {
+            self.catch_up().await?;
+        } else {
+            self.inner.read_index.newest().await?;
+        }
+        let rules = feed.state().auth;
+        Ok(self.may_read(rules, request)?.then_some(rules))
+    }
+
+    fn is_newest(&self, request: &RangeRequest) -> bool {
+        request.revision <= 0 || request.revision == self.inner.feed.state().revision
+    }
+
+    /// The answer to a get of a key that the cache knows.
+    fn known(&self, request: &RangeRequest, rules: AuthState) -> Option<RangeResponse> {
+        let Inner { feed, .. } = &*self.inner;
+        if !read::is_get(request) {
+            return None;
+        }
+        let (revision, found) = feed.cache.newest(&request.key)?;
+        if feed.state().auth != rules {
+            return None;
+        }
+        let mut kvs = Vec::new();
+        if let Some(current) = found {
+            let Value::Inline(value) = &current.value else {
+                return None;
+            };
+            kvs.push(current.to_key_value(request.key.clone(), value.clone()));
+        }
+        Some(RangeResponse {
+            header: Some(self.header_at(revision)),
+            count: kvs.len() as i64,
+            kvs,
+            more: false,
+        })
+    }
+
+    /// Where to read a range from, and the newest revision there.
+    async fn cursor(
+        &self,
+        request: &RangeRequest,
+        rules: Option<AuthState>,
+    ) -> Result<(Cursor<'static>, i64)> {
+        let Inner { layout, feed, .. } = &*self.inner;
+        let range = KeyRange::new(request.key.clone(), request.range_end.clone());
+        let wanted = read::items_wanted(request);
+        if let Some(rules) = rules {
             let snapshot = match request.revision {
-                _ if !is_permitted => None,
                 ..=0 => feed.cache.snapshot(&range, wanted),
                 // Unless the cache has moved on.
                 revision => {
@@ -92,7 +138,7 @@ impl Instance {
             }
         }
         // In a box, or every read would be as large.
-        Box::pin(self.stored_cursor(request, range, is_newest, wanted)).await
+        Box::pin(self.stored_cursor(request, range, wanted)).await
     }
 
     /// Where to read a range from that the cache does not know.
@@ -100,11 +146,10 @@ impl Instance {
         &self,
         request: &RangeRequest,
         range: KeyRange,
-        is_newest: bool,
         wanted: usize,
     ) -> Result<(Cursor<'static>, i64)> {
         let Inner { layout, feed, .. } = &*self.inner;
-        let fill = is_newest.then(|| feed.cache.fill(&range));
+        let fill = self.is_newest(request).then(|| feed.cache.fill(&range));
         let (view, state) = self.view(request.serializable).await?;
         if let Some(rules) = self.rules_at(&view, &state).await? {
             rules.check(&self.caller, Need::Read, &request.key, &request.range_end)?;
@@ -135,7 +180,8 @@ impl Instance {
                 "RangeStream does not support revision filters",
             ));
         }
-        let (cursor, newest) = self.cursor(&request).await?;
+        let rules = self.begin_read(&request).await?;
+        let (cursor, newest) = self.cursor(&request, rules).await?;
         let chunks = RangeChunks::new(cursor, request, self.header_at(newest));
         Ok(chunks.into_stream())
     }

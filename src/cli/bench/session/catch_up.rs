@@ -2,10 +2,10 @@
 
 use super::{Seat, Session};
 use crate::{
-    cli::bench::wire::Transport,
+    cli::bench::{unary::Kv, wire::Transport},
     pb::etcdserverpb::{
-        RangeRequest, WatchCreateRequest, WatchRequest, kv_client::KvClient,
-        watch_client::WatchClient, watch_request::RequestUnion,
+        RangeRequest, WatchCreateRequest, WatchRequest, watch_client::WatchClient,
+        watch_request::RequestUnion,
     },
 };
 use tonic::Status;
@@ -15,7 +15,7 @@ const ZERO: &[u8] = b"\0";
 
 /// Watches all keys from some revisions ago until it has heard of the newest one, again and again.
 pub struct CatchUpSession {
-    kv: KvClient<Transport>,
+    kv: Kv,
     watch: WatchClient<Transport>,
     revisions: i64,
 }
@@ -36,7 +36,7 @@ impl CatchUpSession {
             count_only: true,
             ..RangeRequest::default()
         };
-        let answer = self.kv.range(request).await?.into_inner();
+        let answer = self.kv.range(&request).await?;
         Ok(answer.header.unwrap_or_default().revision)
     }
 }

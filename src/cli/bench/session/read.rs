@@ -2,14 +2,14 @@
 
 use super::{Picker, Seat, Session};
 use crate::{
-    cli::bench::{plan::Workload, wire::Transport},
+    cli::bench::{plan::Workload, unary::Kv, wire::Transport},
     pb::etcdserverpb::{RangeRequest, RangeResponse, kv_client::KvClient},
 };
 use tonic::Status;
 
 /// Reads some key.
 pub struct GetSession {
-    kv: KvClient<Transport>,
+    kv: Kv,
     picker: Picker,
     serializable: bool,
 }
@@ -32,7 +32,7 @@ impl Session for GetSession {
             serializable: self.serializable,
             ..RangeRequest::default()
         };
-        let answer = self.kv.range(request).await?.into_inner();
+        let answer = self.kv.range(&request).await?;
         if answer.kvs.is_empty() {
             return Err(Status::not_found(
                 "the key is missing: is someone deleting?",
@@ -44,7 +44,8 @@ impl Session for GetSession {
 
 /// Lists every key with the prefix.
 pub struct RangeSession {
-    kv: KvClient<Transport>,
+    kv: Kv,
+    lists: KvClient<Transport>,
     request: RangeRequest,
     stream: bool,
 }
@@ -60,6 +61,7 @@ impl RangeSession {
                 ..RangeRequest::default()
             },
             kv: seat.client.kv,
+            lists: seat.client.lists,
             stream: false,
         };
         if let &Workload::Range {
@@ -80,12 +82,12 @@ impl RangeSession {
 
 impl Session for RangeSession {
     async fn send(&mut self, _index: u64) -> Result<usize, Status> {
-        let request = self.request.clone();
         if self.stream {
-            let mut pieces = self.kv.range_stream(request).await?.into_inner();
+            let request = self.request.clone();
+            let mut pieces = self.lists.range_stream(request).await?.into_inner();
             while pieces.message().await?.is_some() {}
         } else {
-            self.kv.range(request).await?;
+            self.kv.range(&self.request).await?;
         }
         Ok(0)
     }
@@ -93,7 +95,7 @@ impl Session for RangeSession {
 
 /// Reads pages.
 pub struct PageSession {
-    kv: KvClient<Transport>,
+    kv: Kv,
     first: RangeRequest,
     next: RangeRequest,
     walk: bool,
@@ -135,8 +137,8 @@ impl PageSession {
 
 impl Session for PageSession {
     async fn send(&mut self, _index: u64) -> Result<usize, Status> {
-        let answer = match self.kv.range(self.next.clone()).await {
-            Ok(answer) => answer.into_inner(),
+        let answer = match self.kv.range(&self.next).await {
+            Ok(answer) => answer,
             Err(status) => {
                 // The revision may be gone: the walk starts again.
                 self.next = self.first.clone();
