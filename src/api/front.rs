@@ -15,13 +15,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tonic::body::Body;
 use tonic::codegen::Service;
-use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::codegen::http::{HeaderMap, HeaderName, Request, Response};
 use tonic::{Code, Status};
 
 /// Set by a client that says which API it was built for.
-const CLIENT_API_VERSION: &str = "client-api-version";
+static CLIENT_API_VERSION: HeaderName = HeaderName::from_static("client-api-version");
 /// Set to `true` by a client that would rather fail than hang on a server without a leader.
-const REQUIRE_LEADER: &str = "hasleader";
+static REQUIRE_LEADER: HeaderName = HeaderName::from_static("hasleader");
 /// The calls that a learner serves; of ranges those that may be stale, which `etcd/kv.rs` tells by
 /// their messages.
 const SERVED_BY_LEARNERS: [&str; 2] =
@@ -134,13 +134,13 @@ fn check_metadata(
 ) -> Result<(), Error> {
     let invalid = |version: &[u8]| std::str::from_utf8(version).is_err();
     if metadata
-        .get(CLIENT_API_VERSION)
+        .get(&CLIENT_API_VERSION)
         .is_some_and(|version| invalid(version.as_bytes()))
     {
         return Err(Error::InvalidClientApiVersion);
     }
     if metadata
-        .get(REQUIRE_LEADER)
+        .get(&REQUIRE_LEADER)
         .is_some_and(|value| value == "true")
     {
         let leadership = leadership();
@@ -240,10 +240,10 @@ mod tests {
         ..LEADER
     };
 
-    fn metadata(name: &'static str, value: &[u8]) -> HeaderMap {
+    fn metadata(name: &HeaderName, value: &[u8]) -> HeaderMap {
         let value = HeaderValue::from_bytes(value);
         value
-            .map(|value| (tonic::codegen::http::HeaderName::from_static(name), value))
+            .map(|value| (name.clone(), value))
             .into_iter()
             .collect()
     }
@@ -252,9 +252,9 @@ mod tests {
     fn a_client_version_must_be_text() {
         let check = |metadata| check_metadata(&metadata, || LEADER);
         assert_eq!(check(HeaderMap::new()), Ok(()));
-        assert_eq!(check(metadata(CLIENT_API_VERSION, b"3.7")), Ok(()));
+        assert_eq!(check(metadata(&CLIENT_API_VERSION, b"3.7")), Ok(()));
         assert_eq!(
-            check(metadata(CLIENT_API_VERSION, b"\xff\xfe")),
+            check(metadata(&CLIENT_API_VERSION, b"\xff\xfe")),
             Err(Error::InvalidClientApiVersion)
         );
     }
@@ -263,8 +263,8 @@ mod tests {
     fn a_leader_is_required_only_of_who_asks() {
         let lost = |metadata| check_metadata(&metadata, || NO_LEADER);
         assert_eq!(lost(HeaderMap::new()), Ok(()));
-        assert_eq!(lost(metadata(REQUIRE_LEADER, b"false")), Ok(()));
-        let asked = metadata(REQUIRE_LEADER, b"true");
+        assert_eq!(lost(metadata(&REQUIRE_LEADER, b"false")), Ok(()));
+        let asked = metadata(&REQUIRE_LEADER, b"true");
         assert_eq!(lost(asked.clone()), Err(Error::NoLeader));
         assert_eq!(check_metadata(&asked, || LEADER), Ok(()));
         let follower = Leadership {

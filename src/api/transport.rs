@@ -11,6 +11,7 @@ use super::tenancy::Origin;
 use futures_util::future::Either;
 use futures_util::{FutureExt, Stream, StreamExt};
 use hyper::body::Incoming;
+use hyper::header::HeaderName;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -31,7 +32,7 @@ pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 /// once is no attacker, so this is far above hyper's default of 20.
 const RESET_STREAMS_MAX: usize = 4096;
 /// How long a call is given by its client.
-const TIMEOUT: &str = "grpc-timeout";
+static TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Most digits of that, by the rules of gRPC.
 const TIMEOUT_DIGITS_MAX: usize = 8;
 
@@ -142,7 +143,7 @@ where
 
 /// How long the caller waits for the beginning of an answer; what is no time is none.
 fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(TIMEOUT)?.to_str().ok()?;
+    let text = headers.get(&TIMEOUT)?.to_str().ok()?;
     let (count, unit) = text.split_at(text.len().checked_sub(1)?);
     if count.len() > TIMEOUT_DIGITS_MAX {
         return None;
@@ -167,10 +168,7 @@ mod tests {
     #[test]
     fn a_timeout_is_a_number_with_a_unit() {
         let given = |text: &'static str| {
-            let header = (
-                hyper::header::HeaderName::from_static(TIMEOUT),
-                HeaderValue::from_static(text),
-            );
+            let header = (TIMEOUT.clone(), HeaderValue::from_static(text));
             timeout(&[header].into_iter().collect())
         };
         for (text, expected) in [

@@ -7,11 +7,12 @@ use crate::mvcc::{Instance, WatchAnswer};
 use crate::pb::etcdserverpb::WatchRequest;
 use futures_util::Stream;
 use std::sync::Arc;
+use tonic::codegen::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Status};
 
 /// Where clients of etcd put the token of a login: the first in gRPC, the second in HTTP.
-const TOKEN: [&str; 2] = ["token", "authorization"];
+static TOKEN: [HeaderName; 2] = [HeaderName::from_static("token"), AUTHORIZATION];
 /// What stands before the token in HTTP.
 const BEARER: &str = "Bearer ";
 
@@ -48,7 +49,8 @@ impl Door {
 
 /// What a call brings along. A token that is no text is one that says nothing.
 pub fn credentials(metadata: &MetadataMap, extensions: &Extensions) -> Credentials {
-    let token = TOKEN.iter().find_map(|name| metadata.get(*name));
+    let headers: &HeaderMap = metadata.as_ref();
+    let token = TOKEN.iter().find_map(|name| headers.get(name));
     let text = token.map(|token| token.to_str().unwrap_or_default());
     Credentials {
         token: text.map(|text| Arc::from(text.strip_prefix(BEARER).unwrap_or(text))),
