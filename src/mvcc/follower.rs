@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::mvcc::changes;
 use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{Change, Current, Revision, State, Value};
+use crate::mvcc::keyspace::{Change, Current, Revision, State};
 use crate::mvcc::read;
 use crate::mvcc::watch::Commit;
 use crate::pb::mvccpb::event::EventType;
@@ -229,9 +229,9 @@ impl Follower {
 }
 
 fn event(revision: Revision, change: &Change, before: Option<&Current>) -> Option<Event> {
-    let visible = |current: &Current| match &current.value {
-        Value::Inline(value) => Some(current.to_key_value(change.key.clone(), value.clone())),
-        Value::Blob(_) | Value::Fresh(..) => None,
+    let visible = |current: &Current| {
+        let value = current.value.inline()?;
+        Some(current.to_key_value(change.key.clone(), value.clone()))
     };
     let (kind, kv) = match &change.put {
         Some(put) => (EventType::Put, visible(put)?),

@@ -1,7 +1,7 @@
 //! A range that the cache knows, encoded as it is sent: of all that it has to say, a piece at a time.
 
 use crate::mvcc::cache::{Part, Snapshot};
-use crate::mvcc::keyspace::{Current, Value};
+use crate::mvcc::keyspace::Current;
 use crate::mvcc::read;
 use crate::pb::etcdserverpb::range_request::SortTarget;
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
@@ -83,7 +83,7 @@ impl Listing {
         };
         let mut left_bytes = begin.encoded_len() + end.encoded_len();
         for (key, current) in parts.iter().flat_map(Part::items) {
-            let length = key_value_len(key, current, inline(current)?);
+            let length = key_value_len(key, current, current.value.inline()?);
             left_bytes += key_len(KVS) + encoded_len_varint(length as u64) + length;
         }
         (left_bytes <= ANSWER_BYTES_MAX).then_some(Self {
@@ -120,7 +120,7 @@ impl Listing {
                     return true;
                 }
                 // All are inline, as was seen at first.
-                let value = inline(current).unwrap_or(&EMPTY);
+                let value = current.value.inline().unwrap_or(&EMPTY);
                 encode_key(KVS, WireType::LengthDelimited, piece);
                 encode_varint(key_value_len(key, current, value) as u64, piece);
                 encode_key_value(key, current, value, piece);
@@ -131,13 +131,6 @@ impl Listing {
         end.encode_raw(piece);
         self.end = None;
         true
-    }
-}
-
-fn inline(current: &Current) -> Option<&Bytes> {
-    match &current.value {
-        Value::Inline(value) => Some(value),
-        Value::Blob(_) | Value::Fresh(..) => None,
     }
 }
 
@@ -182,7 +175,7 @@ fn encode_key_value(key: &Bytes, current: &Current, value: &Bytes, out: &mut Byt
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::mvcc::keyspace::BlobRef;
+    use crate::mvcc::keyspace::{BlobRef, Value};
     use crate::pb::etcdserverpb::range_request::SortOrder;
     use std::sync::Arc;
 
@@ -263,7 +256,7 @@ mod tests {
                 kvs: items[..wanted]
                     .iter()
                     .map(|(key, current)| {
-                        current.to_key_value(key.clone(), inline(current).unwrap().clone())
+                        current.to_key_value(key.clone(), current.value.inline().unwrap().clone())
                     })
                     .collect(),
                 more: wanted < 700,

@@ -39,7 +39,8 @@ pub async fn current(view: &View, layout: &Layout, key: &[u8]) -> Result<Option<
 /// The bytes of a value, wherever they are.
 pub async fn value(view: &View, layout: &Layout, value: &Value) -> Result<Bytes> {
     match value {
-        Value::Inline(bytes) | Value::Fresh(_, bytes) => Ok(bytes.clone()),
+        Value::Inline(bytes) => Ok(bytes.clone()),
+        Value::Fresh(fresh) => Ok(fresh.1.clone()),
         Value::Blob(blob) => blob::read(view, layout, blob).await,
     }
 }

@@ -177,9 +177,9 @@ impl Scratch {
 
     /// The bytes of a value.
     pub async fn value(&self, value: &Value) -> Result<Bytes> {
-        match value {
-            Value::Inline(bytes) | Value::Fresh(_, bytes) => Ok(bytes.clone()),
-            Value::Blob(_) => read::value(self.base.view().await?, &self.layout, value).await,
+        match value.bytes() {
+            Some(bytes) => Ok(bytes.clone()),
+            None => read::value(self.base.view().await?, &self.layout, value).await,
         }
     }
 
@@ -488,14 +488,14 @@ impl Scratch {
         });
         if let Some((staged, used)) = staged {
             *used = true;
-            return Value::Fresh(staged.blob, value.clone());
+            return Value::Fresh(Box::new((staged.blob, value.clone())));
         }
         let blob = blob::name(value);
         let layout = self.layout.clone();
         for piece in blob::pieces(&layout, &blob, value) {
             self.push(piece);
         }
-        Value::Fresh(blob, value.clone())
+        Value::Fresh(Box::new((blob, value.clone())))
     }
 
     fn move_lease(&mut self, key: &Bytes, from: i64, to: i64) {

@@ -11,7 +11,7 @@
 use crate::error::{Error, Result};
 use crate::mvcc::feed::Committed;
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{BLOB_THRESHOLD_BYTES, Current, Layout, State, Value};
+use crate::mvcc::keyspace::{BLOB_THRESHOLD_BYTES, Current, Layout, State};
 use crate::pb::mvccpb::Event;
 use crate::store::{ApplyError, Batch, Guard, Op, Store, View};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -168,9 +168,9 @@ fn event_bytes(event: &Event) -> u64 {
 
 /// Where only what keys became is at hand: of several versions in one batch the last one counts.
 fn change_bytes((key, put): &(Bytes, Option<Current>)) -> u64 {
-    let value = put.as_ref().map_or(0, |put| match &put.value {
-        Value::Inline(bytes) => VALUE_COPIES * bytes.len() as u64,
-        Value::Fresh(blob, _) | Value::Blob(blob) => blob.len_bytes,
+    let value = put.as_ref().map_or(0, |put| match put.value.blob() {
+        Some(blob) => blob.len_bytes,
+        None => VALUE_COPIES * put.value.inline().map_or(0, Bytes::len) as u64,
     });
     KEY_COPIES * key.len() as u64 + value + CHANGE_BYTES
 }

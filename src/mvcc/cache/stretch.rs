@@ -122,28 +122,20 @@ impl Stretch {
 }
 
 pub(super) fn is_blob(current: &Current) -> bool {
-    !matches!(current.value, Value::Inline(_))
+    current.value.inline().is_none()
 }
 
 pub(super) fn size_bytes(key: &[u8], current: &Current) -> usize {
-    let value = match &current.value {
-        Value::Inline(bytes) => bytes.len(),
-        Value::Blob(_) | Value::Fresh(..) => 0,
-    };
+    let value = current.value.inline().map_or(0, Bytes::len);
     key.len() + value + ITEM_OVERHEAD_BYTES
 }
 
 /// A key and its version as they are kept: with bytes of their own, for those of a request or of a page
 /// of the store may hold much else in memory; and together, for who reads one mostly reads both.
 pub(super) fn stored(key: &[u8], current: Current) -> Item {
-    let inline = match &current.value {
-        Value::Inline(bytes) => bytes.as_ref(),
-        Value::Blob(_) | Value::Fresh(..) => &[],
-    };
+    let inline = current.value.inline().map_or(&[][..], AsRef::as_ref);
     let own = Bytes::from([key, inline].concat());
-    let value = match current.value {
-        Value::Inline(_) => Value::Inline(own.slice(key.len()..)),
-        Value::Blob(blob) | Value::Fresh(blob, _) => Value::Blob(blob),
-    };
+    let inline = || Value::Inline(own.slice(key.len()..));
+    let value = current.value.blob().map_or_else(inline, Value::Blob);
     (own.slice(..key.len()), Current { value, ..current })
 }

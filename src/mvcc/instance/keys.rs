@@ -4,7 +4,7 @@ use super::{Inner, Instance, mismatched};
 use crate::error::{Error, Result};
 use crate::mvcc::auth::{Need, check};
 use crate::mvcc::base::Base;
-use crate::mvcc::keyspace::{AuthState, KeyRange, Value};
+use crate::mvcc::keyspace::{AuthState, KeyRange};
 use crate::mvcc::listing::{Listing, Ranged};
 use crate::mvcc::read::{self, Cursor};
 use crate::mvcc::request::{Request, Response};
@@ -97,10 +97,8 @@ impl Instance {
         }
         let mut kvs = Vec::new();
         if let Some(current) = found {
-            let Value::Inline(value) = &current.value else {
-                return None;
-            };
-            kvs.push(current.to_key_value(request.key.clone(), value.clone()));
+            let value = current.value.inline()?.clone();
+            kvs.push(current.to_key_value(request.key.clone(), value));
         }
         Some(RangeResponse {
             header: Some(self.header_at(revision)),

@@ -40,7 +40,7 @@ pub struct AuthState {
     pub revision: u64,
 }
 
-/// A value, or where it is.
+/// A value, or where it is. Many are in memory: what few of them need is apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// The bytes themselves.
@@ -48,11 +48,14 @@ pub enum Value {
     /// Stored in `b`.
     Blob(BlobRef),
     /// To be stored in `b` by a batch that is not committed yet.
-    Fresh(BlobRef, Bytes),
+    Fresh(Box<(BlobRef, Bytes)>),
 }
 
-/// A blob's name and length.
+const _: () = assert!(size_of::<Value>() == size_of::<Bytes>() + size_of::<u64>());
+
+/// A blob's name and length, side by side: else each value would have to lie as one of 16 bytes does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(packed(8))]
 pub struct BlobRef {
     /// Unique for ever.
     pub id: u128,
@@ -184,12 +187,12 @@ impl Current {
         put_varint(out, (self.mod_revision - self.create_revision) as u64);
         put_varint(out, self.version as u64);
         put_varint(out, self.lease as u64);
-        match &self.value {
-            Value::Inline(bytes) => {
+        match self.value.blob() {
+            None => {
                 out.put_u8(0);
-                out.put_slice(bytes);
+                out.put_slice(self.value.inline().map_or(&[], AsRef::as_ref));
             }
-            Value::Blob(blob) | Value::Fresh(blob, _) => {
+            Some(blob) => {
                 out.put_u8(1);
                 out.put_u128(blob.id);
                 put_varint(out, blob.len_bytes);
@@ -230,11 +233,34 @@ impl Current {
 }
 
 impl Value {
-    fn inline_bytes(&self) -> usize {
+    /// The bytes, if they stand in the record itself.
+    pub fn inline(&self) -> Option<&Bytes> {
         match self {
-            Value::Inline(bytes) => bytes.len(),
-            Value::Blob(_) | Value::Fresh(..) => 0,
+            Value::Inline(bytes) => Some(bytes),
+            Value::Blob(_) | Value::Fresh(_) => None,
         }
+    }
+
+    /// The bytes, if they are at hand.
+    pub fn bytes(&self) -> Option<&Bytes> {
+        match self {
+            Value::Inline(bytes) => Some(bytes),
+            Value::Fresh(fresh) => Some(&fresh.1),
+            Value::Blob(_) => None,
+        }
+    }
+
+    /// The blob that has them.
+    pub fn blob(&self) -> Option<BlobRef> {
+        match self {
+            Value::Inline(_) => None,
+            Value::Blob(blob) => Some(*blob),
+            Value::Fresh(fresh) => Some(fresh.0),
+        }
+    }
+
+    fn inline_bytes(&self) -> usize {
+        self.inline().map_or(0, Bytes::len)
     }
 }
 

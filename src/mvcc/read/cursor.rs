@@ -279,7 +279,7 @@ impl<'a> Cursor<'a> {
 
     /// The bytes of a value this cursor handed out.
     pub async fn value(&self, item: &Current) -> Result<Bytes> {
-        if let Value::Inline(bytes) | Value::Fresh(_, bytes) = &item.value {
+        if let Some(bytes) = item.value.bytes() {
             return Ok(bytes.clone());
         }
         Box::pin(self.stored_value(&item.value)).await
