@@ -4,12 +4,16 @@
 
 mod support;
 
+use kvtool::pb::etcdserverpb::{
+    AuthEnableRequest, AuthRoleAddRequest, AuthUserAddRequest, AuthUserGrantRoleRequest,
+};
 use serde_json::Value;
 use std::{
     process::{Command, Output},
     time::{Duration, Instant},
 };
 use support::{
+    client::Client,
     cluster::Cluster,
     server::{Etcd, Program, Server},
     skip,
@@ -124,6 +128,36 @@ fn every_workload_runs_against_kvtool() {
     assert_eq!(unfilled.status.code(), Some(2));
     assert!(text(&unfilled.stderr).contains("holds 0 of the 50 keys"));
     check_all_workloads(&format!("{endpoint} --prefill"));
+}
+
+/// A server that asks who calls answers `root` alone.
+#[tokio::test]
+async fn every_call_comes_with_its_login() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&Program::Kvtool, data.path(), &[]);
+    let endpoint = format!("127.0.0.1:{}", server.port());
+    let mut auth = Client::connect(&format!("http://{endpoint}"))
+        .await
+        .unwrap()
+        .auth;
+    let name = || "root".to_owned();
+    let user = AuthUserAddRequest {
+        name: name(),
+        password: "secret".to_owned(),
+        ..Default::default()
+    };
+    auth.user_add(user).await.unwrap();
+    auth.role_add(AuthRoleAddRequest { name: name() })
+        .await
+        .unwrap();
+    let (user, role) = (name(), name());
+    auth.user_grant_role(AuthUserGrantRoleRequest { user, role })
+        .await
+        .unwrap();
+    auth.auth_enable(AuthEnableRequest {}).await.unwrap();
+    check_all_workloads(&format!(
+        "--endpoints {endpoint} --prefill --user root:secret"
+    ));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! - `runner` prepares a server and starts the `lane`s, one per generator thread; each drives
 //!   its `session`s, or the streams of `watch`, through a `gate` that may follow a `schedule`.
 //! - Lanes fill a `record`; `report` and `compare` put it into numbers with `stats`.
+//! - `wire` is a connection of the generator, `unary` the calls that most of its requests are.
 //! - `memory` makes many of each thing a server holds, and asks `process` what they took.
 //! - `noop` is the empty server, `raw` is FoundationDB without one, `process` reads memory and
 //!   processor time of a server.
