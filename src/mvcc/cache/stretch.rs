@@ -14,7 +14,7 @@ pub(super) const STRETCH_ITEMS_MAX: usize = 128;
 pub(super) const UNREAD_CHANGES_MAX: u32 = 8 * STRETCH_ITEMS_MAX as u32;
 /// Bytes of an item beside its key and value: handles, numbers, its head, and what the allocator
 /// adds.
-const ITEM_OVERHEAD_BYTES: usize = 216;
+const ITEM_OVERHEAD_BYTES: usize = 200;
 /// Bytes of a stretch beside its items.
 pub(super) const STRETCH_OVERHEAD_BYTES: usize = 320;
 
