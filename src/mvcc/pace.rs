@@ -11,6 +11,9 @@ use std::time::Duration;
 const PART_OF_COMMIT: u32 = 4;
 /// Waiting for less is not worth it, and finer than the timer.
 const PATIENCE_MIN: Duration = Duration::from_micros(500);
+/// Nobody waits for more requests than this: a batch of so many is worth a commit of its own, and what
+/// could be done meanwhile is not done.
+const COMPANY_MAX: usize = 128;
 /// Waiting for longer helps nobody.
 const PATIENCE_MAX: Duration = Duration::from_millis(10);
 
@@ -42,7 +45,7 @@ impl Pace {
         let patience = (self.commit / PART_OF_COMMIT).min(PATIENCE_MAX);
         // Somebody is always late.
         let crowd = self.answered + self.left;
-        let wanted = crowd - crowd / 8;
+        let wanted = (crowd - crowd / 8).min(COMPANY_MAX);
         (patience >= PATIENCE_MIN && wanted > 1).then_some((wanted, patience))
     }
 }
@@ -66,6 +69,12 @@ mod tests {
         let (wanted, patience) = patience.expect("it pays");
         assert_eq!(wanted, 56);
         assert!(patience > Duration::from_micros(1900) && patience <= Duration::from_millis(2));
+    }
+
+    #[test]
+    fn a_large_batch_waits_for_nobody() {
+        let patience = after(Duration::from_millis(20), 500, 400).patience();
+        assert!(patience.is_some_and(|(wanted, _)| wanted == COMPANY_MAX));
     }
 
     #[test]
