@@ -55,7 +55,7 @@ const _: () = assert!(size_of::<Value>() == size_of::<Bytes>() + size_of::<u64>(
 
 /// A blob's name and length, side by side: else each value would have to lie as one of 16 bytes does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(packed(8))]
+#[repr(C, packed(8))]
 pub struct BlobRef {
     /// Unique for ever.
     pub id: u128,
