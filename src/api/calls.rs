@@ -1,6 +1,6 @@
 //! Counts gRPC calls, by method and by how they ended, and tells of slow ones.
 
-use crate::stats::{Distribution, Histogram};
+use crate::stats::{Distribution, Histogram, STRIPES, stripe};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
@@ -80,11 +80,11 @@ fn methods() -> impl Iterator<Item = &'static Method> {
 /// The calls of a server.
 #[derive(Debug)]
 pub struct Calls {
-    lines: Vec<Arc<Line>>,
-    slow: Arc<Slow>,
+    lines: Vec<[Line; STRIPES]>,
+    slow: Slow,
 }
 
-/// The calls of one method, on cache lines of their own.
+/// The calls of one method that some threads count, on cache lines of their own.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Line {
@@ -172,38 +172,45 @@ impl Calls {
     /// Counts from 0; unary calls that take longer than `slow_after` are told of.
     pub fn new(slow_after: Duration) -> Self {
         Self {
-            lines: methods().map(|_| Arc::default()).collect(),
-            slow: Arc::new(Slow::new(slow_after)),
+            lines: methods().map(|_| Default::default()).collect(),
+            slow: Slow::new(slow_after),
         }
     }
 
     /// Notes the beginning of a call by a client, if his address is known; `None` when nobody knows
     /// its method.
-    pub fn begin(&self, path: &str, client: Option<SocketAddr>) -> Option<Call> {
-        let (method, line) = methods()
-            .zip(&self.lines)
-            .find(|(method, _)| method.path == path)?;
-        line.started.fetch_add(1, Ordering::Relaxed);
-        Some(Call {
+    pub fn begin(self: &Arc<Self>, path: &str, client: Option<SocketAddr>) -> Option<Call> {
+        let is_asked = |(_, method): &(usize, &Method)| method.path == path;
+        let (index, method) = methods().enumerate().find(is_asked)?;
+        let call = Call {
             method,
-            line: line.clone(),
+            index,
             client,
             began: Instant::now(),
-            slow: self.slow.clone(),
             is_ended: false,
-        })
+            calls: self.clone(),
+        };
+        call.line().started.fetch_add(1, Ordering::Relaxed);
+        Some(call)
     }
 
     /// What the calls have come to.
     pub fn get(&self) -> Vec<MethodCalls> {
-        let get = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let calls = |(method, line): (&Method, &Arc<Line>)| MethodCalls {
-            method: *method,
-            started: get(&line.started),
-            handled: std::array::from_fn(|code| get(&line.handled[code])),
-            received_bytes: get(&line.received_bytes),
-            sent_bytes: get(&line.sent_bytes),
-            times: line.times.get(),
+        let calls = |(method, lines): (&Method, &[Line; STRIPES])| {
+            let sum = |number: &dyn Fn(&Line) -> &AtomicU64| {
+                let parts = lines.iter().map(number);
+                parts.map(|part| part.load(Ordering::Relaxed)).sum()
+            };
+            let [first, rest @ ..] = lines;
+            let times = rest.iter().map(|line| line.times.get());
+            MethodCalls {
+                method: *method,
+                started: sum(&|line| &line.started),
+                handled: std::array::from_fn(|code| sum(&|line| &line.handled[code])),
+                received_bytes: sum(&|line| &line.received_bytes),
+                sent_bytes: sum(&|line| &line.sent_bytes),
+                times: times.fold(first.times.get(), |all, times| all.plus(&times)),
+            }
         };
         methods().zip(&self.lines).map(calls).collect()
     }
@@ -213,25 +220,45 @@ impl Calls {
 #[derive(Debug)]
 pub struct Call {
     method: &'static Method,
-    line: Arc<Line>,
+    index: usize,
     client: Option<SocketAddr>,
     began: Instant,
-    slow: Arc<Slow>,
     is_ended: bool,
+    calls: Arc<Calls>,
 }
 
 impl Call {
-    fn end(&mut self, code: Code) {
+    fn line(&self) -> &Line {
+        &self.calls.lines[self.index][stripe()]
+    }
+
+    /// Counts a message from the client.
+    pub fn received(&self, bytes: usize) {
+        let received = &self.line().received_bytes;
+        received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a message to the client, which is all that he is answered.
+    pub fn answered(&mut self, bytes: usize) {
+        self.line()
+            .sent_bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+        self.end(Code::Ok);
+    }
+
+    /// Counts how it ended, once.
+    pub fn end(&mut self, code: Code) {
         if std::mem::replace(&mut self.is_ended, true) {
             return;
         }
-        self.line.handled[code as usize].fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let time = now.duration_since(self.began);
-        self.line.times.note_time(time);
-        if time > self.slow.after
+        let line = self.line();
+        line.handled[code as usize].fetch_add(1, Ordering::Relaxed);
+        line.times.note_time(time);
+        if time > self.calls.slow.after
             && self.method.kind == UNARY
-            && let Some(untold) = self.slow.admit(now)
+            && let Some(untold) = self.calls.slow.admit(now)
         {
             // The message is etcd's.
             tracing::warn!(
@@ -254,8 +281,8 @@ impl Drop for Call {
 
 /// Counts what a client sends in a call.
 pub fn received(request: Request<Body>, call: Option<&Call>) -> Request<Received> {
-    let line = call.map(|call| call.line.clone());
-    request.map(|body| Received { body, line })
+    let counted = call.map(|call| (call.calls.clone(), call.index));
+    request.map(|body| Received { body, counted })
 }
 
 /// Counts what a call is answered, and how it ends.
@@ -280,20 +307,15 @@ fn data_bytes(frame: &Frame<Bytes>) -> u64 {
 /// The messages from a client.
 pub struct Received {
     body: Body,
-    line: Option<Arc<Line>>,
+    /// Where, and for which method.
+    counted: Option<(Arc<Calls>, usize)>,
 }
 
 /// The messages to a client.
+#[derive(Default)]
 pub struct Answered {
     body: Body,
     call: Option<Call>,
-}
-
-/// That no call is counted for.
-impl From<Body> for Answered {
-    fn from(body: Body) -> Self {
-        Self { body, call: None }
-    }
 }
 
 impl http_body::Body for Received {
@@ -305,7 +327,8 @@ impl http_body::Body for Received {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let (Some(line), Some(Ok(frame))) = (&self.line, &polled) {
+        if let (Some((calls, index)), Some(Ok(frame))) = (&self.counted, &polled) {
+            let line = &calls.lines[*index][stripe()];
             let bytes = data_bytes(frame);
             line.received_bytes.fetch_add(bytes, Ordering::Relaxed);
         }
@@ -337,7 +360,7 @@ impl http_body::Body for Answered {
                     Some(code) => call.end(code),
                     None => {
                         let bytes = data_bytes(frame);
-                        call.line.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
+                        call.line().sent_bytes.fetch_add(bytes, Ordering::Relaxed);
                     }
                 },
                 Some(Err(status)) => call.end(status.code()),
@@ -377,14 +400,14 @@ mod tests {
             (watch.service, watch.name, watch.kind),
             ("etcdserverpb.Watch", "Watch", "bidi_stream")
         );
-        let calls = Calls::new(SECOND);
+        let calls = Arc::new(Calls::new(SECOND));
         assert!(calls.begin("/etcdserverpb.KV/None", None).is_none());
         assert_eq!(put(&calls).method.kind, "unary");
     }
 
     #[test]
     fn a_call_ends_once_and_one_that_is_dropped_was_canceled() {
-        let calls = Calls::new(SECOND);
+        let calls = Arc::new(Calls::new(SECOND));
         let mut call = calls.begin(PUT, None).unwrap();
         call.end(Code::OutOfRange);
         call.end(Code::Ok);
@@ -413,7 +436,7 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_body_has_its_code_in_its_headers() {
-        let calls = Calls::new(SECOND);
+        let calls = Arc::new(Calls::new(SECOND));
         let refused = Status::unavailable("x").into_http();
         drop(answered(refused, calls.begin(PUT, None)));
         assert_eq!(put(&calls).handled[Code::Unavailable as usize], 1);

@@ -1,8 +1,8 @@
 //! Connections from one server to another.
 
+use super::http2::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use super::listener::Io;
 use super::tls::{self, Encryption, Identity};
-use super::transport::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;

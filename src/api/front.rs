@@ -1,8 +1,11 @@
 //! What is checked or put right for every gRPC call alike, in front of the services.
 
 use super::calls::{self, Answered, Call, Calls, Received};
+use super::http2::Inflow;
 use super::services::Services;
 use super::tenancy::{Origin, Tenancy};
+use super::transport::Answers;
+use super::unary::{self, Answer as UnaryAnswer, Method};
 use crate::error::Error;
 use crate::mvcc::Instance;
 use crate::store::Leadership;
@@ -40,18 +43,21 @@ pub type Maker = Box<dyn Fn(&Instance) -> Services + Send + Sync>;
 /// The services of each connection's instance, with etcd's checks of call metadata before and its
 /// transport errors behind them.
 #[derive(Clone)]
-pub struct Front(Arc<Shared>);
+pub struct Front {
+    shared: Arc<Shared>,
+    /// Whose services this connection was given last.
+    last: Option<Arc<Tenant>>,
+}
 
 struct Shared {
     tenancy: Arc<dyn Tenancy>,
     calls: Arc<Calls>,
     maker: Maker,
     /// The services made so far, by the openings of their instances.
-    tenants: RwLock<HashMap<u128, Tenant>>,
+    tenants: RwLock<HashMap<u128, Arc<Tenant>>>,
 }
 
 /// An instance and its services.
-#[derive(Clone)]
 struct Tenant {
     services: Services,
     instance: Instance,
@@ -60,49 +66,60 @@ struct Tenant {
 impl Front {
     /// Chooses by `tenancy` whose services a call goes to, and counts it.
     pub fn new(tenancy: Arc<dyn Tenancy>, calls: Arc<Calls>, maker: Maker) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Shared {
             tenancy,
             calls,
             maker,
             tenants: RwLock::default(),
-        }))
+        };
+        Self {
+            shared: Arc::new(shared),
+            last: None,
+        }
     }
 
     /// The instance that a connection works in.
     pub async fn instance(&self, origin: &Origin) -> Result<Instance, Error> {
-        match self.0.tenancy.instance(origin)? {
+        match self.shared.tenancy.instance(origin)? {
             Some(instance) => Ok(instance),
-            None => self.0.tenancy.enter(origin).await,
+            None => self.shared.tenancy.enter(origin).await,
         }
     }
 
-    /// The services of an instance.
-    fn tenant(&self, instance: Instance) -> Tenant {
-        let Shared { maker, tenants, .. } = &*self.0;
+    /// The instance of a connection and its services.
+    fn tenant(&mut self, instance: Instance) -> Arc<Tenant> {
         let opening = instance.opening();
-        if let Some(tenant) = tenants.read().get(&opening) {
-            return tenant.clone();
+        match &self.last {
+            Some(last) if last.instance.opening() == opening => last.clone(),
+            _ => self.last.insert(self.shared.tenant(instance)).clone(),
         }
-        let made = Tenant {
-            services: maker(&instance),
-            instance,
+    }
+
+    /// Whether a connection works in an instance, which is that of the last call then.
+    fn is_seated(&mut self, origin: &Origin) -> bool {
+        let tenancy = &self.shared.tenancy;
+        if let Some(last) = &self.last
+            && tenancy.stays(origin, &last.instance)
+        {
+            return true;
+        }
+        let Ok(Some(instance)) = tenancy.instance(origin) else {
+            return false;
         };
-        let mut tenants = tenants.write();
-        tenants.retain(|_, tenant| !tenant.instance.is_closed());
-        tenants.entry(opening).or_insert(made).clone()
+        self.tenant(instance);
+        true
     }
 
     /// Gives a call to the services of an instance, if it may be made there.
-    fn answer(&self, instance: Result<Instance, Error>, request: Request<Body>) -> Answering {
+    fn answer(&mut self, instance: Result<Instance, Error>, request: Request<Body>) -> Answering {
         let path = request.uri().path();
-        let origin = request.extensions().get::<Origin>();
+        let origin = request.extensions().get::<Arc<Origin>>();
         let client = origin.and_then(|origin| origin.peer);
-        let call = self.0.calls.begin(path, client);
+        let call = self.shared.calls.begin(path, client);
         let checked = instance.and_then(|instance| {
             let tenant = self.tenant(instance);
             // A call that is not counted is HTTP, or nothing we know.
-            check_learner(path, call.is_some() && tenant.instance.is_learner())?;
-            check_metadata(request.headers(), || *tenant.instance.leadership().borrow())?;
+            tenant.check(call.is_some(), path, request.headers())?;
             Ok(tenant)
         });
         match checked {
@@ -110,13 +127,62 @@ impl Front {
                 let refusal = Status::from(error).into_http();
                 Either::Left(ready(Ok(calls::answered(refusal, call))))
             }
-            Ok(mut tenant) => {
-                let answering = tenant
-                    .services
-                    .call(calls::received(request, call.as_ref()));
+            Ok(tenant) => {
+                let mut services = tenant.services.clone();
+                let answering = services.call(calls::received(request, call.as_ref()));
                 Either::Right(join(answering, ready(call)).map(end))
             }
         }
+    }
+}
+
+impl Shared {
+    /// An instance and its services.
+    fn tenant(&self, instance: Instance) -> Arc<Tenant> {
+        let opening = instance.opening();
+        if let Some(tenant) = self.tenants.read().get(&opening) {
+            return tenant.clone();
+        }
+        let services = (self.maker)(&instance);
+        let made = Arc::new(Tenant { services, instance });
+        let mut tenants = self.tenants.write();
+        tenants.retain(|_, tenant| !tenant.instance.is_closed());
+        tenants.entry(opening).or_insert(made).clone()
+    }
+}
+
+impl Tenant {
+    /// Refuses a call that may not be made there.
+    fn check(&self, is_grpc: bool, path: &str, metadata: &HeaderMap) -> Result<(), Error> {
+        check_learner(path, is_grpc && self.instance.is_learner())?;
+        check_metadata(metadata, || *self.instance.leadership().borrow())
+    }
+}
+
+impl Answers for Front {
+    type Body = Answered;
+
+    fn short(
+        &mut self,
+        request: Request<Inflow>,
+        origin: &Arc<Origin>,
+    ) -> Either<impl Future<Output = Response<UnaryAnswer>> + Send + 'static + use<>, Request<Inflow>>
+    {
+        // Whatever else there may be is for who can wait, or tell of it.
+        if !self.is_seated(origin) {
+            return Either::Right(request);
+        }
+        let last = self.last.as_ref();
+        let keys = last.and_then(|last| Some((last, last.services.keys()?)));
+        let (Some(method), Some((tenant, keys))) = (Method::of(&request), keys) else {
+            return Either::Right(request);
+        };
+        let path = request.uri().path();
+        let call = self.shared.calls.begin(path, origin.peer);
+        Either::Left(match tenant.check(true, path, request.headers()) {
+            Err(error) => Either::Left(ready(unary::refusal(error.into(), call))),
+            Ok(()) => Either::Right(keys.answer(method, request, origin.clone(), call)),
+        })
     }
 }
 
@@ -163,18 +229,18 @@ impl Service<Request<Body>> for Front {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         // Every connection of ours says where it comes from.
-        let origin = request.extensions().get::<Origin>();
+        let origin = request.extensions().get::<Arc<Origin>>();
         let known = origin.ok_or(Error::Stopped).and_then(|origin| {
-            let instance = self.0.tenancy.instance(origin)?;
+            let instance = self.shared.tenancy.instance(origin)?;
             Ok((instance, origin.clone()))
         });
-        let (front, origin) = match known {
+        let (mut front, origin) = match known {
             Ok((Some(instance), _)) => return Either::Left(self.answer(Ok(instance), request)),
             Err(error) => return Either::Left(self.answer(Err(error), request)),
             Ok((None, origin)) => (self.clone(), origin),
         };
         let entering = async move {
-            let instance = front.0.tenancy.enter(&origin).await;
+            let instance = front.shared.tenancy.enter(&origin).await;
             front.answer(instance, request).await
         };
         Either::Right(entering.boxed())
@@ -277,7 +343,7 @@ mod tests {
     #[test]
     fn a_learner_serves_its_status_and_reads() {
         for path in SERVED_BY_LEARNERS {
-            let calls = Calls::new(Duration::MAX);
+            let calls = Arc::new(Calls::new(Duration::MAX));
             assert!(calls.begin(path, None).is_some(), "{path}");
             assert_eq!(check_learner(path, true), Ok(()));
         }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
@@ -340,6 +340,23 @@ impl Connection {
     /// Where it comes from.
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Whether it begins as HTTP/2 does; completes with the first bytes.
+    pub(crate) async fn begins_with_http2(&mut self) -> io::Result<bool> {
+        loop {
+            let Some(start) = &mut self.opening else {
+                return Ok(false);
+            };
+            if let Some(is_http2) = start.is_http2() {
+                return Ok(is_http2);
+            }
+            let mut chunk = [0; OPENING_CHUNK_BYTES];
+            match self.io.read(&mut chunk).await? {
+                0 => start.end(),
+                length => start.feed(&chunk[..length]),
+            }
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! - [`server`]: serves everything below on its listeners until told to stop.
 //! - [`listener`]: client ports, TLS, the connection limit.
-//! - `aboard`: short calls, done by their connection.
+//! - [`transport`]: HTTP/2 and HTTP/1.1 on a connection; `http2` does its calls, the short ones itself, `unary`
+//!   reads and writes their messages.
 //! - `opening`: lets old clients in that name the server by a URL.
 //! - [`tenancy`]: which instance a connection works in.
 //! - [`front`]: what is checked or put right for every gRPC call alike.
@@ -17,13 +18,13 @@
 //! - [`tls`]: certificates of the client ports.
 //! - [`version`]: the etcd version a server reports.
 
-mod aboard;
 pub mod calls;
 pub mod channel;
 pub mod control;
 pub mod etcd;
 pub mod front;
 pub(crate) mod gather;
+pub(crate) mod http2;
 pub mod listener;
 pub mod metrics;
 mod opening;
@@ -35,4 +36,5 @@ pub mod services;
 pub mod tenancy;
 pub mod tls;
 pub mod transport;
+pub(crate) mod unary;
 pub mod version;

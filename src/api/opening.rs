@@ -60,6 +60,11 @@ impl Opening {
         }
     }
 
+    /// Whether it is that of HTTP/2, once that can be told.
+    pub fn is_http2(&self) -> Option<bool> {
+        (self.preface_seen || self.over).then_some(self.preface_seen)
+    }
+
     /// The client sends no more, so nothing is held back.
     pub fn end(&mut self) {
         self.over = true;
@@ -85,7 +90,7 @@ impl Opening {
             let length = next.len().min(PREFACE.len());
             // Anything else is HTTP/1, whose authority is not of interest.
             self.over = next[..length] != PREFACE[..length];
-            self.preface_seen = length == PREFACE.len();
+            self.preface_seen = length == PREFACE.len() && !self.over;
             if self.preface_seen {
                 self.ready_bytes += PREFACE.len();
             }
@@ -336,15 +341,28 @@ mod tests {
     #[test]
     fn nothing_waits_but_a_frame_that_is_not_complete() {
         let mut opening = Opening::default();
+        assert_eq!(opening.is_http2(), None);
         opening.feed(b"GET");
+        assert_eq!(opening.is_http2(), Some(false));
         assert_eq!(opening.take(2), &b"GE"[..]);
         assert!(!opening.is_over());
         assert_eq!(opening.take(2), &b"T"[..]);
         assert!(opening.is_over());
 
         let mut opening = Opening::default();
+        opening.feed(b"GET / HTTP/1.1\r\nhost: longer than a preface\r\n");
+        assert_eq!(opening.is_http2(), Some(false));
+
+        let mut opening = Opening::default();
+        opening.feed(&PREFACE[..8]);
+        assert_eq!(opening.is_http2(), None);
+        opening.end();
+        assert_eq!(opening.is_http2(), Some(false));
+
+        let mut opening = Opening::default();
         let settings = frame(4, 0, &[]);
         opening.feed(&[PREFACE, &settings, &settings[..4]].concat());
+        assert_eq!(opening.is_http2(), Some(true));
         assert_eq!(opening.take(usize::MAX), [PREFACE, &settings].concat());
         opening.end();
         assert_eq!(opening.take(usize::MAX), settings[..4]);

@@ -1,24 +1,19 @@
 //! Serves an instance on its listeners until told to stop.
 
-use super::calls::Answered;
 use super::etcd::gateway::{Gateway, Web};
 use super::front::{Front, Maker};
 use super::listener::{Listener, connections};
 use super::metrics::Metrics;
 use super::services::Services;
 use super::tenancy::Tenancy;
-use super::transport::Transport;
+use super::transport::{Answers, Transport};
 use super::version::EtcdVersion;
 use super::{control, etcd, ops, peer};
 use crate::mvcc::Instance;
 use futures_util::FutureExt;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tonic::body::Body;
-use tonic::codegen::Service;
-use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 
 /// How long running requests may still take after the server was told to stop.
@@ -102,15 +97,15 @@ pub async fn run(
     let is_http_apart = !ports.http.is_empty();
     let (told, stopped) = (metrics.clone(), stopping.clone());
     let clients: Maker = Box::new(move |instance| {
-        let kv = etcd::kv(instance, limits.max_request_bytes);
+        let keys = etcd::keys(instance, limits.max_request_bytes);
         let grpc = grpc(instance, version, &limits, &stopped);
         if is_http_apart {
-            return Services::new(kv, grpc);
+            return Services::new(keys, grpc);
         }
         let http = ops::router(instance.clone(), version, told.clone(), shows_metrics);
         // Of two fallbacks axum takes none, so tonic's gives way to ours, which knows both protocols.
         let grpc = grpc.into_axum_router().reset_fallback();
-        Services::new(kv, grpc.merge(http))
+        Services::new(keys, grpc.merge(http))
     });
     let clients = front(tenancy, clients);
     let with_gateway = |rest| {
@@ -140,18 +135,13 @@ pub async fn run(
 }
 
 /// Serves on some ports until the server stops.
-fn serve<S>(
+fn serve<S: Answers>(
     service: S,
     listeners: Vec<Listener>,
     connections_max: usize,
     limits: &Limits,
     stopping: &Stopping,
-) -> impl Future<Output = ()> + use<S>
-where
-    S: Service<Request<Body>, Response = Response<Answered>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send + 'static,
-{
+) -> impl Future<Output = ()> + use<S> {
     let connections = connections(listeners, connections_max);
     let stopping = stopping.clone();
     let stopped = async move { stopping.wait().await };

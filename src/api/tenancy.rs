@@ -70,6 +70,12 @@ pub trait Tenancy: Send + Sync + 'static {
     /// the request that asks.
     fn instance(&self, origin: &Origin) -> Result<Option<Instance>>;
 
+    /// Whether a connection works in an instance still.
+    fn stays(&self, origin: &Origin, instance: &Instance) -> bool {
+        let found = self.instance(origin).ok().flatten();
+        found.is_some_and(|found| found.opening() == instance.opening())
+    }
+
     /// The instance of a connection that could not be told at once.
     fn enter<'a>(&'a self, origin: &'a Origin) -> BoxFuture<'a, Result<Instance>> {
         let instance = self.instance(origin);
@@ -100,6 +106,10 @@ pub trait Tenancy: Send + Sync + 'static {
 
 /// One for all.
 impl Tenancy for Instance {
+    fn stays(&self, _: &Origin, instance: &Instance) -> bool {
+        instance.opening() == self.opening()
+    }
+
     fn instance(&self, _: &Origin) -> Result<Option<Instance>> {
         Ok(Some(self.clone()))
     }

@@ -3,38 +3,69 @@
 //! Tonic's own server would do but for two things: it gives no connection up to a WebSocket, and
 //! it boxes every call and copies the service for it twice.
 
-use super::aboard::{self, Aboard};
-use super::gather::{Underway, gathered};
+use super::http2::{self, Answering, Inflow};
 use super::listener::Connection;
 use super::server::Limits;
 use super::tenancy::Origin;
-use futures_util::future::Either;
+use super::unary::Answer;
+use bytes::Bytes;
+use futures_util::future::{Either, Ready};
 use futures_util::{FutureExt, Stream, StreamExt};
 use hyper::body::Incoming;
 use hyper::header::HeaderName;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::codegen::{Service, StdError};
+use tonic::service::Routes;
 
-/// What a client may send on one stream before it must wait for us: a largest request fits.
-pub(super) const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
-/// What a client may send on one connection before it must wait for us.
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
-/// Streams that a client gave up before we saw them. A client whose thousand calls time out at
-/// once is no attacker, so this is far above hyper's default of 20.
-const RESET_STREAMS_MAX: usize = 4096;
 /// How long a call is given by its client.
 static TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Most digits of that, by the rules of gRPC.
 const TIMEOUT_DIGITS_MAX: usize = 8;
+
+/// What answers the requests of connections; it is always ready.
+pub(crate) trait Answers:
+    Service<
+        Request<Body>,
+        Response = Response<Self::Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static
+{
+    /// What it answers.
+    type Body: http_body::Body<Data = Bytes, Error: Into<StdError>> + Default + Send + 'static;
+
+    /// Answers a short call of a connection, which that does itself; gives back what is none.
+    fn short(
+        &mut self,
+        request: Request<Inflow>,
+        origin: &Arc<Origin>,
+    ) -> Either<impl Future<Output = Response<Answer>> + Send + 'static + use<Self>, Request<Inflow>>;
+}
+
+impl Answers for Routes {
+    type Body = Body;
+
+    fn short(
+        &mut self,
+        request: Request<Inflow>,
+        _: &Arc<Origin>,
+    ) -> Either<impl Future<Output = Response<Answer>> + Send + 'static + use<>, Request<Inflow>>
+    {
+        Either::<Ready<_>, _>::Right(request)
+    }
+}
 
 /// How connections are spoken on.
 pub struct Transport(Limits);
@@ -45,100 +76,106 @@ impl Transport {
         Self(*limits)
     }
 
-    /// Speaks on one connection, which does short calls itself.
-    fn builder(&self, aboard: Aboard) -> Builder<Aboard> {
-        let limits = &self.0;
-        let mut builder = Builder::new(aboard);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.max_concurrent_streams)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
-            .keep_alive_interval(limits.keepalive_interval)
-            .keep_alive_timeout(limits.keepalive_timeout);
-        // With it, who is too slow to send the head of a request is let go.
-        builder.http1().timer(TokioTimer::new());
-        builder
-    }
-
     /// Serves connections until there are no more, or `stopped` completes; then those that are open
-    /// take no further calls, and are waited for. The service must always be ready.
-    pub(crate) async fn serve<S, B>(
+    /// take no further calls, and are waited for.
+    pub(crate) async fn serve(
         self,
-        service: S,
+        service: impl Answers,
         connections: impl Stream<Item = Connection>,
         stopped: impl Future<Output = ()>,
-    ) where
-        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + 'static,
-        S::Future: Send + 'static,
-        B: http_body::Body + From<Body> + Send + 'static,
-        B::Data: Send,
-        B::Error: Into<StdError>,
-    {
-        let open = GracefulShutdown::new();
+    ) {
+        let (stop, stopping) = watch::channel(false);
         {
             // Gone before the last calls are waited for: meanwhile nobody is to connect in vain.
             let mut connections = pin!(connections.take_until(stopped));
             while let Some(connection) = connections.next().await {
-                let (service, origin) = (service.clone(), connection.origin().clone());
-                let aboard = Aboard::default();
-                let (builder, watcher) = (self.builder(aboard.clone()), open.watcher());
+                let (service, limits) = (service.clone(), self.0);
+                let mut stopping = stopping.clone();
                 tokio::spawn(async move {
-                    let (io, driver) = gathered(connection);
-                    let underway = Underway::default();
-                    let (short, others) = (aboard.clone(), underway.clone());
-                    let calls = service_fn(move |request: Request<Incoming>| {
-                        let call = match aboard::is_short(request.uri().path()) {
-                            true => {
-                                short.expect_short();
-                                None
-                            }
-                            false => Some(underway.begin()),
-                        };
-                        answer(service.clone(), &origin, request).inspect(move |_| drop(call))
-                    });
-                    let serving = builder.serve_connection_with_upgrades(TokioIo::new(io), calls);
-                    let serving = watcher.watch(serving.into_owned());
-                    let more = || aboard.has_ended_some() || others.count() > 0;
-                    let speaking = aboard.clone().speak(serving);
-                    if let Err(error) = driver.drive(speaking, more).await {
+                    if let Err(error) = speak(connection, service, &limits, &mut stopping).await {
                         tracing::debug!(error, "a connection has failed");
                     }
                 });
             }
         }
-        open.shutdown().await;
+        drop(stopping);
+        stop.send_replace(true);
+        stop.closed().await;
     }
 }
 
+/// Speaks on one connection what its client begins with.
+async fn speak(
+    mut connection: Connection,
+    mut service: impl Answers,
+    limits: &Limits,
+    stopping: &mut watch::Receiver<bool>,
+) -> Result<(), StdError> {
+    let origin = Arc::new(connection.origin().clone());
+    let is_http2 = tokio::select! {
+        is_http2 = connection.begins_with_http2() => is_http2?,
+        _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+    };
+    if is_http2 {
+        let calls = move |request: Request<Inflow>| {
+            let timeout = timeout(request.headers());
+            match service.short(request, &origin) {
+                Either::Left(answering) => Answering::Short(within(timeout, answering)),
+                Either::Right(request) => Answering::Long(answer(&mut service, &origin, request)),
+            }
+        };
+        let stopping = stopping.wait_for(|stopping| *stopping);
+        return Ok(http2::speak(connection, limits, calls, stopping).await?);
+    }
+    let calls = service_fn(move |request: Request<Incoming>| {
+        answer(&mut service.clone(), &origin, request).map(Ok::<_, Infallible>)
+    });
+    let mut builder = http1::Builder::new();
+    // With it, who is too slow to send the head of a request is let go.
+    builder.timer(TokioTimer::new());
+    let serving = builder.serve_connection(TokioIo::new(connection), calls);
+    let mut serving = pin!(serving.with_upgrades());
+    tokio::select! {
+        served = serving.as_mut() => return Ok(served?),
+        _ = stopping.wait_for(|stopping| *stopping) => serving.as_mut().graceful_shutdown(),
+    }
+    Ok(serving.await?)
+}
+
 /// What a service answers, if it begins to in time.
-fn answer<S, B>(
-    mut service: S,
-    origin: &Origin,
-    request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<B>, Infallible>> + use<S, B>
+fn answer<S: Answers, B>(
+    service: &mut S,
+    origin: &Arc<Origin>,
+    request: Request<B>,
+) -> impl Future<Output = Response<S::Body>> + use<S, B>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
-    S::Future: Send + 'static,
-    B: From<Body> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<StdError>,
 {
     let timeout = timeout(request.headers());
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(origin.clone());
-    let answering = service.call(request);
+    within(timeout, service.call(request).map(|Ok(answer)| answer))
+}
+
+/// An answer, if it begins in time.
+fn within<A, B>(timeout: Option<Duration>, answering: A) -> impl Future<Output = Response<B>>
+where
+    A: Future<Output = Response<B>>,
+    B: Default,
+{
     let Some(timeout) = timeout else {
         return Either::Left(answering);
     };
-    let answering = tokio::time::timeout(timeout, answering);
     let late = |_| {
         let late = Status::deadline_exceeded("context deadline exceeded");
-        Ok(late.into_http().map(B::from))
+        late.into_http()
     };
-    let answering = answering.map(move |answer| answer.unwrap_or_else(late));
-    Either::Right(answering.boxed())
+    let answering = tokio::time::timeout(timeout, answering);
+    // In a box, or every call would be as large.
+    Either::Right(Box::pin(
+        answering.map(move |answer| answer.unwrap_or_else(late)),
+    ))
 }
 
 /// How long the caller waits for the beginning of an answer; what is no time is none.

@@ -10,9 +10,9 @@ use crate::mvcc::watch::Commit;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::{Consistency, StoreError, View};
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -28,6 +28,8 @@ const BUSY_INTERVAL: Duration = Duration::from_millis(2);
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// No revision: what comes from there joins nothing.
 const NOWHERE: i64 = -1;
+/// No index of a log.
+const NEVER: u64 = u64::MAX;
 /// Changes of others that are read at once; behind more the cache begins anew.
 const PULL_CHANGES_MAX: usize = 16 * 1024;
 
@@ -36,8 +38,8 @@ pub struct Follower {
     job: Job,
     feed: Arc<Feed>,
     pulling: tokio::sync::Mutex<()>,
-    /// Since when this server was alone when the feed was last brought up to the store.
-    alone_since: Mutex<Option<u64>>,
+    /// Since when this server was alone when the feed was last brought up to the store, or [`NEVER`].
+    alone_since: AtomicU64,
 }
 
 impl Follower {
@@ -47,7 +49,7 @@ impl Follower {
             job,
             feed,
             pulling: tokio::sync::Mutex::default(),
-            alone_since: Mutex::default(),
+            alone_since: AtomicU64::new(NEVER),
         }
     }
 
@@ -83,7 +85,7 @@ impl Follower {
     /// tells of what it writes first, has written since the feed was brought up to the store.
     pub fn known(&self) -> Option<State> {
         let alone_since = self.alone_since()?;
-        (*self.alone_since.lock() == Some(alone_since)).then(|| self.feed.state())
+        (self.alone_since.load(Ordering::Acquire) == alone_since).then(|| self.feed.state())
     }
 
     fn alone_since(&self) -> Option<u64> {
@@ -98,7 +100,8 @@ impl Follower {
         }
         let alone_since = self.alone_since();
         let state = self.catch_up().await?;
-        *self.alone_since.lock() = alone_since;
+        let alone_since = alone_since.unwrap_or(NEVER);
+        self.alone_since.store(alone_since, Ordering::Release);
         Ok(state)
     }
 

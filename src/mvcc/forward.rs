@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -56,25 +57,36 @@ pub trait Peers: fmt::Debug + Send + Sync {
 }
 
 /// The newest state that came with an answer.
-pub struct Heard(Mutex<State>);
+pub struct Heard {
+    newest: Mutex<State>,
+    /// That of the newest state, for who only wants to know whether it is news.
+    sequence: AtomicU64,
+}
 
 impl Heard {
     /// Begins with a state that is known otherwise.
     pub fn new(state: State) -> Self {
-        Self(Mutex::new(state))
+        Self {
+            newest: Mutex::new(state),
+            sequence: AtomicU64::new(state.batch.sequence),
+        }
     }
 
     /// Takes in one, unless it has heard of a newer one.
     pub fn note(&self, state: State) {
-        let mut newest = self.0.lock();
+        let mut newest = self.newest.lock();
         if state.batch.sequence > newest.batch.sequence {
             *newest = state;
+            self.sequence.store(state.batch.sequence, Ordering::Release);
         }
     }
 
-    /// The newest.
-    pub fn state(&self) -> State {
-        *self.0.lock()
+    /// The newest, or `known` if that is newer.
+    pub fn state(&self, known: State) -> State {
+        match self.sequence.load(Ordering::Acquire) > known.batch.sequence {
+            true => *self.newest.lock(),
+            false => known,
+        }
     }
 }
 

@@ -249,13 +249,13 @@ impl Instance {
         *header = Some(self.header_at(revision));
     }
 
-    /// Sees to it that this server knows what another has written for it.
-    async fn catch_up(&self) -> Result<()> {
-        let heard = self.inner.sequencer.heard();
-        if heard.batch.sequence > self.inner.feed.state().batch.sequence {
-            self.inner.read_index.newest().await?;
+    /// Sees to it that this server knows what another has written for it; the state that it then knows.
+    async fn catch_up(&self) -> Result<State> {
+        let told = self.inner.feed.state();
+        match self.inner.sequencer.heard(told) == told {
+            true => Ok(told),
+            false => self.inner.read_index.newest().await,
         }
-        Ok(())
     }
 
     async fn view(&self, serializable: bool) -> Result<(View, State)> {
@@ -358,12 +358,7 @@ impl Instance {
 
     /// A state that is durable, and as new as all that this server has said.
     pub fn state(&self) -> State {
-        let (published, heard) = (self.inner.feed.state(), self.inner.sequencer.heard());
-        if heard.batch.sequence > published.batch.sequence {
-            heard
-        } else {
-            published
-        }
+        self.inner.sequencer.heard(self.inner.feed.state())
     }
 
     /// The instance's id, the same for all servers of it.

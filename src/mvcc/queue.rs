@@ -158,10 +158,10 @@ impl Handle {
         Handover::Answered(answer, self.feed.state())
     }
 
-    /// The newest state that another server has answered from. Nothing that this server says may
-    /// be older, though it may not have been told of it yet.
-    pub fn heard(&self) -> State {
-        self.heard.state()
+    /// The newest state that another server has answered from, or `known` if that is newer. Nothing that
+    /// this server says may be older, though it may not have been told of it yet.
+    pub fn heard(&self, known: State) -> State {
+        self.heard.state(known)
     }
 
     async fn permit(&self, request: &Request) -> Result<OwnedSemaphorePermit> {

@@ -65,6 +65,7 @@ use super::{
 };
 use crate::stats::{Distribution, Histogram};
 use ::raft::eraftpb::{HardState, Message};
+use arc_swap::ArcSwap;
 use driver::{Ask, Driver, Inbox};
 use futures_util::future::BoxFuture;
 use members::MEMBERS_KEY;
@@ -158,7 +159,7 @@ pub struct Raft {
     staged: Arc<Mutex<Option<Incoming>>>,
     leadership: watch::Receiver<Leadership>,
     members: watch::Receiver<Members>,
-    progress: watch::Receiver<Progress>,
+    progress: Arc<ArcSwap<Progress>>,
     /// Of what was not proposed here.
     elsewhere: Arc<Changes>,
     write_times: Arc<Histogram>,
@@ -228,7 +229,7 @@ impl Raft {
             term: 0,
             until: None,
         });
-        let (progress, progress_told) = watch::channel(Progress::default());
+        let progress = Arc::new(ArcSwap::from_pointee(Progress::default()));
         let (members, members_told) = watch::channel(members);
         let (asks, asked) = mpsc::channel(QUEUE_ASKS);
         let (messages, said) = mpsc::channel(QUEUE_MESSAGES);
@@ -243,7 +244,7 @@ impl Raft {
             carrier,
             policy: options.policy,
             leadership,
-            progress,
+            progress: progress.clone(),
             elsewhere: elsewhere.clone(),
             members,
             tick: options.heartbeat,
@@ -275,7 +276,7 @@ impl Raft {
             staged: Arc::default(),
             leadership: told,
             members: members_told,
-            progress: progress_told,
+            progress,
             elsewhere,
             write_times,
         })
@@ -476,7 +477,7 @@ impl Raft {
 
     /// How far it is.
     pub fn progress(&self) -> Progress {
-        *self.progress.borrow()
+        **self.progress.load()
     }
 
     /// How long writes of the log took that had to become durable, in nanoseconds.

@@ -1,11 +1,13 @@
 //! The way into an instance: for a caller, and with no more than he may do there.
 
 use crate::api::tenancy::Origin;
+use crate::api::unary::Asker;
 use crate::error::Error;
 use crate::mvcc::auth::Credentials;
 use crate::mvcc::{Instance, WatchAnswer};
 use crate::pb::etcdserverpb::WatchRequest;
 use futures_util::Stream;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tonic::codegen::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use tonic::metadata::MetadataMap;
@@ -18,12 +20,19 @@ const BEARER: &str = "Bearer ";
 
 /// An instance whose callers are asked who they are.
 #[derive(Clone)]
-pub struct Door(Instance);
+pub struct Door {
+    instance: Instance,
+    /// The same for whoever comes while nobody is asked.
+    unasked: Instance,
+}
 
 impl Door {
     /// To an instance.
     pub fn new(instance: Instance) -> Self {
-        Self(instance)
+        Self {
+            unasked: instance.unasked(),
+            instance,
+        }
     }
 
     /// The instance for whoever makes a call.
@@ -32,9 +41,19 @@ impl Door {
             .await
     }
 
+    /// The instance for whoever asks.
+    pub async fn open_to(&self, asker: &Asker) -> Result<Cow<'_, Instance>, Status> {
+        if !self.instance.state().auth.enabled {
+            return Ok(Cow::Borrowed(&self.unasked));
+        }
+        let credentials = credentials_of(&asker.headers, Some(&asker.origin));
+        // In a box, or every call would be as large.
+        Box::pin(self.open_for(&credentials)).await.map(Cow::Owned)
+    }
+
     /// The instance for who comes with these credentials.
     pub async fn open_for(&self, credentials: &Credentials) -> Result<Instance, Status> {
-        Ok(self.0.admit(credentials).await?)
+        Ok(self.instance.admit(credentials).await?)
     }
 
     /// Serves one watch stream of who comes with these credentials.
@@ -43,19 +62,24 @@ impl Door {
         credentials: Credentials,
         requests: impl Stream<Item = WatchRequest> + Send + 'static,
     ) -> impl Stream<Item = Result<WatchAnswer, Error>> + Send + 'static {
-        self.0.watch(Some(credentials), requests)
+        self.instance.watch(Some(credentials), requests)
     }
 }
 
 /// What a call brings along. A token that is no text is one that says nothing.
 pub fn credentials(metadata: &MetadataMap, extensions: &Extensions) -> Credentials {
-    let headers: &HeaderMap = metadata.as_ref();
+    credentials_of(
+        metadata.as_ref(),
+        extensions.get().map(Arc::<Origin>::as_ref),
+    )
+}
+
+/// The same, of a request that is no message yet.
+pub fn credentials_of(headers: &HeaderMap, origin: Option<&Origin>) -> Credentials {
     let token = TOKEN.iter().find_map(|name| headers.get(name));
     let text = token.map(|token| token.to_str().unwrap_or_default());
     Credentials {
         token: text.map(|text| Arc::from(text.strip_prefix(BEARER).unwrap_or(text))),
-        certified: extensions
-            .get::<Origin>()
-            .and_then(|origin| origin.certified.clone()),
+        certified: origin.and_then(|origin| origin.certified.clone()),
     }
 }

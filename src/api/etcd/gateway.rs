@@ -16,7 +16,10 @@ pub use access::{Access, Allowed};
 use super::REQUEST_OVERHEAD_BYTES;
 use crate::api::calls::{self, Answered};
 use crate::api::front::Front;
+use crate::api::http2::Inflow;
 use crate::api::tenancy::Origin;
+use crate::api::transport::Answers;
+use crate::api::unary::Answer;
 use codec::Dynamic;
 use futures_util::future::{BoxFuture, Either, pending, ready};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
@@ -101,6 +104,19 @@ impl Service<Request<Body>> for Gateway {
     }
 }
 
+impl Answers for Gateway {
+    type Body = Answered;
+
+    fn short(
+        &mut self,
+        request: Request<Inflow>,
+        origin: &Arc<Origin>,
+    ) -> Either<impl Future<Output = Response<Answer>> + Send + 'static + use<>, Request<Inflow>>
+    {
+        self.rest.short(request, origin)
+    }
+}
+
 fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE);
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
@@ -116,7 +132,7 @@ impl Shared {
         move_old_path(&mut request);
         let is_gateways = self.web.gateway && request.uri().path().starts_with(ROOT);
         let origin = request.extensions().get().cloned();
-        let origin: Origin = origin.unwrap_or_default();
+        let origin: Arc<Origin> = origin.unwrap_or_default();
         if !origin.encrypted && !self.web.access.knows_host(&request) {
             return Ok(ours(answer::unknown_host(access::host(&request))));
         }
@@ -153,7 +169,7 @@ impl Shared {
     }
 
     /// Makes the call that a request stands for.
-    async fn translate(&self, request: Request<Body>, origin: Origin) -> Response<Body> {
+    async fn translate(&self, request: Request<Body>, origin: Arc<Origin>) -> Response<Body> {
         let Some(method) = paths::method(request.uri().path()) else {
             return answer::error(&Status::not_found("Not Found"));
         };
@@ -189,7 +205,7 @@ impl Shared {
 struct Call {
     method: &'static Method,
     parts: Parts,
-    origin: Origin,
+    origin: Arc<Origin>,
     grpc: Grpc<Front>,
 }
 
@@ -197,10 +213,10 @@ impl Call {
     /// As the request of a gRPC client on the same connection, but that a certificate names nobody.
     fn request<T>(&self, message: T) -> tonic::Request<T> {
         let mut extensions = Extensions::new();
-        extensions.insert(Origin {
+        extensions.insert(Arc::new(Origin {
             certified: None,
-            ..self.origin.clone()
-        });
+            ..Origin::clone(&self.origin)
+        }));
         let metadata = metadata::of(&self.parts.headers);
         tonic::Request::from_parts(metadata, extensions, message)
     }

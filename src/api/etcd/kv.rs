@@ -2,11 +2,12 @@
 
 use super::door::Door;
 use super::listed;
-use crate::api::aboard::apart;
-use crate::error::Error;
+use crate::api::unary::{Asker, Keys};
+use crate::error::{self, Error};
 use crate::mvcc::{Ranged, may_take_long};
 use crate::pb::etcdserverpb::*;
 use futures_util::StreamExt;
+use tokio::task::JoinSet;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
 
@@ -18,6 +19,19 @@ fn is_long_txn(request: &TxnRequest) -> bool {
         Some(request_op::Request::RequestTxn(_)) => true,
         _ => false,
     })
+}
+
+/// Does what may take long in a task of the runtime, so that the other calls of its connection need
+/// not wait for it; given up with the call.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = error::Result<T>> + Send + 'static,
+) -> error::Result<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    match tasks.join_next().await {
+        Some(Ok(done)) => done,
+        _ => Err(Error::Stopped),
+    }
 }
 
 /// Keys and values.
@@ -32,21 +46,56 @@ impl Kv {
     }
 }
 
+impl Keys for Kv {
+    async fn range(&self, asker: &Asker, request: RangeRequest) -> Result<Ranged, Status> {
+        let instance = self.door.open_to(asker).await?;
+        if !request.serializable && instance.is_learner() {
+            return Err(Error::NotSupportedForLearner.into());
+        }
+        Ok(match may_take_long(&request) {
+            true => {
+                let instance = instance.into_owned();
+                apart(async move { instance.list(request).await }).await?
+            }
+            false => Ranged::Whole(instance.range(request).await?),
+        })
+    }
+
+    async fn put(&self, asker: &Asker, request: PutRequest) -> Result<PutResponse, Status> {
+        let instance = self.door.open_to(asker).await?;
+        Ok(instance.put(request).await?)
+    }
+
+    async fn delete_range(
+        &self,
+        asker: &Asker,
+        request: DeleteRangeRequest,
+    ) -> Result<DeleteRangeResponse, Status> {
+        let instance = self.door.open_to(asker).await?;
+        Ok(instance.delete_range(request).await?)
+    }
+
+    async fn txn(&self, asker: &Asker, request: TxnRequest) -> Result<TxnResponse, Status> {
+        let instance = self.door.open_to(asker).await?;
+        Ok(match is_long_txn(&request) {
+            true => {
+                let instance = instance.into_owned();
+                apart(async move { instance.txn(request).await }).await?
+            }
+            false => instance.txn(request).await?,
+        })
+    }
+}
+
+/// The same, where tonic has read the message.
 #[async_trait]
 impl kv_server::Kv for Kv {
     async fn range(
         &self,
         request: Request<RangeRequest>,
     ) -> Result<Response<RangeResponse>, Status> {
-        let instance = self.door.open(&request).await?;
-        let request = request.into_inner();
-        if !request.serializable && instance.is_learner() {
-            return Err(Error::NotSupportedForLearner.into());
-        }
-        let answer = match may_take_long(&request) {
-            true => apart(async move { instance.list(request).await }).await?,
-            false => Ranged::Whole(instance.range(request).await?),
-        };
+        let (asker, request) = Asker::of(request);
+        let answer = Keys::range(self, &asker, request).await?;
         Ok(listed::response(answer))
     }
 
@@ -66,8 +115,8 @@ impl kv_server::Kv for Kv {
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
-        let instance = self.door.open(&request).await?;
-        let answer = instance.put(request.into_inner()).await?;
+        let (asker, request) = Asker::of(request);
+        let answer = Keys::put(self, &asker, request).await?;
         Ok(Response::new(answer))
     }
 
@@ -75,18 +124,14 @@ impl kv_server::Kv for Kv {
         &self,
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
-        let instance = self.door.open(&request).await?;
-        let answer = instance.delete_range(request.into_inner()).await?;
+        let (asker, request) = Asker::of(request);
+        let answer = Keys::delete_range(self, &asker, request).await?;
         Ok(Response::new(answer))
     }
 
     async fn txn(&self, request: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
-        let instance = self.door.open(&request).await?;
-        let request = request.into_inner();
-        let answer = match is_long_txn(&request) {
-            true => apart(async move { instance.txn(request).await }).await?,
-            false => instance.txn(request).await?,
-        };
+        let (asker, request) = Asker::of(request);
+        let answer = Keys::txn(self, &asker, request).await?;
         Ok(Response::new(answer))
     }
 
@@ -97,5 +142,32 @@ impl kv_server::Kv for Kv {
         let instance = self.door.open(&request).await?;
         let answer = instance.compact(request.into_inner()).await?;
         Ok(Response::new(answer))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use futures_util::poll;
+    use std::future::pending;
+    use std::pin::pin;
+    use tokio::sync::oneshot;
+
+    /// What goes apart is given up with whoever waits for it.
+    #[tokio::test]
+    async fn what_goes_apart_is_given_up_with_its_call() {
+        assert_eq!(apart(async { Ok(1) }).await, Ok(1));
+        let (sender, told) = oneshot::channel::<()>();
+        let work = apart(async move {
+            pending::<()>().await;
+            drop(sender);
+            Ok(())
+        });
+        {
+            let mut work = pin!(work);
+            assert!(poll!(&mut work).is_pending());
+        }
+        assert!(told.await.is_err());
     }
 }

@@ -3,6 +3,7 @@
 //! A service of gRPC answers with a message, which is encoded as a whole. So one that is not made yet
 //! travels beside an empty message, until [`unfold`] puts it in that one's place.
 
+use crate::api::unary::well;
 use crate::mvcc::{Listing, PIECE_BYTES, Ranged};
 use crate::pb::etcdserverpb::RangeResponse;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -11,8 +12,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tonic::body::Body;
-use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
-use tonic::{Code, Status};
+use tonic::codegen::http::Response;
 
 /// What is sent before a message: that it is not compressed, and its length.
 const HEAD_BYTES: usize = 5;
@@ -35,16 +35,35 @@ pub fn response(answer: Ranged) -> tonic::Response<RangeResponse> {
 pub fn unfold(mut response: Response<Body>) -> Response<Body> {
     let listing = response.extensions_mut().remove::<Listing>();
     match listing {
-        Some(listing) => response.map(|_| Body::new(Listed::Begin(listing))),
+        Some(listing) => response.map(|_| Body::new(Listed::new(listing))),
         None => response,
     }
 }
 
 /// The body of an answer.
-enum Listed {
+pub enum Listed {
+    /// The message that is to be sent.
     Begin(Listing),
+    /// What is left of it.
     Rest(Listing),
+    /// All was sent.
     Over,
+}
+
+impl Listed {
+    /// Of which nothing was sent yet.
+    pub fn new(listing: Listing) -> Self {
+        Self::Begin(listing)
+    }
+
+    /// Bytes of the message that are still to be sent.
+    pub fn left_bytes(&self) -> usize {
+        match self {
+            Self::Begin(listing) => HEAD_BYTES + listing.left_bytes(),
+            Self::Rest(listing) => listing.left_bytes(),
+            Self::Over => 0,
+        }
+    }
 }
 
 impl http_body::Body for Listed {
@@ -70,8 +89,7 @@ impl http_body::Body for Listed {
             *self = Self::Rest(listing);
             return Poll::Ready(Some(Ok(Frame::data(piece.freeze()))));
         }
-        let status = (Status::GRPC_STATUS, HeaderValue::from(Code::Ok as i32));
-        Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::from_iter([status])))))
+        Poll::Ready(Some(Ok(Frame::trailers(well()))))
     }
 
     fn is_end_stream(&self) -> bool {

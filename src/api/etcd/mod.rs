@@ -15,11 +15,12 @@ mod turn;
 mod watch;
 
 use super::server::Stopping;
+use super::services::KeyService;
 use super::version::EtcdVersion;
 use crate::mvcc::{ANSWER_BYTES_MAX, Instance};
 use crate::pb::etcdserverpb::{
-    auth_server::AuthServer, cluster_server::ClusterServer, kv_server::KvServer,
-    lease_server::LeaseServer, maintenance_server::MaintenanceServer,
+    auth_server::AuthServer, cluster_server::ClusterServer, lease_server::LeaseServer,
+    maintenance_server::MaintenanceServer,
 };
 use crate::pb::v3electionpb::election_server::ElectionServer;
 use crate::pb::v3lockpb::lock_server::LockServer;
@@ -35,10 +36,9 @@ use tonic::service::Routes;
 pub const REQUEST_OVERHEAD_BYTES: usize = 512 * 1024;
 
 /// Keys and values.
-pub fn kv(instance: &Instance, max_request_bytes: usize) -> KvServer<kv::Kv> {
-    KvServer::new(kv::Kv::new(Door::new(instance.clone())))
-        .max_decoding_message_size(max_request_bytes.saturating_add(REQUEST_OVERHEAD_BYTES))
-        .max_encoding_message_size(ANSWER_BYTES_MAX)
+pub fn keys(instance: &Instance, max_request_bytes: usize) -> KeyService<kv::Kv> {
+    let kv = kv::Kv::new(Door::new(instance.clone()));
+    KeyService::new(kv, max_request_bytes.saturating_add(REQUEST_OVERHEAD_BYTES))
 }
 
 /// All other services.

@@ -9,10 +9,12 @@ use super::{
 };
 use crate::api::{
     listener::{Listener, connections},
-    services::Services,
+    services::{KeyService, Services},
     transport::Transport,
+    unary::{Asker, Keys as KeyMethods},
 };
 use crate::cli::settings::{Layers, RawSettings, Settings};
+use crate::mvcc::Ranged;
 use crate::pb::{
     etcdserverpb::{
         CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse,
@@ -21,7 +23,7 @@ use crate::pb::{
         LeaseTimeToLiveRequest, LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest,
         RangeResponse, RangeStreamResponse, ResponseHeader, ResponseOp, TxnRequest, TxnResponse,
         WatchCreateRequest, WatchRequest, WatchResponse,
-        kv_server::{Kv, KvServer},
+        kv_server::Kv,
         lease_server::{Lease, LeaseServer},
         request_op,
         response_op::Response as Op,
@@ -51,6 +53,8 @@ use tonic::{Request, Response, Result as Answer, Status, Streaming};
 /// Events a slow watch stream may be behind; then the puts wait for it.
 const STREAM_QUEUE: usize = 1024;
 const FULL_TTL_SECONDS: i64 = 60;
+/// What tonic takes, too.
+const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Flags of the hidden subcommand that runs it.
 #[derive(Debug, Clone, Args)]
@@ -81,11 +85,11 @@ pub async fn serve(args: NoopArgs) -> Result<()> {
     writeln!(stdout, "{port}").and_then(|()| stdout.flush())?;
     let defaults = Layers::merge(&RawSettings::default(), |_| None, None)?;
     let limits = Settings::validate(&defaults)?.limits(CONNECTIONS_MAX);
-    let kv = KvServer::new(noop.clone());
+    let keys = KeyService::new(noop.clone(), REQUEST_BYTES_MAX);
     let routes = Routes::new(WatchServer::new(noop.clone())).add_service(LeaseServer::new(noop));
     let connections = connections(vec![listener], CONNECTIONS_MAX);
     Transport::new(&limits)
-        .serve(Services::new(kv, routes), connections, input_closed())
+        .serve(Services::new(keys, routes), connections, input_closed())
         .await;
     Ok(())
 }
@@ -248,13 +252,50 @@ fn key_value(key: Bytes) -> KeyValue {
     }
 }
 
-fn not_offered<T>() -> Answer<Response<T>> {
+fn not_offered<T>() -> Answer<T> {
     Err(Status::unimplemented(
         "the empty server has no such request",
     ))
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Answer<T>> + Send>>;
+
+impl KeyMethods for Noop {
+    async fn range(&self, _: &Asker, request: RangeRequest) -> Answer<Ranged> {
+        Ok(Ranged::Whole(self.read(&request)))
+    }
+
+    async fn put(&self, _: &Asker, request: PutRequest) -> Answer<PutResponse> {
+        Ok(self.write(request).await)
+    }
+
+    async fn delete_range(&self, _: &Asker, _: DeleteRangeRequest) -> Answer<DeleteRangeResponse> {
+        not_offered()
+    }
+
+    async fn txn(&self, _: &Asker, request: TxnRequest) -> Answer<TxnResponse> {
+        let mut responses = Vec::new();
+        for op in request.success {
+            let response = match op.request {
+                Some(request_op::Request::RequestPut(put)) => {
+                    Op::ResponsePut(self.write(put).await)
+                }
+                Some(request_op::Request::RequestRange(range)) => {
+                    Op::ResponseRange(self.read(&range))
+                }
+                _ => return not_offered(),
+            };
+            responses.push(ResponseOp {
+                response: Some(response),
+            });
+        }
+        Ok(TxnResponse {
+            header: self.header(),
+            succeeded: true,
+            responses,
+        })
+    }
+}
 
 #[tonic::async_trait]
 impl Kv for Noop {
@@ -286,26 +327,8 @@ impl Kv for Noop {
     }
 
     async fn txn(&self, request: Request<TxnRequest>) -> Answer<Response<TxnResponse>> {
-        let mut responses = Vec::new();
-        for op in request.into_inner().success {
-            let response = match op.request {
-                Some(request_op::Request::RequestPut(put)) => {
-                    Op::ResponsePut(self.write(put).await)
-                }
-                Some(request_op::Request::RequestRange(range)) => {
-                    Op::ResponseRange(self.read(&range))
-                }
-                _ => return not_offered(),
-            };
-            responses.push(ResponseOp {
-                response: Some(response),
-            });
-        }
-        Ok(Response::new(TxnResponse {
-            header: self.header(),
-            succeeded: true,
-            responses,
-        }))
+        let (asker, request) = Asker::of(request);
+        Ok(Response::new(KeyMethods::txn(self, &asker, request).await?))
     }
 
     async fn compact(&self, _: Request<CompactionRequest>) -> Answer<Response<CompactionResponse>> {

@@ -72,12 +72,11 @@ impl Instance {
         if !is_cached || !self.is_newest(request) {
             return Ok(None);
         }
-        if request.serializable {
-            self.catch_up().await?;
-        } else {
-            self.inner.read_index.newest().await?;
-        }
-        let rules = feed.state().auth;
+        let state = match request.serializable {
+            true => self.catch_up().await?,
+            false => self.inner.read_index.newest().await?,
+        };
+        let rules = state.auth;
         Ok(self.may_read(rules, request)?.then_some(rules))
     }
 

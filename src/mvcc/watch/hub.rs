@@ -13,6 +13,7 @@ use super::outbox::Outbox;
 use super::selector::Selector;
 use crate::error::Error;
 use crate::mvcc::keyspace::State;
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -79,6 +80,8 @@ pub(super) type StreamId = u64;
 pub struct Hub {
     inbox: Arc<Inbox>,
     published: watch::Sender<State>,
+    /// The same, for the many who only look.
+    newest: ArcSwap<State>,
     streams: AtomicUsize,
     next_stream: AtomicU64,
     requests: Arc<Semaphore>,
@@ -98,6 +101,7 @@ impl Hub {
         Self {
             inbox,
             published: watch::Sender::new(state),
+            newest: ArcSwap::from_pointee(state),
             streams: AtomicUsize::new(0),
             next_stream: AtomicU64::new(0),
             requests: Arc::new(Semaphore::new(PENDING_REQUESTS)),
@@ -124,6 +128,7 @@ impl Hub {
                 Vec::new()
             };
             self.inbox.push_published(state, commits, watched);
+            self.newest.store(Arc::new(state));
             *last = state;
             true
         });
@@ -131,7 +136,7 @@ impl Hub {
 
     /// The state last announced.
     pub fn state(&self) -> State {
-        *self.published.borrow()
+        **self.newest.load()
     }
 
     /// The state last announced, now and as it changes.

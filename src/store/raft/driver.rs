@@ -14,6 +14,7 @@ use super::{Carrier, Incoming, NotProposed, Outgoing, POINT_KEY, Point, Token, e
 use crate::store::local::{LocalView, Shared};
 use crate::store::round::Answer;
 use crate::store::{ApplyError, Batch, Changes, Leadership, Progress, StoreError, closed};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use prost::Message as _;
 use raft::eraftpb::{Message, MessageType};
@@ -70,7 +71,7 @@ pub(super) struct Driver {
     pub(super) carrier: Arc<dyn Carrier>,
     pub(super) policy: Policy,
     pub(super) leadership: watch::Sender<Leadership>,
-    pub(super) progress: watch::Sender<Progress>,
+    pub(super) progress: Arc<ArcSwap<Progress>>,
     pub(super) elsewhere: Arc<Changes>,
     pub(super) members: watch::Sender<Members>,
     /// Time between two ticks, and how long a leader leads without news of a quorum.
@@ -536,13 +537,13 @@ impl Driver {
             && members.learners.is_empty();
         // An entry of its own term is behind everything that was ever committed.
         let leads = standing.role == Role::Leader && standing.term == *term;
-        let before = self.progress.borrow().alone_since;
-        self.progress.send_replace(Progress {
+        let before = self.progress.load().alone_since;
+        self.progress.store(Arc::new(Progress {
             committed: self.core.committed_index(),
             applied: *index,
             is_learner: members.learners.contains(&self.id),
             alone_since: (is_alone && leads).then(|| before.unwrap_or(*index)),
-        });
+        }));
     }
 
     fn tell_leadership(&mut self) {

@@ -1,0 +1,604 @@
+//! HTTP/2 on a connection, on the HTTP/2 library itself.
+
+use super::gather::{Call, Underway, gathered};
+use super::server::Limits;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use futures_util::task::AtomicWaker;
+use h2::server::{Builder, SendResponse};
+use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
+use http_body::{Body, Frame};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep};
+use tonic::codegen::StdError;
+use tonic::codegen::http::{Request, Response};
+
+/// What a client may send on one stream before it must wait for us: a largest request fits.
+pub(super) const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+/// What a client may send on one connection before it must wait for us.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// Streams that a client gave up before we saw them. A client whose thousand calls time out at
+/// once is no attacker, so this is far above the library's default of 20.
+const RESET_STREAMS_MAX: usize = 4096;
+/// Bytes of the head of a request.
+const HEAD_BYTES_MAX: u32 = 16 * 1024;
+/// What waits on a stream for the client to read; who has more to say waits too.
+const WAITING_BYTES_MAX: usize = 400 * 1024;
+
+/// Turns of a connection and its calls before others have theirs.
+const ROUNDS_MAX: usize = 4;
+
+/// Does the calls of a connection until the client closes it; once `stopping` completes no further
+/// ones, and until those are done.
+pub(super) async fn speak<S, L, A, B>(
+    io: impl AsyncRead + AsyncWrite + Unpin,
+    limits: &Limits,
+    mut answer: impl FnMut(Request<Inflow>) -> Answering<S, L>,
+    stopping: impl Future,
+) -> Result<(), h2::Error>
+where
+    S: Future<Output = Response<A>>,
+    A: Body<Data = Bytes, Error: Into<StdError>>,
+    L: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<StdError>> + Send + 'static,
+{
+    let (io, driver) = gathered(io);
+    let underway = Underway::default();
+    let others = underway.clone();
+    let speaking = async move {
+        let mut connection = Builder::new()
+            .initial_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_concurrent_streams(limits.max_concurrent_streams)
+            .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX)
+            .max_send_buffer_size(WAITING_BYTES_MAX)
+            .handshake::<_, Bytes>(io)
+            .await?;
+        let interval = limits.keepalive_interval;
+        let mut pulse = interval
+            .zip(connection.ping_pong())
+            .map(|(interval, pings)| Pulse::new(pings, interval, limits.keepalive_timeout));
+        let mut stopping = pin!(stopping);
+        let mut is_stopping = false;
+        let mut calls = FuturesUnordered::new();
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(bell.clone());
+        poll_fn(move |context| {
+            if !is_stopping && stopping.as_mut().poll(context).is_ready() {
+                is_stopping = true;
+                connection.graceful_shutdown();
+            }
+            bell.attend(context.waker());
+            for _ in 0..ROUNDS_MAX {
+                let mut beside = Context::from_waker(&waker);
+                while let Poll::Ready(next) = connection.poll_accept(&mut beside) {
+                    let Some(next) = next else {
+                        return Poll::Ready(Ok(()));
+                    };
+                    let (request, respond) = next?;
+                    if let Some(pulse) = &mut pulse {
+                        pulse.is_heard = true;
+                    }
+                    match answer(request.map(Inflow)) {
+                        Answering::Short(answering) => {
+                            let mut call = Box::pin(call(answering, respond, None));
+                            if call.as_mut().poll(context).is_pending() {
+                                calls.push(call);
+                            }
+                        }
+                        Answering::Long(answering) => {
+                            tokio::spawn(call(answering, respond, Some(underway.begin())));
+                        }
+                    }
+                }
+                while let Poll::Ready(Some(())) = calls.poll_next_unpin(context) {}
+                if !bell.has_rung() {
+                    break;
+                }
+            }
+            bell.leave();
+            if let Some(beating) = &mut pulse
+                && beating.poll(context).is_ready()
+            {
+                pulse = None;
+                connection.abrupt_shutdown(Reason::NO_ERROR);
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await
+    };
+    driver.drive(speaking, || others.count() > 0).await
+}
+
+/// A request that is being answered.
+pub(super) enum Answering<S, L> {
+    /// By the connection itself.
+    Short(S),
+    /// By a task of the runtime.
+    Long(L),
+}
+
+/// Calls the task of a connection, unless that is there: what its calls say while it does them, it says to
+/// the client before it rests, and would be woken for nothing.
+#[derive(Default)]
+struct Bell {
+    task: AtomicWaker,
+    is_attended: AtomicBool,
+    has_rung: AtomicBool,
+}
+
+impl Bell {
+    /// The task is there.
+    fn attend(&self, task: &Waker) {
+        self.task.register(task);
+        self.is_attended.store(true, Ordering::SeqCst);
+        self.has_rung.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether it has rung since it was asked last.
+    fn has_rung(&self) -> bool {
+        self.has_rung.swap(false, Ordering::SeqCst)
+    }
+
+    /// The task rests. What has rung unheard calls it.
+    fn leave(&self) {
+        self.is_attended.store(false, Ordering::SeqCst);
+        if self.has_rung() {
+            self.task.wake();
+        }
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, Ordering::SeqCst);
+        if !self.is_attended.load(Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
+}
+
+/// Finds out whether a client that is silent is still there.
+struct Pulse {
+    pings: PingPong,
+    interval: Duration,
+    timeout: Duration,
+    /// Until the next look.
+    sleep: Pin<Box<Sleep>>,
+    /// A request has come since the last look.
+    is_heard: bool,
+    is_asked: bool,
+}
+
+impl Pulse {
+    fn new(pings: PingPong, interval: Duration, timeout: Duration) -> Self {
+        Self {
+            pings,
+            interval,
+            timeout,
+            sleep: Box::pin(sleep(interval)),
+            is_heard: false,
+            is_asked: false,
+        }
+    }
+
+    /// Completes when the client does not answer any more.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.is_asked && self.pings.poll_pong(context).is_ready() {
+                self.is_asked = false;
+                self.sleep.as_mut().reset(Instant::now() + self.interval);
+            }
+            ready!(self.sleep.as_mut().poll(context));
+            if self.is_asked {
+                return Poll::Ready(());
+            }
+            let wait = match std::mem::take(&mut self.is_heard) {
+                true => self.interval,
+                false => {
+                    self.is_asked = self.pings.send_ping(Ping::opaque()).is_ok();
+                    self.timeout
+                }
+            };
+            self.sleep.as_mut().reset(Instant::now() + wait);
+        }
+    }
+}
+
+/// Does one call, unless the client gives it up. It is `underway` until its answer begins.
+async fn call<B>(
+    answering: impl Future<Output = Response<B>>,
+    mut respond: SendResponse<Bytes>,
+    underway: Option<Call>,
+) where
+    B: Body<Data = Bytes, Error: Into<StdError>>,
+{
+    let answered = {
+        let mut answering = pin!(answering);
+        let answered = poll_fn(|context| {
+            if let Poll::Ready(answer) = answering.as_mut().poll(context) {
+                return Poll::Ready(Ok(answer));
+            }
+            let reason = ready!(respond.poll_reset(context))?;
+            Poll::Ready(Err(h2::Error::from(reason)))
+        });
+        answered.await
+    };
+    drop(underway);
+    let sent = match answered {
+        Ok(answer) => send(answer, respond).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a call has failed");
+    }
+}
+
+async fn send<B>(answer: Response<B>, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error>
+where
+    B: Body<Data = Bytes, Error: Into<StdError>>,
+{
+    let (head, body) = answer.into_parts();
+    let head = Response::from_parts(head, ());
+    if body.is_end_stream() {
+        respond.send_response(head, true)?;
+        return Ok(());
+    }
+    let mut stream = respond.send_response(head, false)?;
+    let mut body = pin!(body);
+    let mut is_first = true;
+    loop {
+        let frame = poll_fn(|context| {
+            if let Poll::Ready(frame) = body.as_mut().poll_frame(context) {
+                return Poll::Ready(Ok(frame));
+            }
+            let reason = ready!(stream.poll_reset(context))?;
+            Poll::Ready(Err(h2::Error::from(reason)))
+        });
+        let frame = match frame.await? {
+            None => return stream.send_data(Bytes::new(), true),
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                let error: StdError = error.into();
+                tracing::debug!(error, "an answer has failed");
+                stream.send_reset(Reason::INTERNAL_ERROR);
+                return Ok(());
+            }
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                // What is there already takes no less memory when it waits.
+                if !std::mem::take(&mut is_first) && !data.is_empty() {
+                    room(&mut stream).await?;
+                }
+                let is_last = body.is_end_stream();
+                stream.send_data(data, is_last)?;
+                if is_last {
+                    return Ok(());
+                }
+            }
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                return stream.send_trailers(trailers);
+            }
+        }
+    }
+}
+
+/// Waits until a client has read what it was sent, but for [`WAITING_BYTES_MAX`].
+async fn room(stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
+    stream.reserve_capacity(1);
+    while stream.capacity() == 0 {
+        let more = poll_fn(|context| stream.poll_capacity(context));
+        more.await.transpose()?.ok_or(Reason::CANCEL)?;
+    }
+    Ok(())
+}
+
+/// What a client sends in a request.
+pub(crate) struct Inflow(RecvStream);
+
+impl Body for Inflow {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let frame = match ready!(self.0.poll_data(context)) {
+            Some(Ok(data)) => {
+                // The client may send as much again.
+                self.0.flow_control().release_capacity(data.len())?;
+                Ok(Frame::data(data))
+            }
+            // Given up, which is an end like any other.
+            Some(Err(error))
+                if matches!(error.reason(), Some(Reason::NO_ERROR | Reason::CANCEL)) =>
+            {
+                return Poll::Ready(None);
+            }
+            Some(Err(error)) => Err(error),
+            None => match ready!(self.0.poll_trailers(context)) {
+                Ok(None) => return Poll::Ready(None),
+                Ok(Some(trailers)) => Ok(Frame::trailers(trailers)),
+                Err(error) => Err(error),
+            },
+        };
+        Poll::Ready(Some(frame))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use futures_util::future::{BoxFuture, ready};
+    use h2::client::{self, SendRequest};
+    use std::sync::atomic::AtomicUsize;
+    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio::sync::{mpsc, oneshot};
+    use tokio::task::{JoinHandle, yield_now};
+    use tokio::time::timeout;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const LIMITS: Limits = Limits {
+        max_request_bytes: 0,
+        max_concurrent_streams: 100,
+        max_connections: 1,
+        keepalive_interval: None,
+        keepalive_timeout: SECOND,
+    };
+
+    /// So many pieces of so many bytes, which are counted as they are taken.
+    #[derive(Default)]
+    struct Pieces {
+        left: usize,
+        bytes: usize,
+        taken: Arc<AtomicUsize>,
+    }
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = StdError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            self.left -= 1;
+            self.taken.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Some(Ok(Frame::data(vec![7; self.bytes].into()))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.left == 0
+        }
+    }
+
+    type Answer = BoxFuture<'static, Response<Pieces>>;
+
+    /// A client on a connection whose calls `answer` answers, `short` ones those with that path.
+    async fn connect(
+        limits: Limits,
+        mut answer: impl FnMut(Request<Inflow>) -> Answer + Send + 'static,
+        stopping: impl Future + Send + 'static,
+    ) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+        let (here, there) = duplex(1 << 20);
+        let serving = tokio::spawn(async move {
+            let answer = move |request: Request<Inflow>| match request.uri().path() {
+                "/short" => Answering::Short(answer(request)),
+                _ => Answering::Long(answer(request)),
+            };
+            speak(there, &limits, answer, stopping).await
+        });
+        let (client, connection) = client::handshake(here).await.unwrap();
+        tokio::spawn(connection);
+        (client, serving)
+    }
+
+    fn request(path: &str) -> Request<()> {
+        let uri = format!("http://test{path}");
+        Request::post(uri).body(()).unwrap()
+    }
+
+    /// The bytes of a whole answer.
+    async fn read(mut body: RecvStream) -> Result<usize, h2::Error> {
+        let mut bytes = 0;
+        while let Some(data) = body.data().await {
+            let length = data?.len();
+            body.flow_control().release_capacity(length)?;
+            bytes += length;
+        }
+        Ok(bytes)
+    }
+
+    /// A call that waits holds up no other, whoever does it.
+    #[tokio::test]
+    async fn calls_are_done_beside_each_other() {
+        for path in ["/short", "/long"] {
+            let (go, gone) = oneshot::channel::<()>();
+            let mut gone = Some(gone);
+            let answer = move |_| {
+                let gone = gone.take();
+                async move {
+                    if let Some(gone) = gone {
+                        gone.await.unwrap();
+                    }
+                    let pieces = Pieces {
+                        left: 3,
+                        bytes: 10,
+                        ..Pieces::default()
+                    };
+                    Response::new(pieces)
+                }
+                .boxed()
+            };
+            let stopping = std::future::pending::<()>();
+            let (mut client, _serving) = connect(LIMITS, answer, stopping).await;
+            let (first, _) = client.send_request(request(path), true).unwrap();
+            let (second, _) = client.send_request(request(path), true).unwrap();
+            assert_eq!(read(second.await.unwrap().into_body()).await.unwrap(), 30);
+            go.send(()).unwrap();
+            assert_eq!(read(first.await.unwrap().into_body()).await.unwrap(), 30);
+        }
+    }
+
+    /// Who gives a call up, or goes away, is waited for by nobody.
+    #[tokio::test]
+    async fn a_call_ends_with_whoever_makes_it() {
+        for path in ["/short", "/long"] {
+            let (begun, mut calls) = mpsc::unbounded_channel();
+            let answer = move |_| {
+                let (held, dropped) = oneshot::channel::<()>();
+                begun.send(dropped).unwrap();
+                async move {
+                    std::future::pending::<()>().await;
+                    drop(held);
+                    Response::default()
+                }
+                .boxed()
+            };
+            let stopping = std::future::pending::<()>();
+            let (mut client, serving) = connect(LIMITS, answer, stopping).await;
+            let (answer, mut stream) = client.send_request(request(path), false).unwrap();
+            let dropped = calls.recv().await.unwrap();
+            stream.send_reset(Reason::CANCEL);
+            assert!(timeout(SECOND, dropped).await.unwrap().is_err());
+            drop((answer, stream));
+
+            let (answer, stream) = client.send_request(request(path), false).unwrap();
+            let dropped = calls.recv().await.unwrap();
+            drop((answer, stream, client));
+            assert!(timeout(SECOND, dropped).await.unwrap().is_err());
+            timeout(SECOND, serving).await.unwrap().unwrap().unwrap();
+        }
+    }
+
+    /// What a client does not read is not made ready for it.
+    #[tokio::test]
+    async fn an_answer_waits_for_who_reads_it() {
+        const PIECE_BYTES: usize = 64 * 1024;
+        const PIECES: usize = 100;
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counted = taken.clone();
+        let answer = move |_| {
+            let pieces = Pieces {
+                left: PIECES,
+                bytes: PIECE_BYTES,
+                taken: counted.clone(),
+            };
+            ready(Response::new(pieces)).boxed()
+        };
+        let stopping = std::future::pending::<()>();
+        let (mut client, _serving) = connect(LIMITS, answer, stopping).await;
+        let (answer, _) = client.send_request(request("/short"), true).unwrap();
+        let body = answer.await.unwrap().into_body();
+        for _ in 0..1000 {
+            yield_now().await;
+        }
+        let ahead = taken.load(Ordering::Relaxed);
+        assert!(ahead <= WAITING_BYTES_MAX / PIECE_BYTES + 3, "{ahead}");
+        assert_eq!(read(body).await.unwrap(), PIECES * PIECE_BYTES);
+    }
+
+    /// A request may be longer than what a client may send before it must wait.
+    #[tokio::test]
+    async fn what_was_read_makes_room_for_more() {
+        const BYTES: usize = 3 * STREAM_WINDOW_BYTES as usize;
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let answer = move |request: Request<Inflow>| {
+            let told = told.clone();
+            async move {
+                let mut body = request.into_body();
+                let mut bytes = 0;
+                while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+                    bytes += frame.unwrap().into_data().unwrap().len();
+                }
+                told.send(bytes).unwrap();
+                Response::default()
+            }
+            .boxed()
+        };
+        let stopping = std::future::pending::<()>();
+        let (mut client, _serving) = connect(LIMITS, answer, stopping).await;
+        let (answer, mut stream) = client.send_request(request("/short"), false).unwrap();
+        stream.send_data(vec![0; BYTES].into(), true).unwrap();
+        answer.await.unwrap();
+        assert_eq!(heard.recv().await, Some(BYTES));
+    }
+
+    /// Once it stops, what was begun is finished and nothing else is.
+    #[tokio::test]
+    async fn the_last_calls_are_waited_for() {
+        let (stop, stopping) = oneshot::channel::<()>();
+        let (begun, mut calls) = mpsc::unbounded_channel();
+        let answer = move |_| {
+            let (go, gone) = oneshot::channel::<()>();
+            begun.send(go).unwrap();
+            async move {
+                gone.await.unwrap();
+                Response::default()
+            }
+            .boxed()
+        };
+        let (mut client, serving) = connect(LIMITS, answer, stopping).await;
+        let (answer, _) = client.send_request(request("/short"), true).unwrap();
+        let go = calls.recv().await.unwrap();
+        stop.send(()).unwrap();
+        while client.clone().ready().await.is_ok() {
+            yield_now().await;
+        }
+        go.send(()).unwrap();
+        assert!(answer.await.unwrap().body().is_end_stream());
+        timeout(SECOND, serving).await.unwrap().unwrap().unwrap();
+    }
+
+    /// A client that answers no ping is let go; one that does may be silent.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_there_any_more_is_let_go() {
+        let limits = Limits {
+            keepalive_interval: Some(10 * SECOND),
+            ..LIMITS
+        };
+        let answer = |_| ready(Response::default()).boxed();
+        let stopping = std::future::pending::<()>();
+        let (client, mut serving) = connect(limits, answer, stopping).await;
+        assert!(timeout(100 * SECOND, &mut serving).await.is_err());
+        drop(client);
+        // What it would have been told last may be lost.
+        let _ = serving.await.unwrap();
+
+        let (mut here, there) = duplex(1 << 20);
+        let answer =
+            |_| Answering::<_, Answer>::Short(ready(Response::<Pieces>::default()).boxed());
+        let serving = speak(there, &limits, answer, std::future::pending::<()>());
+        // The beginning of a connection, with settings that say nothing.
+        let begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        here.write_all(begin).await.unwrap();
+        let begun = Instant::now();
+        timeout(100 * SECOND, serving).await.unwrap().unwrap();
+        assert!(begun.elapsed() >= 11 * SECOND);
+    }
+}
