@@ -5,6 +5,7 @@ use super::tenancy::Origin;
 use super::tls::{Rejected, Side, Tls};
 use futures_util::Stream;
 use socket2::{SockRef, TcpKeepalive};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
@@ -13,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
@@ -344,20 +345,36 @@ impl Connection {
 
     /// Whether it begins as HTTP/2 does; completes with the first bytes.
     pub(crate) async fn begins_with_http2(&mut self) -> io::Result<bool> {
-        loop {
-            let Some(start) = &mut self.opening else {
-                return Ok(false);
-            };
-            if let Some(is_http2) = start.is_http2() {
-                return Ok(is_http2);
+        poll_fn(|context| {
+            loop {
+                let Self { io, opening, .. } = &mut *self;
+                let Some(start) = opening else {
+                    return Poll::Ready(Ok(false));
+                };
+                if let Some(is_http2) = start.is_http2() {
+                    return Poll::Ready(Ok(is_http2));
+                }
+                ready!(poll_begin(io, start, context))?;
             }
-            let mut chunk = [0; OPENING_CHUNK_BYTES];
-            match self.io.read(&mut chunk).await? {
-                0 => start.end(),
-                length => start.feed(&chunk[..length]),
-            }
-        }
+        })
+        .await
     }
+}
+
+/// Reads more of the beginning of a connection.
+fn poll_begin(
+    io: &mut Box<dyn Io>,
+    start: &mut Opening,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    let mut chunk = [0; OPENING_CHUNK_BYTES];
+    let mut chunk = ReadBuf::new(&mut chunk);
+    ready!(Pin::new(io).poll_read(context, &mut chunk))?;
+    match chunk.filled() {
+        [] => start.end(),
+        bytes => start.feed(bytes),
+    }
+    Poll::Ready(Ok(()))
 }
 
 impl AsyncRead for Connection {
@@ -379,14 +396,10 @@ impl AsyncRead for Connection {
                 }
                 return Poll::Ready(Ok(()));
             }
-            let mut chunk = [0; OPENING_CHUNK_BYTES];
-            let mut chunk = ReadBuf::new(&mut chunk);
-            ready!(Pin::new(&mut *io).poll_read(context, &mut chunk))?;
-            match chunk.filled() {
-                [] if start.is_over() => return Poll::Ready(Ok(())),
-                [] => start.end(),
-                bytes => start.feed(bytes),
+            if start.is_over() {
+                return Poll::Ready(Ok(()));
             }
+            ready!(poll_begin(io, start, context))?;
         }
     }
 }
