@@ -52,7 +52,8 @@ where
     let (io, driver) = gathered(io);
     let underway = Underway::default();
     let others = underway.clone();
-    let speaking = async move {
+    // In a box, or a connection's task would have room for it more than once.
+    let speaking = Box::pin(async move {
         let mut connection = Builder::new()
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -115,7 +116,7 @@ where
             Poll::Pending
         })
         .await
-    };
+    });
     driver.drive(speaking, || others.count() > 0).await
 }
 
