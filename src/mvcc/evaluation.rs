@@ -3,11 +3,11 @@
 use crate::error::{Error, Result};
 use crate::mvcc::base::Base;
 use crate::mvcc::cache::Cache;
-use crate::mvcc::feed::Committed;
 use crate::mvcc::keyspace::{Current, State};
 use crate::mvcc::queue::Pending;
 use crate::mvcc::request::{Request, Response};
 use crate::mvcc::scratch::Scratch;
+use crate::store::Draft;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::collections::VecDeque;
@@ -30,15 +30,18 @@ pub struct Evaluation {
     pub scratch: Scratch,
     /// What they are answered once that is durable.
     pub answers: Vec<Result<Response>>,
+    /// What the store has been told of that.
+    pub draft: Draft,
 }
 
 impl Evaluation {
     /// Of no request yet, over a base at the state `before`.
-    pub fn new(base: Base, before: State) -> Self {
+    pub fn new(base: Base, before: State, draft: Draft) -> Self {
         Self {
             before,
             scratch: Scratch::new(base, before),
             answers: Vec::new(),
+            draft,
         }
     }
 
@@ -75,12 +78,16 @@ fn is_failure(error: &Error) -> bool {
     matches!(error, Error::Store(_) | Error::CorruptRecord { .. })
 }
 
-/// The batch after one that is being committed, evaluated meanwhile as if that had succeeded. It
-/// takes requests that need no more than some keys, as long as the cache knows these.
+/// A batch evaluated before its turn comes, over what the cache knows and what is being committed on
+/// top of that, as if that had succeeded. It takes requests that need no more than some keys, as long as
+/// these are known.
 pub struct Ahead<'a> {
     evaluation: Evaluation,
     cache: &'a Arc<Cache>,
-    commit: &'a Committed,
+    /// Where the cache is.
+    revision: i64,
+    /// What is being committed, by key.
+    changes: &'a [(Bytes, Option<Current>)],
     /// A request came that must wait for the commit.
     is_held: bool,
     /// A request could not be evaluated to its end: all of it is worth nothing.
@@ -88,12 +95,18 @@ pub struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    /// `base` is to be what the commit leads to.
-    pub fn new(base: Base, cache: &'a Arc<Cache>, commit: &'a Committed) -> Self {
+    /// Goes on with an evaluation over a cache at `revision` and `changes`, which are sorted.
+    pub fn new(
+        evaluation: Evaluation,
+        cache: &'a Arc<Cache>,
+        revision: i64,
+        changes: &'a [(Bytes, Option<Current>)],
+    ) -> Self {
         Self {
-            evaluation: Evaluation::new(base, commit.state),
+            evaluation,
             cache,
-            commit,
+            revision,
+            changes,
             is_held: false,
             is_spoilt: false,
         }
@@ -105,7 +118,7 @@ impl<'a> Ahead<'a> {
         while !self.is_held {
             let taken = self.evaluation.answers.len();
             let Some(pending) = waiting.get(committing + taken) else {
-                return;
+                break;
             };
             keys.clear();
             let needs_keys_alone = pending.call.request.points(&mut keys, &mut Vec::new());
@@ -114,7 +127,7 @@ impl<'a> Ahead<'a> {
                 || !self.learn(&keys)
             {
                 self.is_held = true;
-                return;
+                break;
             }
             let Evaluation {
                 scratch, answers, ..
@@ -128,11 +141,13 @@ impl<'a> Ahead<'a> {
             }
             self.is_held = self.is_spoilt;
         }
+        let Evaluation { scratch, draft, .. } = &mut self.evaluation;
+        draft.tell(scratch.ops());
     }
 
     /// Tells the scratch what the keys will be; `false` when that is not known.
     fn learn(&mut self, keys: &[Bytes]) -> bool {
-        let changes = &self.commit.changes;
+        let changes = self.changes;
         for key in keys {
             if self.evaluation.scratch.knows(key) {
                 continue;
@@ -140,7 +155,7 @@ impl<'a> Ahead<'a> {
             let changed = changes.binary_search_by(|(changed, _)| changed.cmp(key));
             let found: Option<Current> = match changed {
                 Ok(place) => changes[place].1.clone(),
-                Err(_) => match self.cache.get(key, self.commit.from) {
+                Err(_) => match self.cache.get(key, self.revision) {
                     Ok(Some(found)) => found,
                     Ok(None) | Err(_) => return false,
                 },

@@ -143,6 +143,11 @@ impl Scratch {
             .extend(staged.into_iter().map(|staged| (staged, false)));
     }
 
+    /// The ops so far, to which others will be added.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
     /// Bytes of the ops so far.
     pub fn ops_bytes(&self) -> usize {
         self.ops_bytes

@@ -13,6 +13,7 @@ use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::follower::Follower;
 use crate::mvcc::forward;
 use crate::mvcc::job::Job;
+use crate::mvcc::keyspace::State;
 use crate::mvcc::pace::Pace;
 use crate::mvcc::queue::{Pending, Receiver};
 use crate::mvcc::request::Response;
@@ -161,18 +162,49 @@ enum Step {
 }
 
 impl Sequencer {
-    /// Waits for those who will come soon, where a commit takes long.
-    async fn gather(&self, waiting: &mut VecDeque<Pending>, receiver: &mut Receiver) {
+    /// Waits for those who will come soon, where a commit takes long, and evaluates them as they come.
+    async fn gather(&mut self, waiting: &mut VecDeque<Pending>, receiver: &mut Receiver) {
         let Some((wanted, patience)) = self.pace.patience() else {
             return;
         };
         let deadline = Instant::now() + patience;
         let wanted = wanted.min(MAX_BATCH_REQUESTS);
-        while waiting.len() < wanted
-            && let Ok(Some(pending)) = timeout_at(deadline, receiver.recv()).await
-        {
-            waiting.push_back(pending);
+        let room = self.room();
+        let evaluated = self.take_evaluated();
+        let feed = &self.context.feed;
+        let state = feed.state();
+        let mut ahead = (feed.cache.is_enabled() && self.unsettled.is_empty()).then(|| {
+            let evaluation = evaluated.unwrap_or_else(|| self.cached(state));
+            Ahead::new(evaluation, &feed.cache, state.revision, &[])
+        });
+        let mut taken = Vec::new();
+        loop {
+            if let Some(ahead) = &mut ahead {
+                ahead.extend(waiting, 0, room);
+            }
+            let space = wanted.saturating_sub(waiting.len());
+            if space == 0 {
+                break;
+            }
+            let more = timeout_at(deadline, receive(receiver, &mut taken, space)).await;
+            let Ok(Some(_)) = more else {
+                break;
+            };
+            waiting.extend(taken.drain(..));
         }
+        self.evaluated = ahead.and_then(Ahead::finish);
+    }
+
+    /// An evaluation over what the cache knows, at a state.
+    fn cached(&self, state: State) -> Evaluation {
+        let Job { store, layout, .. } = &self.context.job;
+        let base = Base::cached(
+            store.clone(),
+            self.context.feed.clone(),
+            layout.clone(),
+            state,
+        );
+        Evaluation::new(base, state, store.draft(&layout.state()))
     }
 
     /// Commits a batch made of the first requests of `waiting` and answers them.
@@ -232,7 +264,7 @@ impl Sequencer {
     /// may lag: that costs a conflict and no more, and what it needs may be at hand.
     async fn base(&self, may_lag: bool) -> Result<Evaluation> {
         let Context {
-            job: Job { store, layout, .. },
+            job: Job { store, .. },
             feed,
             follower,
             ..
@@ -241,9 +273,7 @@ impl Sequencer {
             if let Some(follower) = follower.as_ref().filter(|_| !may_lag) {
                 follower.catch_up().await?;
             }
-            let state = feed.state();
-            let base = Base::cached(store.clone(), feed.clone(), layout.clone(), state);
-            return Ok(Evaluation::new(base, state));
+            return Ok(self.cached(feed.state()));
         }
         let consistency = if may_lag {
             Consistency::Serializable
@@ -257,13 +287,13 @@ impl Sequencer {
     /// An evaluation over what a view holds. What others wrote is told before what is
     /// to follow it.
     async fn base_of(&self, view: View) -> Result<Evaluation> {
-        let layout = &self.context.job.layout;
+        let Job { store, layout, .. } = &self.context.job;
         let state = read::state(&view, layout).await?;
         if let Some(follower) = &self.context.follower {
             follower.bring(&view, &state).await?;
         }
         let base = Base::of_view(view, self.context.feed.clone(), layout.clone(), state);
-        Ok(Evaluation::new(base, state))
+        Ok(Evaluation::new(base, state, store.draft(&layout.state())))
     }
 
     /// The batch that was evaluated while the one before was committed, unless somebody wrote since.
@@ -329,6 +359,7 @@ impl Sequencer {
             before,
             scratch,
             answers,
+            draft,
         } = evaluation;
         // While an earlier attempt is unsettled even an empty batch is written: it is the fence.
         if scratch.is_unchanged(&before) && self.unsettled.is_empty() {
@@ -376,7 +407,7 @@ impl Sequencer {
             ops: outcome.ops,
         };
         let begin = Instant::now();
-        let commit = self.context.job.store.apply(batch);
+        let commit = self.context.job.store.apply_drafted(batch, draft);
         let (outcome, next) = self.meanwhile(commit, &attempt, waiting, receiver).await;
         match outcome {
             Ok(()) => {
@@ -432,20 +463,22 @@ impl Sequencer {
         waiting: &mut VecDeque<Pending>,
         receiver: &mut Receiver,
     ) -> (Result<(), ApplyError>, Option<Evaluation>) {
-        let Job { store, layout, .. } = &self.context.job;
-        let feed = &self.context.feed;
-        let cache = &feed.cache;
+        let cache = &self.context.feed.cache;
         tokio::pin!(commit);
         // It goes off before anything else is done.
         if let Poll::Ready(outcome) = futures_util::poll!(&mut commit) {
             return (outcome, None);
         }
         let committing = attempt.answers.len();
-        let after = attempt.committed.state;
-        let mut ahead = cache.is_enabled().then(|| {
-            let base = Base::cached(store.clone(), feed.clone(), layout.clone(), after);
-            Ahead::new(base, cache, &attempt.committed)
-        });
+        let Committed {
+            state,
+            from,
+            changes,
+            ..
+        } = &attempt.committed;
+        let mut ahead = cache
+            .is_enabled()
+            .then(|| Ahead::new(self.cached(*state), cache, *from, changes));
         let room = self.room();
         let mut taken = Vec::new();
         loop {

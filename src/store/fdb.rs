@@ -3,6 +3,7 @@
 //! - `network`: the client library, found at run time, and its one thread.
 //! - `fault`: FoundationDB's errors as the contract's.
 //! - `view`: a snapshot is a read-only transaction, which lives five seconds.
+//! - `draft`: what of a batch the client is told before it is whole.
 //! - `guards`: why a commit seldom has to read its guard again.
 //! - `notices`: wake-ups by FoundationDB's watches.
 //! - `election`: who does the jobs that one server must do, by a record with a beat.
@@ -15,6 +16,7 @@
 pub(crate) mod cluster;
 #[cfg(test)]
 pub(crate) mod costs;
+mod draft;
 mod election;
 mod fault;
 mod guards;
@@ -24,10 +26,9 @@ mod notices;
 mod tests;
 mod view;
 
-use super::{
-    ApplyError, Batch, Consistency, Leadership, Limits, Op, StoreError, Usage, closed, is_bulk,
-};
+use super::{ApplyError, Batch, Consistency, Leadership, Limits, Op, StoreError, Usage, closed};
 use bytes::Bytes;
+pub use draft::Draft;
 use fault::Outcome;
 use foundationdb::directory::{Directory, DirectoryError, DirectoryLayer};
 use foundationdb::options::{ConflictRangeType, DatabaseOption, TransactionOption};
@@ -193,10 +194,19 @@ impl Shared {
     }
 
     /// Commits a batch once; the version it has.
-    async fn commit(&self, batch: &Batch, known: Option<i64>) -> Result<i64, ApplyError> {
-        let mut transaction = self.direct_transaction().map_err(refused)?;
+    async fn commit(
+        &self,
+        batch: &Batch,
+        known: Option<i64>,
+        draft: Option<Draft>,
+    ) -> Result<i64, ApplyError> {
+        let (mut transaction, mut told) = match draft.and_then(Draft::transaction) {
+            Some(drafted) => drafted,
+            None => (self.direct_transaction().map_err(refused)?, 0),
+        };
         for _ in 0..LATER_MAX {
-            let error = match self.prepare(&transaction, batch, known).await {
+            let told = std::mem::take(&mut told);
+            let error = match self.prepare(&transaction, batch, known, told).await {
                 Ok(true) => match transaction.commit().await {
                     Ok(committed) => return committed.committed_version().map_err(refused),
                     Err(failed) => {
@@ -222,12 +232,13 @@ impl Shared {
         Err(ApplyError::Conflict)
     }
 
-    /// Fills a transaction; `false` when the guard does not hold.
+    /// Fills a transaction that has `told` changes; `false` when the guard does not hold.
     async fn prepare(
         &self,
         transaction: &Transaction,
         batch: &Batch,
         known: Option<i64>,
+        told: usize,
     ) -> Result<bool, FdbError> {
         if let Some(guard) = &batch.guard {
             if let Some(version) = known {
@@ -245,30 +256,9 @@ impl Shared {
         }
         #[cfg(test)]
         self.costs.note(|| costs::Call::Commit(batch.ops.clone()));
-        // What no guard is of need not be told to those who look for conflicts: comparing it is a
-        // quarter and more of what a commit costs the cluster.
-        let guard = batch.guard.as_ref();
-        let prefix = guard.and_then(|guard| self.prefixes.of(&guard.key));
-        let is_unguarded = |key: &[u8]| {
-            let rest = prefix
-                .as_ref()
-                .and_then(|prefix| key.strip_prefix(&**prefix));
-            rest.is_some_and(is_bulk)
-        };
-        debug_assert!(!guard.is_some_and(|guard| is_unguarded(&guard.key)));
-        for op in &batch.ops {
-            if let Op::Set(key, _) | Op::Clear(key) = op
-                && is_unguarded(key)
-            {
-                transaction.set_option(TransactionOption::NextWriteNoWriteConflictRange)?;
-            }
-            match op {
-                Op::Set(key, value) => transaction.set(key, value),
-                Op::Clear(key) => transaction.clear(key),
-                Op::ClearRange(start, end) if start < end => transaction.clear_range(start, end),
-                Op::ClearRange(..) => {}
-            }
-        }
+        let guard_key = batch.guard.as_ref().map(|guard| guard.key.as_ref());
+        self.unguarded(guard_key)
+            .fill(transaction, &batch.ops[told..])?;
         Ok(true)
     }
 }
@@ -411,15 +401,26 @@ impl Fdb {
 
     /// Applies a batch in one transaction.
     pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
+        self.apply_drafted(batch, None).await
+    }
+
+    /// The same of a batch that begins with what `draft` was told of.
+    pub async fn apply_drafted(
+        &self,
+        batch: Batch,
+        draft: Option<Draft>,
+    ) -> Result<(), ApplyError> {
         self.0
             .check_open()
             .map_err(|_| ApplyError::Fatal(closed()))?;
         LIMITS.check(&batch)?;
         let guard = batch.guard.as_ref();
         let known = guard.and_then(|guard| self.0.guards.version_of(guard));
-        let version = match self.0.commit(&batch, known).await {
+        let version = match self.0.commit(&batch, known, draft).await {
             // Somebody wrote the key since, but perhaps the same value; or too much time passed.
-            Err(ApplyError::Conflict) if known.is_some() => self.0.commit(&batch, None).await?,
+            Err(ApplyError::Conflict) if known.is_some() => {
+                self.0.commit(&batch, None, None).await?
+            }
             outcome => outcome?,
         };
         if let Some(guard) = guard {
@@ -434,6 +435,11 @@ impl Fdb {
         }
         self.0.note_version(version);
         Ok(())
+    }
+
+    /// Begins a batch that is to be guarded by a key.
+    pub fn draft(&self, guard_key: &[u8]) -> Draft {
+        Draft::new(self.0.clone(), guard_key)
     }
 
     /// Completes when the key's value may have changed, by whichever server.

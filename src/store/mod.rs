@@ -360,6 +360,19 @@ impl View {
     }
 }
 
+/// A batch being made, of which a store is told early what it will need, where that makes it faster.
+#[derive(Default)]
+pub struct Draft(Option<fdb::Draft>);
+
+impl Draft {
+    /// Tells of the changes so far, which only grow.
+    pub fn tell(&mut self, ops: &[Op]) {
+        if let Some(draft) = &mut self.0 {
+            draft.tell(ops);
+        }
+    }
+}
+
 /// A home for keyspaces. Cheap to clone; clones are the same store.
 #[derive(Clone)]
 pub enum Store {
@@ -410,13 +423,26 @@ impl Store {
         Ok((view, value))
     }
 
+    /// Begins a batch that is to be guarded by a key.
+    pub fn draft(&self, guard_key: &[u8]) -> Draft {
+        Draft(match self {
+            Store::Fdb(store) => Some(store.draft(guard_key)),
+            _ => None,
+        })
+    }
+
     /// Applies a batch; `Ok` means that it is durable.
     pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
+        self.apply_drafted(batch, Draft::default()).await
+    }
+
+    /// The same of a batch that begins with what `draft` was told of.
+    pub async fn apply_drafted(&self, batch: Batch, draft: Draft) -> Result<(), ApplyError> {
         match self {
             Store::Memory(store) => store.apply(batch),
             Store::Local(store) => store.apply(batch).await,
             Store::Raft(store) => store.apply(batch).await,
-            Store::Fdb(store) => store.apply(batch).await,
+            Store::Fdb(store) => store.apply_drafted(batch, draft.0).await,
             #[cfg(test)]
             Store::Faulty(store) => Box::pin(store.apply(batch)).await,
         }

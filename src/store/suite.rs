@@ -218,16 +218,16 @@ impl Writer {
             expected: view.get(&version).await?,
         };
         let tag = [self.id.to_be_bytes(), self.sequence.to_be_bytes()].concat();
+        let store = &self.space.store;
+        let mut draft = store.draft(&version);
+        draft.tell(&ops[..ops.len() / 2]);
         ops.push(Op::Set(version, tag.into()));
+        draft.tell(&ops);
         ops.push(Op::Set(own, sequence));
         // Another writer's turn, between the look and the write.
         tokio::task::yield_now().await;
-        match self
-            .space
-            .store
-            .apply(self.space.batch(Some(guard), ops))
-            .await
-        {
+        let batch = self.space.batch(Some(guard), ops);
+        match store.apply_drafted(batch, draft).await {
             Ok(()) => Ok(true),
             Err(ApplyError::Conflict | ApplyError::Unknown) => Ok(false),
             Err(error) => panic!("{error}"),

@@ -147,7 +147,11 @@ async fn the_bulk_conflicts_with_nothing() {
     let guard = key(&store, "conflicts", "mark").await;
     for (name, conflicts) in [("c", false), ("h", false), ("k", false), ("w", true)] {
         let key = key(&store, "conflicts", name).await;
-        for op in [set(&key, "1"), Op::Clear(key.clone())] {
+        let ops = [set(&key, "1"), Op::Clear(key.clone())];
+        for (op, drafted) in ops
+            .into_iter()
+            .flat_map(|op| [(op.clone(), false), (op, true)])
+        {
             let other = store.0.connection.database().create_trx().unwrap();
             other.get(&key, false).await.unwrap();
             other.set(b"elsewhere", name.as_bytes());
@@ -156,10 +160,41 @@ async fn the_bulk_conflicts_with_nothing() {
                 key: guard.clone(),
                 expected: expected.get(&guard).await.unwrap(),
             };
-            store.apply(batch(Some(guard), vec![op])).await.unwrap();
+            let ops = vec![op];
+            let drafted = drafted.then(|| store.draft(&guard.key));
+            let drafted = drafted.map(|mut draft| {
+                draft.tell(&ops);
+                draft
+            });
+            let batch = batch(Some(guard), ops);
+            store.apply_drafted(batch, drafted).await.unwrap();
             assert_eq!(other.commit().await.is_err(), conflicts, "{name}");
         }
     }
+}
+
+/// A transaction that was begun too long ago is made anew, with all that it had been told.
+#[tokio::test]
+async fn an_old_draft_is_made_anew() {
+    let Some(cluster) = Cluster::get("fdb drafts") else {
+        return;
+    };
+    let store = Fdb::of(cluster).await;
+    let guard = key(&store, "drafts", "guard").await;
+    let ops = vec![set(&guard, "1"), set(&guard, "2")];
+    let mut draft = store.draft(&guard);
+    draft.tell(&ops[..1]);
+    assert!(draft.is_good());
+    draft.age(Duration::from_secs(2));
+    assert!(!draft.is_good());
+    let guarded = Some(Guard {
+        key: guard.clone(),
+        expected: None,
+    });
+    let applied = store.apply_drafted(batch(guarded, ops), Some(draft)).await;
+    assert_eq!(applied, Ok(()));
+    let view = store.view(Consistency::Linearizable).await.unwrap();
+    assert_eq!(view.get(&guard).await.unwrap().unwrap(), "2");
 }
 
 /// What a server writes itself is no news from elsewhere; what another one writes is.
