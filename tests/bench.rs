@@ -106,6 +106,11 @@ fn every_workload_runs_against_the_empty_server() {
 }
 
 #[test]
+fn every_workload_runs_against_the_bare_server() {
+    check_workloads("--target bare");
+}
+
+#[test]
 fn a_watch_can_be_apart_from_the_writer() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(&Program::Kvtool, data.path(), &[]);

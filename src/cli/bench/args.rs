@@ -65,6 +65,10 @@ pub enum Target {
     /// An empty server, started for the run: it answers at once and keeps nothing, which is the
     /// most any gRPC server can reach here
     Noop,
+    /// The same with the least that keeps keys and loses nothing: they are in a hash table, and what
+    /// is written is in a log first (where the system keeps temporary files), synced together
+    /// with all that waits
+    Bare,
     /// FoundationDB itself, without a server (put and txn-put): each put is one transaction with a
     /// versionstamp, which reads the key and writes the records that a server would
     FdbPerPut,

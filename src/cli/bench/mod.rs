@@ -15,6 +15,7 @@ mod compare;
 mod gate;
 mod keys;
 mod lane;
+mod log;
 mod machine;
 mod memory;
 mod noop;

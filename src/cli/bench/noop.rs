@@ -1,10 +1,11 @@
 //! The empty server: what any gRPC server can reach at most on this machine with this generator.
 //!
 //! It decodes every request and answers with as many bytes as a real server would, from memory
-//! made at the start, and keeps nothing.
+//! made at the start, and keeps nothing; the bare one keeps what it is told in a table and a log.
 
 use super::{
     keys::{Keys, Values},
+    log::Log,
     plan::CONNECTIONS_MAX,
 };
 use crate::api::{
@@ -35,9 +36,10 @@ use crate::pb::{
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Args;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rand::{SeedableRng, rngs::SmallRng};
 use std::{
+    collections::HashMap,
     io::Write,
     pin::Pin,
     sync::{
@@ -71,6 +73,9 @@ pub struct NoopArgs {
     /// Length of a value
     #[arg(long)]
     pub value_size: usize,
+    /// Keep keys, and answer a write when it is on the disk
+    #[arg(long)]
+    pub bare: bool,
 }
 
 /// Serves on a free port of the loopback address, prints the port, and ends with its input:
@@ -80,7 +85,7 @@ pub async fn serve(args: NoopArgs) -> Result<()> {
         .await
         .context("cannot listen")?;
     let port = listener.address().map_or(0, |address| address.port());
-    let noop = Noop::new(&args);
+    let noop = Noop::new(&args)?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{port}").and_then(|()| stdout.flush())?;
     let defaults = Layers::merge(&RawSettings::default(), |_| None, None)?;
@@ -112,6 +117,13 @@ struct State {
     watchers: Mutex<Vec<Watcher>>,
     /// How many there are; puts look at it without the lock.
     watching: AtomicUsize,
+    kept: Option<Kept>,
+}
+
+/// The least that keeps keys and loses none.
+struct Kept {
+    table: RwLock<HashMap<Bytes, KeyValue>>,
+    log: Log,
 }
 
 struct Watcher {
@@ -122,21 +134,22 @@ struct Watcher {
 }
 
 impl Noop {
-    fn new(args: &NoopArgs) -> Self {
+    fn new(args: &NoopArgs) -> Result<Self> {
         let keys = Keys::new(&args.prefix, args.key_size, args.key_space);
         let value = Values::new(args.value_size, 1).pick(&mut SmallRng::seed_from_u64(1));
         let kv = |index| KeyValue {
             value: value.clone(),
             ..key_value(keys.key(index))
         };
-        Self(Arc::new(State {
+        Ok(Self(Arc::new(State {
             kvs: (0..keys.count()).map(kv).collect(),
-            value,
+            value: value.clone(),
             revision: AtomicI64::new(1),
             leases: AtomicI64::new(1),
             watchers: Mutex::default(),
             watching: AtomicUsize::new(0),
-        }))
+            kept: args.bare.then(|| Kept::new(&keys, &value)).transpose()?,
+        })))
     }
 
     fn header(&self) -> Option<ResponseHeader> {
@@ -153,6 +166,18 @@ impl Noop {
             header: self.header(),
             ..RangeResponse::default()
         };
+        if let Some(kept) = self
+            .0
+            .kept
+            .as_ref()
+            .filter(|_| request.range_end.is_empty())
+        {
+            answer
+                .kvs
+                .extend(kept.table.read().get(&request.key).cloned());
+            answer.count = answer.kvs.len() as i64;
+            return answer;
+        }
         if request.range_end.is_empty() {
             answer.count = 1;
             answer.kvs.push(KeyValue {
@@ -181,15 +206,20 @@ impl Noop {
         answer
     }
 
-    async fn write(&self, request: PutRequest) -> PutResponse {
+    async fn write(&self, request: PutRequest) -> Answer<PutResponse> {
+        if let Some(kept) = &self.0.kept {
+            let written = kept.write(&request);
+            let failed = |_| Status::unavailable("the bare server's log has failed");
+            written.await.map_err(failed)?;
+        }
         let revision = self.0.revision.fetch_add(1, Ordering::Relaxed) + 1;
         if self.0.watching.load(Ordering::Relaxed) > 0 {
             self.tell_watchers(request, revision).await;
         }
-        PutResponse {
+        Ok(PutResponse {
             header: self.header(),
             prev_kv: None,
-        }
+        })
     }
 
     async fn tell_watchers(&self, request: PutRequest, revision: i64) {
@@ -233,6 +263,40 @@ impl Noop {
     }
 }
 
+impl Kept {
+    /// Each key with a value of its own.
+    fn new(keys: &Keys, value: &Bytes) -> Result<Self> {
+        let keys = (0..keys.count()).map(|index| keys.key(index));
+        let kept = keys.map(|key| {
+            let value = Bytes::copy_from_slice(value);
+            (
+                key.clone(),
+                KeyValue {
+                    value,
+                    ..key_value(key)
+                },
+            )
+        });
+        Ok(Self {
+            table: RwLock::new(kept.collect()),
+            log: Log::open()?,
+        })
+    }
+
+    async fn write(&self, request: &PutRequest) -> Result<()> {
+        let (key, value) = (&request.key, &request.value);
+        self.log.write(key.clone(), value.clone()).await?;
+        // With bytes of its own, for those of a request may hold much else in memory.
+        let (key, value) = (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
+        let kept = KeyValue {
+            value,
+            ..key_value(key.clone())
+        };
+        self.table.write().insert(key, kept);
+        Ok(())
+    }
+}
+
 impl Watcher {
     fn wants(&self, key: &Bytes) -> bool {
         if self.range_end.is_empty() {
@@ -266,7 +330,7 @@ impl KeyMethods for Noop {
     }
 
     async fn put(&self, _: &Asker, request: PutRequest) -> Answer<PutResponse> {
-        Ok(self.write(request).await)
+        self.write(request).await
     }
 
     async fn delete_range(&self, _: &Asker, _: DeleteRangeRequest) -> Answer<DeleteRangeResponse> {
@@ -278,7 +342,7 @@ impl KeyMethods for Noop {
         for op in request.success {
             let response = match op.request {
                 Some(request_op::Request::RequestPut(put)) => {
-                    Op::ResponsePut(self.write(put).await)
+                    Op::ResponsePut(self.write(put).await?)
                 }
                 Some(request_op::Request::RequestRange(range)) => {
                     Op::ResponseRange(self.read(&range))
@@ -316,7 +380,7 @@ impl Kv for Noop {
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Answer<Response<PutResponse>> {
-        Ok(Response::new(self.write(request.into_inner()).await))
+        Ok(Response::new(self.write(request.into_inner()).await?))
     }
 
     async fn delete_range(

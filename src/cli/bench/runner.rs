@@ -65,8 +65,9 @@ enum Kind {
 impl Prepared {
     /// Starts the empty server if need be, connects, and writes or checks the keys.
     pub async fn new(plan: &Plan, sides: &Sides, side: &Side, stop: &Stop) -> Result<Self> {
+        let is_bare = side.target == Some(Target::Bare);
         let noop = match side.target {
-            Some(Target::Noop) => Some(Box::new(Noop::start(plan).await?)),
+            Some(Target::Noop | Target::Bare) => Some(Box::new(Noop::start(plan, is_bare).await?)),
             _ => None,
         };
         let pid = noop.as_ref().map_or(side.pid, |noop| noop.pid());

@@ -134,6 +134,7 @@ impl Side {
 fn name_of(target: Target) -> &'static str {
     match target {
         Target::Noop => "noop",
+        Target::Bare => "bare",
         Target::FdbPerPut => "fdb-per-put",
         Target::FdbFirstInBatch => "fdb-first-in-batch",
     }
@@ -193,7 +194,7 @@ pub struct Noop {
 impl Noop {
     /// Starts this program once more as the empty server, so that it uses a process of its own as
     /// real servers do.
-    pub async fn start(plan: &Plan) -> Result<Self> {
+    pub async fn start(plan: &Plan, is_bare: bool) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's file")?;
         let keys = &plan.data.keys;
         let alone = program
@@ -207,6 +208,7 @@ impl Noop {
             .args(["--key-size", &keys.key_bytes().to_string()])
             .args(["--key-space", &keys.count().to_string()])
             .args(["--value-size", &plan.data.values.value_bytes().to_string()])
+            .args(is_bare.then_some("--bare"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -266,14 +268,16 @@ mod tests {
             "--name=ours",
             "--compare=b:2,theirs",
             "--compare=noop",
+            "--compare=bare",
             "--pid=theirs=42",
         ])
         .unwrap();
         let names: Vec<_> = sides.all.iter().map(|side| side.name.as_str()).collect();
-        assert_eq!(names, ["ours", "theirs", "noop"]);
+        assert_eq!(names, ["ours", "theirs", "noop", "bare"]);
         assert_eq!(sides.all[1].client.endpoints, ["b:2"]);
         assert_eq!(sides.all[1].pid, Some(42));
         assert_eq!(sides.all[2].target, Some(Target::Noop));
+        assert_eq!(sides.all[3].target, Some(Target::Bare));
         assert_eq!(sides.all[1].target, None);
     }
 

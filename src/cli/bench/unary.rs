@@ -102,20 +102,27 @@ fn framed(message: &impl Message) -> Result<Bytes, Status> {
 
 /// Reads the one message of an answer, and how the call ended.
 async fn received<A: Message + Default>(mut body: RecvStream) -> Result<A, Status> {
-    let mut bytes = BytesMut::new();
+    // Mostly all of it comes in one piece.
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
     while let Some(piece) = body.data().await {
         let piece = piece?;
         body.flow_control().release_capacity(piece.len())?;
-        if bytes.is_empty() {
-            bytes.reserve(announced_bytes(&piece));
+        if first.is_empty() {
+            first = piece;
+            continue;
         }
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > PREFIX_BYTES + MESSAGE_LIMIT_BYTES {
+        if all.is_empty() {
+            all.reserve(announced_bytes(&first));
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&piece);
+        if all.len() > PREFIX_BYTES + MESSAGE_LIMIT_BYTES {
             return Err(Status::resource_exhausted("the answer is too large"));
         }
     }
     check(&body.trailers().await?.unwrap_or_default())?;
-    unframed(bytes.freeze())
+    unframed(if all.is_empty() { first } else { all.freeze() })
 }
 
 /// How long a message says it is, with its prefix, as far as that is there.
