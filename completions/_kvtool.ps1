@@ -1194,6 +1194,7 @@ Register-ArgumentCompleter -Native -CommandName 'kvtool' -ScriptBlock {
             [CompletionResult]::new('--key-size', '--key-size', [CompletionResultType]::ParameterName, 'Length of a key')
             [CompletionResult]::new('--key-space', '--key-space', [CompletionResultType]::ParameterName, 'Number of keys it pretends to hold')
             [CompletionResult]::new('--value-size', '--value-size', [CompletionResultType]::ParameterName, 'Length of a value')
+            [CompletionResult]::new('--bare', '--bare', [CompletionResultType]::ParameterName, 'Keep keys, and answer a write when it is on the disk')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')

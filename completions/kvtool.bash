@@ -404,7 +404,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -655,7 +655,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -902,7 +902,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -1349,7 +1349,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -1710,7 +1710,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -1894,7 +1894,7 @@ _kvtool() {
             return 0
             ;;
         kvtool__subcmd__bench__subcmd__noop__subcmd__server)
-            opts="-h -V --prefix --key-size --key-space --value-size --help --version"
+            opts="-h -V --prefix --key-size --key-space --value-size --bare --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1991,7 +1991,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -2238,7 +2238,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -2485,7 +2485,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -2736,7 +2736,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)
@@ -2991,7 +2991,7 @@ _kvtool() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -W "noop fdb-per-put fdb-first-in-batch" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "noop bare fdb-per-put fdb-first-in-batch" -- "${cur}"))
                     return 0
                     ;;
                 --name)

@@ -1138,6 +1138,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --key-size 'Length of a key'
             cand --key-space 'Number of keys it pretends to hold'
             cand --value-size 'Length of a value'
+            cand --bare 'Keep keys, and answer a write when it is on the disk'
             cand -h 'Print help'
             cand --help 'Print help'
             cand -V 'Print version'

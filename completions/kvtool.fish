@@ -516,6 +516,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -569,6 +570,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -621,6 +623,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -674,6 +677,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -731,6 +735,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -786,6 +791,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -842,6 +848,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -895,6 +902,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -949,6 +957,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l key-space -d 'Number of different keys' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l seed -d 'Seed of keys and values: the same seed makes the same requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -994,6 +1003,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l target -d 'Measure this instead of --endpoints' -r -f -a "noop\t'An empty server, started for the run: it answers at once and keeps nothing, which is the most any gRPC server can reach here'
+bare\t'The same with the least that keeps keys and loses nothing: they are in a hash table, and what is written is in a log first (where the system keeps temporary files), synced together with all that waits'
 fdb-per-put\t'FoundationDB itself, without a server (put and txn-put): each put is one transaction with a versionstamp, which reads the key and writes the records that a server would'
 fdb-first-in-batch\t'The same, each transaction the first of its commit version, so that the version can be its revision'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from all" -l name -d 'Name of the measured server in the answer [default: its address]' -r
@@ -1060,6 +1070,7 @@ complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_sub
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-size -d 'Length of a key' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l key-space -d 'Number of keys it pretends to hold' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l value-size -d 'Length of a value' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -l bare -d 'Keep keys, and answer a write when it is on the disk'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -s h -l help -d 'Print help'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from noop-server" -s V -l version -d 'Print version'
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "put" -d 'Put values under keys'

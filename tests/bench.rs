@@ -111,6 +111,12 @@ fn every_workload_runs_against_the_bare_server() {
 }
 
 #[test]
+fn a_long_answer_is_read_in_its_pieces() {
+    let report = json(&format!("range {SMALL} --value-size 20000 --target noop"));
+    assert_eq!(report["error_count"], 0);
+}
+
+#[test]
 fn a_watch_can_be_apart_from_the_writer() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(&Program::Kvtool, data.path(), &[]);
@@ -329,7 +335,7 @@ fn the_table_and_yaml_say_the_same() {
 #[test]
 fn the_suite_judges_every_row_it_ran() {
     let report = json(
-        "all --target noop --name ours --compare noop --duration 50ms --rounds 1 \
+        "all --target noop --name ours --compare noop --compare bare --duration 50ms --rounds 1 \
          --only put-64,list-fresh",
     );
     let rows = report["rows"].as_array().unwrap();
@@ -344,6 +350,9 @@ fn the_suite_judges_every_row_it_ran() {
         (&"noop".into(), &">= 0.75x".into())
     );
     assert_eq!(goal["met"], goal["ratio"].as_f64().unwrap() >= 0.75);
+    // The bare server is shown, and nobody is judged by it.
+    assert_eq!(rows[1]["ratios"].as_array().unwrap().len(), 2);
+    assert_eq!(rows[1]["goals"].as_array().unwrap().len(), 1);
     // The other goal of a list is one against etcd, which did not run.
     assert_eq!(rows[0]["goals"].as_array().unwrap().len(), 0);
 }

@@ -156,13 +156,19 @@ impl Row {
     }
 
     fn report(&self, comparison: Comparison, sides: &Sides) -> RowReport {
-        let is_noop = |name: &str| {
-            let mut all = sides.all.iter();
-            all.any(|side| side.target == Some(Target::Noop) && side.name == name)
+        let target = |name: &str| {
+            let side = sides.all.iter().find(|side| side.name == name);
+            side.and_then(|side| side.target)
         };
         let verdicts = comparison.ratios.iter().flat_map(|ratio| {
-            let noop = is_noop(&ratio.against);
-            let goals = self.goals.iter().filter(move |goal| goal.noop == noop);
+            let noop = match target(&ratio.against) {
+                None => Some(false),
+                Some(Target::Noop) => Some(true),
+                // Nobody is to reach what keeps no more than it must.
+                Some(_) => None,
+            };
+            let goals = self.goals.iter();
+            let goals = goals.filter(move |goal| Some(goal.noop) == noop);
             goals.map(|goal| goal.verdict(self.metric, ratio))
         });
         RowReport {
