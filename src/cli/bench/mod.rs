@@ -7,8 +7,8 @@
 //! - Lanes fill a `record`; `report` and `compare` put it into numbers with `stats`.
 //! - `wire` is a connection of the generator, `unary` the calls that most of its requests are.
 //! - `memory` makes many of each thing a server holds, and asks `process` what they took.
-//! - `noop` is the empty server, `raw` is FoundationDB without one, `process` reads memory and
-//!   processor time of a server.
+//! - `noop` is the empty server, and with a `log` the bare one; `raw` is FoundationDB without a server;
+//!   `process` reads memory and processor time of one.
 
 mod args;
 mod compare;
