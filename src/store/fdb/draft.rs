@@ -1,7 +1,7 @@
 //! A transaction that is filled while its batch is still being made.
 //!
-//! Each change is a call to the client's thread, and several hundred of them take as long as a good
-//! part of a commit. What is told early is done by the time the batch is sent.
+//! Each change is a call to the client's thread, and some are two. What is told early is done by the
+//! time the batch is sent.
 
 use super::Shared;
 use crate::store::{Op, is_bulk};
