@@ -13,7 +13,7 @@ use crate::mvcc::keyspace::{Change, Layout, Revision, State, Value};
 use crate::mvcc::queue::Handle;
 use crate::mvcc::request::{Call, Request};
 use crate::mvcc::scratch::Scratch;
-use crate::mvcc::{blob, read};
+use crate::mvcc::{blob, identity, read};
 use crate::store::{
     ApplyError, Batch, Consistency, Direction, Guard, Op, PageLimit, StoreError, View,
 };
@@ -242,6 +242,7 @@ async fn doomed(
     let start = layout.history(progress.next);
     let end = layout.history(Revision::first_of(target + 1));
     let page = view.scan(&start, &end, PAGE, Direction::Forward).await?;
+    let dense_until = identity::dense_until(view, layout).await?;
     let mut ops = Vec::new();
     let mut next = Revision::first_of(target);
     for (store_key, record) in page.items {
@@ -255,7 +256,9 @@ async fn doomed(
                 ops.push(blob::clear(layout, &blob));
             }
             ops.push(Op::Clear(layout.history(replaced.revision)));
-            ops.push(Op::Clear(layout.index(&change.key, replaced.revision)));
+            if replaced.revision.main <= dense_until || change.may_replace_indexed() {
+                ops.push(Op::Clear(layout.index(&change.key, replaced.revision)));
+            }
         }
         if change.put.is_none() && revision.main < target {
             ops.push(Op::Clear(store_key));

@@ -1,7 +1,8 @@
 //! Who an instance and this server of it are: as the store says, or random ids, made on first use.
 
 use crate::error::{Error, Result};
-use crate::mvcc::keyspace::{FORMAT, Layout, State};
+use crate::mvcc::keyspace::{DENSE_FORMAT, FORMAT, Layout, State};
+use crate::mvcc::read;
 use crate::mvcc::snapshot::settle;
 use crate::store::{ApplyError, Batch, BatchId, Consistency, Guard, Op, Store, StoreError, View};
 use bytes::Bytes;
@@ -10,6 +11,8 @@ use bytes::Bytes;
 const MAX_ATTEMPTS: u32 = 10;
 /// The name of the format's metadata record.
 const META_FORMAT: &str = "format";
+/// The name of the record of [`dense_until`].
+const META_DENSE_UNTIL: &str = "dense index";
 /// In the place of the format, while a keyspace is being restored: a newer one to whoever knows
 /// nothing of that.
 const UNFINISHED: u32 = u32::MAX;
@@ -45,15 +48,17 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
         records
     };
     let key = layout.meta(META_FORMAT);
-    let (mut view, mut format) = made_once(store, &key, first).await?;
+    let (mut view, record) = made_once(store, &key, first).await?;
+    let mut found = number(record)?;
     for _ in 0..MAX_ATTEMPTS {
-        if format != RESTORED.to_be_bytes().as_slice() {
-            break;
+        match found {
+            RESTORED => settle(store, layout).await?,
+            DENSE_FORMAT => upgrade(store, layout, &view).await?,
+            _ => break,
         }
-        settle(store, layout).await?;
-        (view, format) = made_once(store, &key, first).await?;
+        let (newer, record) = made_once(store, &key, first).await?;
+        (view, found) = (newer, number(record)?);
     }
-    let found = fixed(format, "format").map(u32::from_be_bytes)?;
     if found == UNFINISHED {
         let sentence = "a restore into this keyspace was cut off: empty it, and restore again";
         return Err(StoreError::Unreadable(sentence.into()).into());
@@ -78,6 +83,38 @@ pub async fn establish(store: &Store, layout: &Layout, name: &str) -> Result<Ide
         cluster_id: fixed(cluster_id, "cluster id").map(u64::from_be_bytes)?,
         member_id: fixed(member_id, "member id").map(u64::from_be_bytes)?,
     })
+}
+
+/// The revision up to which every version may have a record in the index: such were written in
+/// [`DENSE_FORMAT`]. 0 in a keyspace that began later.
+pub async fn dense_until(view: &View, layout: &Layout) -> Result<i64> {
+    match view.get(&layout.meta(META_DENSE_UNTIL)).await? {
+        None => Ok(0),
+        Some(record) => fixed(record, META_DENSE_UNTIL).map(i64::from_be_bytes),
+    }
+}
+
+/// Makes a keyspace of [`DENSE_FORMAT`] one of this format: older kvtools would not find the versions
+/// that are written from now on.
+async fn upgrade(store: &Store, layout: &Layout, view: &View) -> Result<()> {
+    let revision = read::state(view, layout).await?.revision;
+    let until = Bytes::copy_from_slice(&revision.to_be_bytes());
+    let batch = Batch {
+        id: BatchId {
+            writer: 0,
+            sequence: 0,
+        },
+        guard: Some(of_format(layout, DENSE_FORMAT)),
+        ops: vec![
+            format(layout, FORMAT),
+            Op::Set(layout.meta(META_DENSE_UNTIL), until),
+        ],
+    };
+    match store.apply(batch).await {
+        // Whoever asked looks again.
+        Ok(()) | Err(ApplyError::Conflict | ApplyError::Unknown) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The records by which a keyspace is known for one, beside its state.
@@ -105,10 +142,18 @@ fn format(layout: &Layout, number: u32) -> Op {
 
 /// The guard that holds as long as nobody has settled a restored keyspace.
 pub fn unsettled(layout: &Layout) -> Guard {
+    of_format(layout, RESTORED)
+}
+
+fn of_format(layout: &Layout, number: u32) -> Guard {
     Guard {
         key: layout.meta(META_FORMAT),
-        expected: Some(Bytes::copy_from_slice(&RESTORED.to_be_bytes())),
+        expected: Some(Bytes::copy_from_slice(&number.to_be_bytes())),
     }
+}
+
+fn number(format: Bytes) -> Result<u32> {
+    fixed(format, META_FORMAT).map(u32::from_be_bytes)
 }
 
 fn random_id() -> Bytes {

@@ -7,7 +7,7 @@
 //! | `m` | name | metadata: [`State`], format, ids, alarms, [`PeerRecord`]s, [`CountsRecord`] |
 //! | `c` | user key | [`Current`]: the live version, all that a latest read needs |
 //! | `h` | main, sub revision | [`Change`]: what that revision did |
-//! | `k` | escaped user key, main, sub revision | `1` put, `0` deletion |
+//! | `k` | escaped user key, main, sub revision | `1` put, `0` deletion: [`Change::index_record`] |
 //! | `b` | blob id, chunk number | a piece of a value over [`BLOB_THRESHOLD_BYTES`] |
 //! | `l` | lease id | [`LeaseRecord`] |
 //! | `d` | due time, lease id | empty: when to look whether the lease is over |
@@ -29,8 +29,8 @@ pub use counts::{CountsPiece, CountsRecord};
 pub use layout::Layout;
 pub use peer::PeerRecord;
 pub use records::{
-    AuthState, BlobRef, Change, Current, LeaseRecord, Replaced, StagedBlob, State, Turn, Value,
-    WriterRecord,
+    AuthState, BlobRef, Change, Current, INDEX_STRIDE, LeaseRecord, Replaced, StagedBlob, State,
+    Turn, Value, WriterRecord,
 };
 
 use crate::error::Error;
@@ -38,7 +38,10 @@ use crate::store::APPENDED_SUBSPACE;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// The newest record format this build reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// The format in which every version had a record in `k`.
+pub const DENSE_FORMAT: u32 = 1;
 
 /// Values over this many bytes are stored once, as a blob that `c` and `h` refer to.
 pub const BLOB_THRESHOLD_BYTES: usize = 64 * 1024;

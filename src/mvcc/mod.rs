@@ -41,6 +41,9 @@ pub mod forward;
 #[allow(clippy::unwrap_used)]
 mod forward_test;
 mod hash;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod history_test;
 mod identity;
 pub mod instance;
 pub mod instances;

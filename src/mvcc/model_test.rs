@@ -4,7 +4,7 @@
 //! no code with the instance but the messages.
 
 use crate::error::Error;
-use crate::mvcc::keyspace::{BLOB_CHUNK_BYTES, BLOB_THRESHOLD_BYTES, Layout};
+use crate::mvcc::keyspace::{BLOB_CHUNK_BYTES, BLOB_THRESHOLD_BYTES, INDEX_STRIDE, Layout};
 use crate::mvcc::{Instance, Options};
 use crate::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::pb::etcdserverpb::request_op::Request;
@@ -742,10 +742,11 @@ async fn check_what_compaction_leaves(
     let live = model.at(i64::MAX);
     let is_blob = |kv: &&KeyValue| kv.value.len() > BLOB_THRESHOLD_BYTES;
     let pieces = |kv: &KeyValue| kv.value.len().div_ceil(BLOB_CHUNK_BYTES);
+    let is_indexed = |kv: &&KeyValue| kv.version % INDEX_STRIDE == 0;
     let expected = [
         (b'c', live.len()),
         (b'h', live.len()),
-        (b'k', live.len()),
+        (b'k', live.values().filter(is_indexed).count()),
         (b'b', live.values().filter(is_blob).map(pieces).sum()),
         (b'a', live.values().filter(|kv| kv.lease != 0).count()),
         (b'l', model.leases.len()),

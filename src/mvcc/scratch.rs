@@ -466,11 +466,6 @@ impl Scratch {
         put: Option<Current>,
         before: Option<&Current>,
     ) {
-        let kind: &'static [u8] = if put.is_some() { b"\x01" } else { b"\x00" };
-        self.push(Op::Set(
-            self.layout.index(key, revision),
-            Bytes::from_static(kind),
-        ));
         let change = Change {
             key: key.clone(),
             put,
@@ -478,6 +473,9 @@ impl Scratch {
         };
         self.turns.extend(change.turn(revision));
         self.push(Op::Set(self.layout.history(revision), change.encode()));
+        if let Some(record) = change.index_record() {
+            self.push(Op::Set(self.layout.index(key, revision), record));
+        }
         // The live record, written once at the end of the batch, holds the value again.
         self.ops_bytes += key.len() + change.value_bytes();
         self.keys.insert(change.key, change.put);

@@ -10,6 +10,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 const IS_PUT: u8 = 1;
 const HAS_REPLACED: u8 = 2;
 const REPLACED_BLOB: u8 = 4;
+/// Of so many versions of a key one is in the index: an older one is found in fewer steps than these
+/// from the next that is.
+pub const INDEX_STRIDE: i64 = 8;
 /// Of a [`State`] without users.
 const STATE_BYTES: usize = 33;
 
@@ -265,6 +268,21 @@ impl Value {
 }
 
 impl Change {
+    /// Its record for `k`, if it has one: what ends a life of its key has, and some versions.
+    pub fn index_record(&self) -> Option<Bytes> {
+        match &self.put {
+            None => Some(Bytes::from_static(&[0])),
+            Some(put) if put.version % INDEX_STRIDE == 0 => Some(Bytes::from_static(&[1])),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether the version it replaced may be in the index.
+    pub fn may_replace_indexed(&self) -> bool {
+        let follows = |put: &Current| (put.version - 1) % INDEX_STRIDE == 0;
+        self.put.as_ref().is_none_or(follows)
+    }
+
     /// Bytes of the value that stand in the record itself.
     pub fn value_bytes(&self) -> usize {
         self.put.as_ref().map_or(0, |put| put.value.inline_bytes())

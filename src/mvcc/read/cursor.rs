@@ -172,6 +172,7 @@ impl<'a> Cursor<'a> {
 
     fn page_limit(&self) -> PageLimit {
         let items = match self.wanted.saturating_sub(self.walked) {
+            _ if matches!(self.rest, Some(KeyRange::Point(_))) => 1,
             _ if self.census.is_none() => PAGE.items,
             0 => TO_BOUNDARY_ITEMS,
             // One more shows that there are more.
@@ -306,19 +307,9 @@ impl<'a> Cursor<'a> {
             self.rest = None;
             return Ok(items);
         }
-        let limit = self.page_limit();
         let (mut items, more) = match &mut self.source {
             Source::Cached(snapshot) => snapshot.next_page(),
-            Source::View(view) => {
-                let (start, end) = self.layout.current_range(&rest);
-                let page = Box::pin(view.scan(&start, &end, limit, Direction::Forward)).await?;
-                let more = page.more;
-                let decode = |(store_key, record): (Bytes, Bytes)| {
-                    Ok((self.layout.user_key(&store_key), Current::decode(record)?))
-                };
-                let items: Result<Vec<_>> = page.items.into_iter().map(decode).collect();
-                (items?, more)
-            }
+            Source::View(_) => Box::pin(self.live_page(&rest)).await?,
         };
         let covered = items.last().filter(|_| more).map(|(key, _)| key.clone());
         match &covered {
@@ -333,6 +324,19 @@ impl<'a> Cursor<'a> {
         }
         self.rest = covered.and_then(|last| after(&rest, &last));
         Ok(items)
+    }
+
+    /// The first live keys of a range, and whether there are more.
+    async fn live_page(&self, range: &KeyRange) -> Result<(Vec<Item>, bool)> {
+        let (start, end) = self.layout.current_range(range);
+        let limit = self.page_limit();
+        let scan = self.view()?.scan(&start, &end, limit, Direction::Forward);
+        let page = scan.await?;
+        let decode = |(store_key, record): (Bytes, Bytes)| {
+            Ok((self.layout.user_key(&store_key), Current::decode(record)?))
+        };
+        let items: Result<Vec<_>> = page.items.into_iter().map(decode).collect();
+        Ok((items?, page.more))
     }
 
     async fn current(&mut self, key: &Bytes) -> Result<Option<Item>> {
@@ -351,107 +355,96 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// What was live at a revision lies on the way back from the first change after it that the index
+    /// names, or else from what is live now.
     async fn old_page(&mut self, rest: KeyRange, revision: i64) -> Result<Vec<Item>> {
-        let (start, end) = self.layout.index_range(&rest);
-        let mut found: Vec<(Bytes, Revision, bool)> = Vec::new();
-        let mut from = start;
-        let mut limit = self.page_limit();
-        let last_whole = loop {
-            let page = self
-                .view()?
-                .scan(&from, &end, limit, Direction::Forward)
-                .await?;
-            let mut last_key = None;
-            for (store_key, kind) in &page.items {
-                let (key, version) = self.layout.index_entry(store_key)?;
-                if version.main <= revision {
-                    let is_put = kind.first() == Some(&1);
-                    match found.last_mut() {
-                        Some(newest) if newest.0 == key => *newest = (key.clone(), version, is_put),
-                        _ => found.push((key.clone(), version, is_put)),
-                    }
-                }
-                last_key = Some(key);
-            }
-            if !page.more {
-                break None;
-            }
-            let (Some(last_key), Some((last_store_key, _))) = (last_key, page.items.last()) else {
-                break None;
-            };
-            // The last key may have further versions on the next page: leave it for then.
-            let began = page
-                .items
-                .first()
-                .map(|(key, _)| self.layout.index_entry(key));
-            if began
-                .transpose()?
-                .is_some_and(|(first, _)| first != last_key)
-            {
-                found.retain(|(key, _, _)| *key != last_key);
-                break Some(last_key);
-            }
-            // One key alone filled the page.
-            from = successor(last_store_key);
-            limit = PAGE;
+        let (mut changed, undecided) = self.changed_after(&rest, revision).await?;
+        let decided = match &undecided {
+            Some(key) => KeyRange::Span(rest.start().clone(), Some(key.clone())),
+            None => rest.clone(),
         };
-        found.retain(|(_, _, is_put)| *is_put);
-        let items = self.resolve(found).await?;
-        self.rest = last_whole.and_then(|key| at_or_after(&rest, key));
+        let (live, more) = self.live_page(&decided).await?;
+        let last = live.last().filter(|_| more);
+        let beyond = last.map(|(key, _)| successor(key)).or(undecided);
+        let mut items = Vec::with_capacity(live.len());
+        let mut ways = Vec::new();
+        for (key, current) in live {
+            if current.mod_revision <= revision {
+                items.push((key, current));
+            } else if let Some(named) = changed.remove(&key) {
+                ways.push((key, named));
+            } else if current.create_revision <= revision {
+                let newest = current.revision();
+                ways.push((key, newest));
+            }
+        }
+        if let Some(beyond) = &beyond {
+            changed.split_off(beyond);
+        }
+        ways.extend(changed);
+        if !ways.is_empty() {
+            items.extend(self.walk_back(ways, revision).await?);
+            items.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        self.rest = beyond.and_then(|key| at_or_after(&rest, key));
         Ok(items)
     }
 
-    /// Reads the versions found: from `c` while they are still the live ones, else from `h`.
-    async fn resolve(&self, found: Vec<(Bytes, Revision, bool)>) -> Result<Vec<Item>> {
-        let (Some((first, ..)), Some((last, ..))) = (found.first(), found.last()) else {
-            return Ok(Vec::new());
-        };
-        let mut live = BTreeMap::new();
-        let (mut from, end) = self
-            .layout
-            .current_range(&KeyRange::Span(first.clone(), Some(successor(last))));
-        loop {
-            let page = self
-                .view()?
-                .scan(&from, &end, PAGE, Direction::Forward)
-                .await?;
-            for (store_key, record) in &page.items {
-                live.insert(
-                    self.layout.user_key(store_key),
-                    Current::decode(record.clone())?,
-                );
+    /// The first change after a revision that the index names, of each key of a range that has one;
+    /// and the key from which on that is not known, if there is one, behind the first of the range.
+    async fn changed_after(
+        &self,
+        range: &KeyRange,
+        revision: i64,
+    ) -> Result<(BTreeMap<Bytes, Revision>, Option<Bytes>)> {
+        // All of the first key are after the revision, so a page decides one key at least.
+        let after = Revision::first_of(revision.saturating_add(1));
+        let start = self.layout.index(range.start(), after);
+        let (_, end) = self.layout.index_range(range);
+        let limit = self.page_limit();
+        let scan = self.view()?.scan(&start, &end, limit, Direction::Forward);
+        let page = scan.await?;
+        let mut changed = BTreeMap::new();
+        let mut last = None;
+        for (store_key, _) in &page.items {
+            let (key, at) = self.layout.index_entry(store_key)?;
+            if at >= after {
+                changed.entry(key.clone()).or_insert(at);
             }
-            match page.items.last() {
-                Some((key, _)) if page.more => from = successor(key),
-                _ => break,
-            }
+            last = Some(key);
         }
-        let mut items = Vec::with_capacity(found.len());
-        let mut old = Vec::new();
-        for (key, revision, _) in found {
-            match live.remove(&key) {
-                Some(current) if current.revision() == revision => {
-                    items.push((key, Some(current)));
+        let undecided = last.filter(|_| page.more).map(|key| match &changed {
+            changed if changed.contains_key(&key) => successor(&key),
+            _ => key,
+        });
+        Ok((changed, undecided))
+    }
+
+    /// What keys were at a revision, each behind one of its changes after it. All go one step at a time.
+    async fn walk_back(
+        &self,
+        mut ways: Vec<(Bytes, Revision)>,
+        revision: i64,
+    ) -> Result<Vec<Item>> {
+        let mut items = Vec::with_capacity(ways.len());
+        while !ways.is_empty() {
+            let at = ways.iter().map(|(_, at)| self.layout.history(*at));
+            let records = self.view()?.get_many(&at.collect::<Vec<_>>()).await?;
+            let mut further = Vec::with_capacity(ways.len());
+            for ((key, at), record) in ways.into_iter().zip(records) {
+                let change = Change::decode(at, record.ok_or_else(missing_change)?)?;
+                match (change.put, change.replaced) {
+                    (Some(put), _) if at.main <= revision => items.push((key, put)),
+                    (Some(put), _) if put.create_revision > revision => {}
+                    (_, Some(replaced)) if at.main > revision => {
+                        further.push((key, replaced.revision))
+                    }
+                    _ => {}
                 }
-                _ => {
-                    old.push((items.len(), revision));
-                    items.push((key, None));
-                }
             }
+            ways = further;
         }
-        let keys: Vec<Bytes> = old
-            .iter()
-            .map(|(_, revision)| self.layout.history(*revision))
-            .collect();
-        let records = self.view()?.get_many(&keys).await?;
-        for ((place, revision), record) in old.into_iter().zip(records) {
-            let record = record.ok_or_else(missing_change)?;
-            items[place].1 = Change::decode(revision, record)?.put;
-        }
-        items
-            .into_iter()
-            .map(|(key, current)| Ok((key, current.ok_or_else(missing_change)?)))
-            .collect()
+        Ok(items)
     }
 }
 

@@ -255,9 +255,6 @@ impl Into<'_> {
             self.set(layout.attachment(lease, &key), Bytes::new())
                 .await?;
         }
-        let kind: &'static [u8] = if put.is_some() { &[1] } else { &[0] };
-        self.set(layout.index(&key, at), Bytes::from_static(kind))
-            .await?;
         self.add(match &put {
             Some(put) => Op::Set(layout.current(&key), put.encode()),
             None => Op::Clear(layout.current(&key)),
@@ -271,6 +268,9 @@ impl Into<'_> {
             put,
             replaced: before.map(|(replaced, _)| replaced),
         };
+        if let Some(record) = change.index_record() {
+            self.set(layout.index(&change.key, at), record).await?;
+        }
         self.set(layout.history(at), change.encode()).await
     }
 
