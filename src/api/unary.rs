@@ -81,33 +81,34 @@ impl Asker {
     }
 }
 
-/// What the methods do.
+/// What the methods do. Who asks is let go before anything is waited for that may take long: the head of
+/// a request is large.
 pub trait Keys: Send + Sync + 'static {
     /// Reads keys.
     fn range(
         &self,
-        asker: &Asker,
+        asker: Asker,
         request: RangeRequest,
     ) -> impl Future<Output = Result<Ranged, Status>> + Send;
 
     /// Writes a key.
     fn put(
         &self,
-        asker: &Asker,
+        asker: Asker,
         request: PutRequest,
     ) -> impl Future<Output = Result<PutResponse, Status>> + Send;
 
     /// Deletes keys.
     fn delete_range(
         &self,
-        asker: &Asker,
+        asker: Asker,
         request: DeleteRangeRequest,
     ) -> impl Future<Output = Result<DeleteRangeResponse, Status>> + Send;
 
     /// Compares, then reads and writes.
     fn txn(
         &self,
-        asker: &Asker,
+        asker: Asker,
         request: TxnRequest,
     ) -> impl Future<Output = Result<TxnResponse, Status>> + Send;
 }
@@ -132,7 +133,7 @@ where
             if let Some(call) = &call {
                 call.received(PREFIX_BYTES + message.len());
             }
-            call_method(&*keys, method, &asker, message).await
+            call_method(&*keys, method, asker, message).await
         }
         Err(status) => Err(status),
     };
@@ -161,7 +162,7 @@ pub(super) fn refusal(status: Status, call: Option<Call>) -> Response<Answer> {
 async fn call_method(
     keys: &impl Keys,
     method: Method,
-    asker: &Asker,
+    asker: Asker,
     message: Bytes,
 ) -> Result<Answer, Status> {
     match method {

@@ -9,6 +9,7 @@ use crate::mvcc::request::{Request, Response};
 use crate::mvcc::scratch::Scratch;
 use crate::store::Draft;
 use bytes::Bytes;
+use foldhash::HashMap;
 use futures_util::FutureExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ pub struct Ahead<'a> {
     /// Where the cache is.
     revision: i64,
     /// What is being committed, by key.
-    changes: &'a [(Bytes, Option<Current>)],
+    changes: HashMap<&'a [u8], &'a Option<Current>>,
     /// A request came that must wait for the commit.
     is_held: bool,
     /// A request could not be evaluated to its end: all of it is worth nothing.
@@ -95,7 +96,7 @@ pub struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    /// Goes on with an evaluation over a cache at `revision` and `changes`, which are sorted.
+    /// Goes on with an evaluation over a cache at `revision` and `changes`, each of another key.
     pub fn new(
         evaluation: Evaluation,
         cache: &'a Arc<Cache>,
@@ -106,7 +107,10 @@ impl<'a> Ahead<'a> {
             evaluation,
             cache,
             revision,
-            changes,
+            changes: changes
+                .iter()
+                .map(|(key, change)| (key.as_ref(), change))
+                .collect(),
             is_held: false,
             is_spoilt: false,
         }
@@ -147,15 +151,13 @@ impl<'a> Ahead<'a> {
 
     /// Tells the scratch what the keys will be; `false` when that is not known.
     fn learn(&mut self, keys: &[Bytes]) -> bool {
-        let changes = self.changes;
         for key in keys {
             if self.evaluation.scratch.knows(key) {
                 continue;
             }
-            let changed = changes.binary_search_by(|(changed, _)| changed.cmp(key));
-            let found: Option<Current> = match changed {
-                Ok(place) => changes[place].1.clone(),
-                Err(_) => match self.cache.get(key, self.revision) {
+            let found: Option<Current> = match self.changes.get(key.as_ref()) {
+                Some(change) => (*change).clone(),
+                None => match self.cache.get(key, self.revision) {
                     Ok(Some(found)) => found,
                     Ok(None) | Err(_) => return false,
                 },

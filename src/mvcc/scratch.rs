@@ -16,7 +16,8 @@ use crate::pb::etcdserverpb::{RangeRequest, RangeResponse};
 use crate::pb::mvccpb::{Event, KeyValue, event::EventType};
 use crate::store::{Direction, Op, PageLimit, View};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use foldhash::{HashMap, HashMapExt};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Attachments read at a time.
@@ -24,6 +25,9 @@ const PAGE: PageLimit = PageLimit {
     items: 1000,
     bytes: 1 << 20,
 };
+
+/// Keys for which there is room at first: those of the requests that a batch waits for.
+const KEYS_EXPECTED: usize = 128;
 
 /// A value whose pieces are in the store already.
 #[derive(Debug, Clone)]
@@ -42,10 +46,12 @@ pub struct Scratch {
     pub state: State,
     /// What the requests did so far.
     pub tally: Tally,
+    /// What it has changed.
     keys: Overlay,
+    /// What keys are that it has changed or read.
+    known: HashMap<Bytes, Option<Current>>,
     /// Keys that came or went, transaction by transaction.
     turns: Vec<Turn>,
-    fetched: HashMap<Bytes, Option<Current>>,
     leases: HashMap<i64, Option<LeaseRecord>>,
     /// Who may do what, if the batch has changed it.
     rules: Option<Arc<Rules>>,
@@ -81,8 +87,8 @@ impl Scratch {
             state,
             tally: Tally::default(),
             keys: Overlay::new(),
+            known: HashMap::with_capacity(KEYS_EXPECTED),
             turns: Vec::new(),
-            fetched: HashMap::new(),
             leases: HashMap::new(),
             rules: None,
             attachments: BTreeMap::new(),
@@ -99,8 +105,8 @@ impl Scratch {
         let mut missing = BTreeSet::new();
         for (key, known) in keys.iter().zip(self.base.known(&keys)?) {
             match known {
+                _ if self.knows(key) => {}
                 Some(found) => self.learn(key.clone(), found),
-                None if self.knows(key) => {}
                 None => {
                     missing.insert(key.clone());
                 }
@@ -118,7 +124,7 @@ impl Scratch {
         let mut records = view.get_many(&store_keys).await?.into_iter();
         for (key, record) in missing.into_iter().zip(records.by_ref()) {
             let found = record.map(Current::decode).transpose()?;
-            self.fetched.insert(key, found);
+            self.learn(key, found);
         }
         for (id, record) in leases.into_iter().zip(records) {
             let found = record.map(LeaseRecord::decode).transpose()?;
@@ -129,12 +135,12 @@ impl Scratch {
 
     /// Whether it can tell a key without reading.
     pub fn knows(&self, key: &Bytes) -> bool {
-        self.keys.contains_key(key) || self.fetched.contains_key(key)
+        self.known.contains_key(key)
     }
 
     /// Tells it what a key was before the batch.
     pub fn learn(&mut self, key: Bytes, found: Option<Current>) {
-        self.fetched.insert(key, found);
+        self.known.insert(key, found);
     }
 
     /// Makes values known whose pieces are in the store already.
@@ -169,14 +175,11 @@ impl Scratch {
 
     /// The live version of a key.
     pub async fn get(&mut self, key: &Bytes) -> Result<Option<Current>> {
-        if let Some(changed) = self.keys.get(key) {
-            return Ok(changed.clone());
-        }
-        if let Some(found) = self.fetched.get(key) {
-            return Ok(found.clone());
+        if let Some(known) = self.known.get(key) {
+            return Ok(known.clone());
         }
         let found = self.base.current(key).await?;
-        self.fetched.insert(key.clone(), found.clone());
+        self.learn(key.clone(), found.clone());
         Ok(found)
     }
 
@@ -217,8 +220,11 @@ impl Scratch {
         let KeyRange::Point(key) = range else {
             return None;
         };
-        let found = self.keys.get(key).or_else(|| self.fetched.get(key))?;
-        let found = found.clone().map(|current| (key.clone(), current));
+        let found = self
+            .known
+            .get(key)?
+            .clone()
+            .map(|current| (key.clone(), current));
         let in_pieces = |(_, current): &Item| matches!(current.value, Value::Blob(_));
         (!found.as_ref().is_some_and(in_pieces))
             .then(|| Snapshot::point(self.state.revision, found))
@@ -276,7 +282,7 @@ impl Scratch {
             lease,
         );
         self.record(revision, &key, Some(put.clone()), before.as_ref());
-        self.events.push(Event {
+        self.tell(Event {
             r#type: EventType::Put.into(),
             kv: Some(put.to_key_value(key, value)),
             prev_kv,
@@ -290,7 +296,7 @@ impl Scratch {
         let prev_kv = self.seen_before(&key, before).await?;
         self.move_lease(&key, before.lease, 0);
         self.record(revision, &key, None, Some(before));
-        self.events.push(Event {
+        self.tell(Event {
             r#type: EventType::Delete.into(),
             kv: Some(KeyValue {
                 key,
@@ -300,6 +306,14 @@ impl Scratch {
             prev_kv,
         });
         Ok(())
+    }
+
+    fn tell(&mut self, event: Event) {
+        // Most transactions have one, and events are large.
+        if self.events.is_empty() {
+            self.events.reserve_exact(1);
+        }
+        self.events.push(event);
     }
 
     /// What a watcher sees as the previous version: that before the transaction, even when the
@@ -478,6 +492,7 @@ impl Scratch {
         }
         // The live record, written once at the end of the batch, holds the value again.
         self.ops_bytes += key.len() + change.value_bytes();
+        self.known.insert(key.clone(), change.put.clone());
         self.keys.insert(change.key, change.put);
     }
 

@@ -42,7 +42,7 @@ impl Door {
     }
 
     /// The instance for whoever asks.
-    pub async fn open_to(&self, asker: &Asker) -> Result<Cow<'_, Instance>, Status> {
+    pub async fn open_to(&self, asker: Asker) -> Result<Cow<'_, Instance>, Status> {
         if !self.instance.state().auth.enabled {
             return Ok(Cow::Borrowed(&self.unasked));
         }

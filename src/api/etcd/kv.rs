@@ -47,7 +47,7 @@ impl Kv {
 }
 
 impl Keys for Kv {
-    async fn range(&self, asker: &Asker, request: RangeRequest) -> Result<Ranged, Status> {
+    async fn range(&self, asker: Asker, request: RangeRequest) -> Result<Ranged, Status> {
         let instance = self.door.open_to(asker).await?;
         if !request.serializable && instance.is_learner() {
             return Err(Error::NotSupportedForLearner.into());
@@ -61,21 +61,21 @@ impl Keys for Kv {
         })
     }
 
-    async fn put(&self, asker: &Asker, request: PutRequest) -> Result<PutResponse, Status> {
+    async fn put(&self, asker: Asker, request: PutRequest) -> Result<PutResponse, Status> {
         let instance = self.door.open_to(asker).await?;
         Ok(instance.put(request).await?)
     }
 
     async fn delete_range(
         &self,
-        asker: &Asker,
+        asker: Asker,
         request: DeleteRangeRequest,
     ) -> Result<DeleteRangeResponse, Status> {
         let instance = self.door.open_to(asker).await?;
         Ok(instance.delete_range(request).await?)
     }
 
-    async fn txn(&self, asker: &Asker, request: TxnRequest) -> Result<TxnResponse, Status> {
+    async fn txn(&self, asker: Asker, request: TxnRequest) -> Result<TxnResponse, Status> {
         let instance = self.door.open_to(asker).await?;
         Ok(match is_long_txn(&request) {
             true => {
@@ -95,7 +95,7 @@ impl kv_server::Kv for Kv {
         request: Request<RangeRequest>,
     ) -> Result<Response<RangeResponse>, Status> {
         let (asker, request) = Asker::of(request);
-        let answer = Keys::range(self, &asker, request).await?;
+        let answer = Keys::range(self, asker, request).await?;
         Ok(listed::response(answer))
     }
 
@@ -116,7 +116,7 @@ impl kv_server::Kv for Kv {
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
         let (asker, request) = Asker::of(request);
-        let answer = Keys::put(self, &asker, request).await?;
+        let answer = Keys::put(self, asker, request).await?;
         Ok(Response::new(answer))
     }
 
@@ -125,13 +125,13 @@ impl kv_server::Kv for Kv {
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
         let (asker, request) = Asker::of(request);
-        let answer = Keys::delete_range(self, &asker, request).await?;
+        let answer = Keys::delete_range(self, asker, request).await?;
         Ok(Response::new(answer))
     }
 
     async fn txn(&self, request: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
         let (asker, request) = Asker::of(request);
-        let answer = Keys::txn(self, &asker, request).await?;
+        let answer = Keys::txn(self, asker, request).await?;
         Ok(Response::new(answer))
     }
 

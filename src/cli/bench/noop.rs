@@ -325,19 +325,19 @@ fn not_offered<T>() -> Answer<T> {
 type Answers<T> = Pin<Box<dyn Stream<Item = Answer<T>> + Send>>;
 
 impl KeyMethods for Noop {
-    async fn range(&self, _: &Asker, request: RangeRequest) -> Answer<Ranged> {
+    async fn range(&self, _: Asker, request: RangeRequest) -> Answer<Ranged> {
         Ok(Ranged::Whole(self.read(&request)))
     }
 
-    async fn put(&self, _: &Asker, request: PutRequest) -> Answer<PutResponse> {
+    async fn put(&self, _: Asker, request: PutRequest) -> Answer<PutResponse> {
         self.write(request).await
     }
 
-    async fn delete_range(&self, _: &Asker, _: DeleteRangeRequest) -> Answer<DeleteRangeResponse> {
+    async fn delete_range(&self, _: Asker, _: DeleteRangeRequest) -> Answer<DeleteRangeResponse> {
         not_offered()
     }
 
-    async fn txn(&self, _: &Asker, request: TxnRequest) -> Answer<TxnResponse> {
+    async fn txn(&self, _: Asker, request: TxnRequest) -> Answer<TxnResponse> {
         let mut responses = Vec::new();
         for op in request.success {
             let response = match op.request {
@@ -392,7 +392,7 @@ impl Kv for Noop {
 
     async fn txn(&self, request: Request<TxnRequest>) -> Answer<Response<TxnResponse>> {
         let (asker, request) = Asker::of(request);
-        Ok(Response::new(KeyMethods::txn(self, &asker, request).await?))
+        Ok(Response::new(KeyMethods::txn(self, asker, request).await?))
     }
 
     async fn compact(&self, _: Request<CompactionRequest>) -> Answer<Response<CompactionResponse>> {

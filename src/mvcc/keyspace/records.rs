@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::pb::mvccpb::KeyValue;
 use crate::store::BatchId;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::encoding::encoded_len_varint;
 
 // What the first byte of a change says.
 const IS_PUT: u8 = 1;
@@ -172,9 +173,12 @@ impl Current {
 
     /// The record for `c`.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(48 + self.value.inline_bytes());
-        put_varint(&mut out, self.mod_revision as u64);
-        put_varint(&mut out, u64::from(self.sub));
+        let (main, sub) = (self.mod_revision as u64, u64::from(self.sub));
+        let head_bytes = encoded_len_varint(main) + encoded_len_varint(sub);
+        // Just as long: handing it out takes no further allocation.
+        let mut out = BytesMut::with_capacity(head_bytes + self.rest_bytes());
+        put_varint(&mut out, main);
+        put_varint(&mut out, sub);
         self.encode_rest(&mut out);
         out.freeze()
     }
@@ -186,10 +190,26 @@ impl Current {
         Self::decode_rest(Revision { main, sub }, record, 'c')
     }
 
+    /// What every record of a version has, beside the value.
+    fn numbers(&self) -> [u64; 3] {
+        let age = self.mod_revision - self.create_revision;
+        [age, self.version, self.lease].map(|number| number as u64)
+    }
+
+    /// The length of what [`encode_rest`](Self::encode_rest) writes.
+    fn rest_bytes(&self) -> usize {
+        let numbers: usize = self.numbers().map(encoded_len_varint).iter().sum();
+        let value = match self.value.blob() {
+            None => self.value.inline_bytes(),
+            Some(blob) => size_of::<u128>() + encoded_len_varint(blob.len_bytes),
+        };
+        numbers + 1 + value
+    }
+
     fn encode_rest(&self, out: &mut BytesMut) {
-        put_varint(out, (self.mod_revision - self.create_revision) as u64);
-        put_varint(out, self.version as u64);
-        put_varint(out, self.lease as u64);
+        for number in self.numbers() {
+            put_varint(out, number);
+        }
         match self.value.blob() {
             None => {
                 out.put_u8(0);
@@ -299,8 +319,17 @@ impl Change {
 
     /// The record for `h`.
     pub fn encode(&self) -> Bytes {
-        let value_bytes = self.value_bytes();
-        let mut out = BytesMut::with_capacity(48 + self.key.len() + value_bytes);
+        let replaced = self.replaced.map(|replaced| {
+            let Revision { main, sub } = replaced.revision;
+            [main as u64, u64::from(sub)]
+        });
+        let replaced_bytes = |numbers: [u64; 2]| numbers.map(encoded_len_varint).iter().sum();
+        let bytes = 1
+            + encoded_len_varint(self.key.len() as u64)
+            + self.key.len()
+            + replaced.map_or(0, replaced_bytes)
+            + self.put.as_ref().map_or(0, Current::rest_bytes);
+        let mut out = BytesMut::with_capacity(bytes);
         let flags = [
             (IS_PUT, self.put.is_some()),
             (HAS_REPLACED, self.replaced.is_some()),
@@ -309,9 +338,8 @@ impl Change {
         out.put_u8(flags.iter().map(|(bit, set)| bit * u8::from(*set)).sum());
         put_varint(&mut out, self.key.len() as u64);
         out.put_slice(&self.key);
-        if let Some(replaced) = &self.replaced {
-            put_varint(&mut out, replaced.revision.main as u64);
-            put_varint(&mut out, u64::from(replaced.revision.sub));
+        for number in replaced.into_iter().flatten() {
+            put_varint(&mut out, number);
         }
         if let Some(put) = &self.put {
             put.encode_rest(&mut out);

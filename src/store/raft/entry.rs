@@ -16,8 +16,8 @@
 
 use crate::store::{Batch, BatchId, Guard, Op};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use foldhash::{HashMap, HashMapExt};
 use prost::encoding::{decode_varint, encode_varint};
-use std::collections::HashMap;
 
 const VERSION: u8 = 1;
 /// Ends of values are compared by so many bytes, and shared from this length on.
@@ -52,7 +52,7 @@ pub fn encode(batch: &Batch) -> Bytes {
         }
     }
     encode_varint(batch.ops.len() as u64, &mut out);
-    let mut ends = HashMap::new();
+    let mut ends = HashMap::with_capacity(batch.ops.len());
     for (number, op) in batch.ops.iter().enumerate() {
         match op {
             Op::Set(key, value) => match shared(&mut ends, &batch.ops, number, value) {
