@@ -3,9 +3,9 @@
 use super::gather::{Call, Underway, gathered};
 use super::server::Limits;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use futures_util::task::AtomicWaker;
+use futures_util::{FutureExt, StreamExt};
 use h2::server::{Builder, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
 use http_body::{Body, Frame};
@@ -45,9 +45,9 @@ pub(super) async fn speak<S, L, A, B>(
 ) -> Result<(), h2::Error>
 where
     S: Future<Output = Response<A>>,
-    A: Body<Data = Bytes, Error: Into<StdError>>,
+    A: Body<Data = Bytes, Error: Into<StdError>> + Unpin,
     L: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<StdError>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<StdError>> + Send + Unpin + 'static,
 {
     let (io, driver) = gathered(io);
     let underway = Underway::default();
@@ -90,13 +90,14 @@ where
                     }
                     match answer(request.map(Inflow)) {
                         Answering::Short(answering) => {
-                            let mut call = Box::pin(call(answering, respond, None));
-                            if call.as_mut().poll(context).is_pending() {
+                            let mut call = Calling::new(answering, respond, None);
+                            if call.poll_unpin(context).is_pending() {
                                 calls.push(call);
                             }
                         }
                         Answering::Long(answering) => {
-                            tokio::spawn(call(answering, respond, Some(underway.begin())));
+                            let underway = Some(underway.begin());
+                            tokio::spawn(Calling::new(answering, respond, underway));
                         }
                     }
                 }
@@ -219,94 +220,132 @@ impl Pulse {
     }
 }
 
-/// Does one call, unless the client gives it up. It is `underway` until its answer begins.
-async fn call<B>(
-    answering: impl Future<Output = Response<B>>,
-    mut respond: SendResponse<Bytes>,
+/// A call: it is answered, unless the client gives it up, and the answer is sent.
+struct Calling<F, B> {
+    /// In a box that is let go with the answer: most of what a call takes while it waits is in it.
+    answering: Option<Pin<Box<F>>>,
+    respond: SendResponse<Bytes>,
+    /// Until its answer begins.
     underway: Option<Call>,
-) where
-    B: Body<Data = Bytes, Error: Into<StdError>>,
-{
-    let answered = {
-        let mut answering = pin!(answering);
-        let answered = poll_fn(|context| {
-            if let Poll::Ready(answer) = answering.as_mut().poll(context) {
-                return Poll::Ready(Ok(answer));
-            }
-            let reason = ready!(respond.poll_reset(context))?;
-            Poll::Ready(Err(h2::Error::from(reason)))
-        });
-        answered.await
-    };
-    drop(underway);
-    let sent = match answered {
-        Ok(answer) => send(answer, respond).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = sent {
-        tracing::debug!(%error, "a call has failed");
-    }
+    sending: Option<Sending<B>>,
 }
 
-async fn send<B>(answer: Response<B>, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error>
+impl<F, B> Calling<F, B>
 where
-    B: Body<Data = Bytes, Error: Into<StdError>>,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes, Error: Into<StdError>> + Unpin,
 {
-    let (head, body) = answer.into_parts();
-    let head = Response::from_parts(head, ());
-    if body.is_end_stream() {
-        respond.send_response(head, true)?;
-        return Ok(());
+    fn new(answering: F, respond: SendResponse<Bytes>, underway: Option<Call>) -> Self {
+        Self {
+            answering: Some(Box::pin(answering)),
+            respond,
+            underway,
+            sending: None,
+        }
     }
-    let mut stream = respond.send_response(head, false)?;
-    let mut body = pin!(body);
-    let mut is_first = true;
-    loop {
-        let frame = poll_fn(|context| {
-            if let Poll::Ready(frame) = body.as_mut().poll_frame(context) {
-                return Poll::Ready(Ok(frame));
-            }
-            let reason = ready!(stream.poll_reset(context))?;
-            Poll::Ready(Err(h2::Error::from(reason)))
-        });
-        let frame = match frame.await? {
-            None => return stream.send_data(Bytes::new(), true),
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => {
-                let error: StdError = error.into();
-                tracing::debug!(error, "an answer has failed");
-                stream.send_reset(Reason::INTERNAL_ERROR);
-                return Ok(());
-            }
-        };
-        match frame.into_data() {
-            Ok(data) => {
-                // What is there already takes no less memory when it waits.
-                if !std::mem::take(&mut is_first) && !data.is_empty() {
-                    room(&mut stream).await?;
-                }
-                let is_last = body.is_end_stream();
-                stream.send_data(data, is_last)?;
-                if is_last {
-                    return Ok(());
-                }
-            }
-            Err(frame) => {
-                let trailers = frame.into_trailers().unwrap_or_default();
-                return stream.send_trailers(trailers);
-            }
+
+    fn advance(&mut self, context: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        if let Some(answering) = &mut self.answering {
+            let Poll::Ready(answer) = answering.as_mut().poll(context) else {
+                let reason = ready!(self.respond.poll_reset(context))?;
+                return Poll::Ready(Err(reason.into()));
+            };
+            (self.answering, self.underway) = (None, None);
+            let (head, body) = answer.into_parts();
+            let is_all = body.is_end_stream();
+            let head = Response::from_parts(head, ());
+            let stream = self.respond.send_response(head, is_all)?;
+            self.sending = (!is_all).then(|| Sending::new(stream, body));
+        }
+        match &mut self.sending {
+            Some(sending) => sending.advance(context),
+            None => Poll::Ready(Ok(())),
         }
     }
 }
 
-/// Waits until a client has read what it was sent, but for [`WAITING_BYTES_MAX`].
-async fn room(stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
-    stream.reserve_capacity(1);
-    while stream.capacity() == 0 {
-        let more = poll_fn(|context| stream.poll_capacity(context));
-        more.await.transpose()?.ok_or(Reason::CANCEL)?;
+impl<F, B> Future for Calling<F, B>
+where
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes, Error: Into<StdError>> + Unpin,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if let Err(error) = ready!(self.advance(context)) {
+            tracing::debug!(%error, "a call has failed");
+        }
+        Poll::Ready(())
     }
-    Ok(())
+}
+
+/// The body of an answer, on its way.
+struct Sending<B> {
+    stream: SendStream<Bytes>,
+    body: B,
+    /// What is to be sent next.
+    data: Option<Bytes>,
+    is_first: bool,
+}
+
+impl<B: Body<Data = Bytes, Error: Into<StdError>> + Unpin> Sending<B> {
+    fn new(stream: SendStream<Bytes>, body: B) -> Self {
+        Self {
+            stream,
+            body,
+            data: None,
+            is_first: true,
+        }
+    }
+
+    fn advance(&mut self, context: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        loop {
+            if let Some(data) = &self.data {
+                // What is there already takes no less memory when it waits.
+                if !self.is_first && !data.is_empty() {
+                    ready!(self.poll_room(context))?;
+                }
+                let data = self.data.take().unwrap_or_default();
+                let is_last = self.body.is_end_stream();
+                self.stream.send_data(data, is_last)?;
+                if is_last {
+                    return Poll::Ready(Ok(()));
+                }
+                self.is_first = false;
+            }
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+                let reason = ready!(self.stream.poll_reset(context))?;
+                return Poll::Ready(Err(reason.into()));
+            };
+            let frame = match frame {
+                None => return Poll::Ready(self.stream.send_data(Bytes::new(), true)),
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => {
+                    let error: StdError = error.into();
+                    tracing::debug!(error, "an answer has failed");
+                    self.stream.send_reset(Reason::INTERNAL_ERROR);
+                    return Poll::Ready(Ok(()));
+                }
+            };
+            match frame.into_data() {
+                Ok(data) => self.data = Some(data),
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    return Poll::Ready(self.stream.send_trailers(trailers));
+                }
+            }
+        }
+    }
+
+    /// Waits until a client has read what it was sent, but for [`WAITING_BYTES_MAX`].
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        self.stream.reserve_capacity(1);
+        while self.stream.capacity() == 0 {
+            let more = ready!(self.stream.poll_capacity(context)).transpose()?;
+            more.ok_or(Reason::CANCEL)?;
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// What a client sends in a request.

@@ -44,7 +44,11 @@ pub(crate) trait Answers:
     + 'static
 {
     /// What it answers.
-    type Body: http_body::Body<Data = Bytes, Error: Into<StdError>> + Default + Send + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: Into<StdError>>
+        + Default
+        + Send
+        + Unpin
+        + 'static;
 
     /// Answers a short call of a connection, which that does itself; gives back what is none.
     fn short(

@@ -109,7 +109,8 @@ impl Handle {
             if let Some(answer) = self.hand_over(&call).await {
                 return answer;
             }
-            match self.enqueue(call, permit).await?.await {
+            let staged = self.staged(&call.request, &permit).await?;
+            match self.enqueue(call, staged, permit)?.await {
                 Ok(Outcome::Answer(answer)) => return answer,
                 Ok(Outcome::Elsewhere(back, bytes)) => (call, permit) = (back, bytes),
                 Err(_) => return Err(Error::Stopped),
@@ -140,7 +141,8 @@ impl Handle {
     pub async fn take(&self, call: Call) -> Handover {
         let queued = async {
             let permit = self.permit(&call.request).await?;
-            let queued = self.enqueue(call, permit).await?;
+            let staged = self.staged(&call.request, &permit).await?;
+            let queued = self.enqueue(call, staged, permit)?;
             self.stats.taken.add(1);
             Ok(queued)
         };
@@ -166,21 +168,30 @@ impl Handle {
 
     async fn permit(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
         let bytes = request.size_bytes().min(MAX_QUEUED_BYTES) as u32;
-        let permit = self.bytes.clone().acquire_many_owned(bytes).await;
+        if let Ok(permit) = self.bytes.clone().try_acquire_many_owned(bytes) {
+            return Ok(permit);
+        }
+        // In a box, here and below, or every request would be as large.
+        let permit = Box::pin(self.bytes.clone().acquire_many_owned(bytes)).await;
         permit.map_err(|_| Error::Stopped)
     }
 
+    /// What of a request of so many bytes has to be in the store before it is queued.
+    async fn staged(&self, request: &Request, bytes: &OwnedSemaphorePermit) -> Result<Vec<Staged>> {
+        let stage_above = self.job.store.limits().batch_bytes / 4;
+        match bytes.num_permits() > stage_above {
+            true => Box::pin(self.stage(request, stage_above)).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
     /// Queues a request; after an error it is not queued, and never will be.
-    async fn enqueue(
+    fn enqueue(
         &self,
         call: Call,
+        staged: Vec<Staged>,
         permit: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Outcome>> {
-        let stage_above = self.job.store.limits().batch_bytes / 4;
-        let staged = match permit.num_permits() > stage_above {
-            true => Box::pin(self.stage(&call.request, stage_above)).await?,
-            false => Vec::new(),
-        };
         let (reply, outcome) = oneshot::channel();
         let pending = Pending {
             call,

@@ -98,7 +98,8 @@ impl Instance {
         if feed.size.estimate().is_some_and(has_room) {
             return Ok(());
         }
-        match feed.size.measured(store, layout).await? {
+        // In boxes, here and below, or every request would be as large.
+        match Box::pin(feed.size.measured(store, layout)).await? {
             Some(used) if has_room(used) => Ok(()),
             Some(used) => Box::pin(self.refuse_space(used)).await,
             None => Err(Error::NoSpace),
@@ -114,7 +115,7 @@ impl Instance {
         if quota.admit(cost) {
             return Ok(());
         }
-        let usage = store.usage(layout.prefix()).await?;
+        let usage = Box::pin(store.usage(layout.prefix())).await?;
         match quota.admit_after(usage.live_bytes, cost) {
             true => Ok(()),
             false => Box::pin(self.refuse_space(usage.live_bytes)).await,
