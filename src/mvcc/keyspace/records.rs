@@ -11,7 +11,7 @@ use prost::encoding::encoded_len_varint;
 const IS_PUT: u8 = 1;
 const HAS_REPLACED: u8 = 2;
 const REPLACED_BLOB: u8 = 4;
-/// Of so many versions of a key one is in the index: an older one is found in fewer steps than these
+/// Of so many versions of a key one is in the index: an older one is found in no more steps than these
 /// from the next that is.
 pub const INDEX_STRIDE: i64 = 8;
 /// Of a [`State`] without users.
