@@ -147,13 +147,20 @@ impl Engine {
     /// Makes changes visible and durable, all or none, with one fsync.
     pub(in crate::store) fn commit(&self, changes: ChangeSet) -> fjall::Result<()> {
         let mut last_commit = self.last_commit.lock();
-        self.write(&mut last_commit, changes, true)?;
+        let write = |changes| self.tree.write(changes, true);
+        self.count(&mut last_commit, changes, write)?;
         Ok(self.home.acknowledge(*last_commit)?)
     }
 
-    /// Makes changes visible, all or none. A crash may take them, and all that came after them.
-    pub(in crate::store) fn apply(&self, changes: ChangeSet) -> fjall::Result<()> {
-        self.write(&mut self.last_commit.lock(), changes, false)
+    /// Makes changes visible, all or none, and tells of them no sooner than a view that is opened then
+    /// sees them. A crash may take them, and all that came after them.
+    pub(in crate::store) fn apply(
+        &self,
+        changes: ChangeSet,
+        tell: impl FnOnce(),
+    ) -> fjall::Result<()> {
+        let write = |changes| self.tree.write_telling(changes, tell);
+        self.count(&mut self.last_commit.lock(), changes, write)
     }
 
     /// Makes everything durable that is visible.
@@ -163,16 +170,16 @@ impl Engine {
         Ok(self.home.acknowledge(*last_commit)?)
     }
 
-    fn write(
+    fn count(
         &self,
         last_commit: &mut u64,
         mut changes: ChangeSet,
-        is_durable: bool,
+        write: impl FnOnce(ChangeSet) -> fjall::Result<()>,
     ) -> fjall::Result<()> {
         let number = *last_commit + 1;
         changes.extend([entry(COMMIT_KEY, number)]);
         let begin = Instant::now();
-        self.tree.write(changes, is_durable)?;
+        write(changes)?;
         self.commit_times.note_time(begin.elapsed());
         *last_commit = number;
         Ok(())

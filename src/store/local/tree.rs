@@ -134,6 +134,23 @@ impl Tree {
         }
     }
 
+    /// Makes changes visible, all or none, and tells of them no sooner than a view that is opened then
+    /// sees them.
+    pub(super) fn write_telling(
+        &self,
+        changes: ChangeSet,
+        tell: impl FnOnce(),
+    ) -> fjall::Result<()> {
+        match self {
+            Self::Journaled(tree) => {
+                tree.write(changes, false)?;
+                tell();
+            }
+            Self::Bare(tree) => tree.write_telling(changes, tell),
+        }
+        Ok(())
+    }
+
     /// Makes durable what is visible.
     pub(super) fn persist(&self) -> fjall::Result<()> {
         match self {

@@ -431,7 +431,7 @@ impl Driver {
         let engine = self.shared.engine().map_err(StoreError::Fatal)?;
         let record = engine.record(MEMBERS_KEY);
         let record = record.map_err(|error| engine.fault("reading its members", &error))?;
-        self.tell_members(record.unwrap_or_default())?;
+        self.tell_members(decode_members(record.unwrap_or_default())?);
         tracing::info!(index = point.index, "took a whole state from the leader");
         Ok(())
     }
@@ -452,34 +452,35 @@ impl Driver {
             Stop::Entry(error) => StoreError::Unreadable(error.to_string().into()),
         })?;
         let members = outcome.changes.get(MEMBERS_KEY).cloned().flatten();
+        let members = members.map(decode_members).transpose()?;
         let record = Bytes::from(encode_point(&outcome.point));
         let key = Bytes::from_static(POINT_KEY);
         outcome.changes.insert(key, Some(record));
-        engine.apply(outcome.changes).map_err(fault)?;
-        self.core.applied(outcome.point);
-        // First: who hears of the rest may ask how far this member is, and whether it is alone.
-        self.tell_progress();
+        // Who waits may go on as soon as no view is opened without the changes.
+        let tell = || {
+            self.core.applied(outcome.point);
+            // First: who hears of the rest may ask how far this member is, and whether it is alone.
+            self.tell_progress();
+            if let Some(members) = members {
+                self.tell_members(members);
+            }
+            for (token, answer) in outcome.answers {
+                self.answer(token, answer);
+            }
+        };
+        engine.apply(outcome.changes, tell).map_err(fault)?;
         if is_news {
             self.shared.announce();
         }
         if is_from_elsewhere {
             self.elsewhere.announce();
         }
-        if let Some(members) = members {
-            self.tell_members(members)?;
-        }
-        for (token, answer) in outcome.answers {
-            self.answer(token, answer);
-        }
         self.cut_log(engine.flushed())
     }
 
-    fn tell_members(&mut self, record: Bytes) -> Result<(), StoreError> {
-        let malformed = |_| StoreError::Unreadable(super::Malformed.to_string().into());
-        let members = Members::decode(record).map_err(malformed)?;
+    fn tell_members(&mut self, members: Members) {
         self.members.send_replace(members);
         self.leave_if_removed();
-        Ok(())
     }
 
     /// Ends soon when the member was removed.
@@ -566,4 +567,9 @@ impl Driver {
             !is_same
         });
     }
+}
+
+fn decode_members(record: Bytes) -> Result<Members, StoreError> {
+    let malformed = |_| StoreError::Unreadable(super::Malformed.to_string().into());
+    Members::decode(record).map_err(malformed)
 }

@@ -232,8 +232,14 @@ impl Tree {
 
     /// Makes changes visible, all or none.
     pub(in super::super) fn write(&self, changes: ChangeSet) {
+        self.write_telling(changes, || ());
+    }
+
+    /// The same, and tells of them as soon as no view is opened any more that does not see them.
+    pub(super) fn write_telling(&self, changes: ChangeSet, tell: impl FnOnce()) {
         let _writing = self.shared.writing.lock();
-        self.shared.views.write(changes, self.shared.seqno.next());
+        let seqno = self.shared.seqno.next();
+        self.shared.views.write(changes, seqno, tell);
     }
 
     /// Bytes that are in memtables.
@@ -446,10 +452,11 @@ impl Views {
         (Place { seqno, views }, open.memtables.clone())
     }
 
-    /// Writes, and shows it to views that are opened from now on.
-    fn write(&self, changes: ChangeSet, seqno: SeqNo) {
+    /// Tells of changes, writes them, and shows them to views that are opened from now on.
+    fn write(&self, changes: ChangeSet, seqno: SeqNo, tell: impl FnOnce()) {
         let mut open = self.0.lock();
         // Held meanwhile: a view that is opened sees none of it or all.
+        tell();
         let newest_view = open.count.keys().next_back().copied();
         open.memtables[0].write(changes, seqno, newest_view);
         open.visible = open.visible.max(seqno + 1);
