@@ -46,6 +46,11 @@ impl Base {
         }
     }
 
+    /// Whether anybody wants to see what is written. Whoever does later reads it from the store.
+    pub fn is_watched(&self) -> bool {
+        self.feed.is_watched()
+    }
+
     /// A view that holds this state.
     pub async fn view(&self) -> Result<&View> {
         let open = || async {

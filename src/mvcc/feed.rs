@@ -25,6 +25,8 @@ pub struct Committed {
     pub turns: Vec<Turn>,
     /// What watchers see, if that is at hand; else they read it from the store.
     pub commits: Vec<Commit>,
+    /// What the instance takes more, in bytes.
+    pub added_bytes: u64,
 }
 
 /// Takes in committed batches. Several may publish; each batch is told once.

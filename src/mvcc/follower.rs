@@ -6,6 +6,7 @@ use crate::mvcc::feed::{Committed, Feed};
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{Change, Current, Revision, State};
 use crate::mvcc::read;
+use crate::mvcc::size::change_bytes;
 use crate::mvcc::watch::Commit;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
@@ -149,6 +150,10 @@ impl Follower {
                     from: known.revision,
                     commits: self.commits(known.revision, &changes).unwrap_or_default(),
                     turns: changes.iter().filter_map(|(at, it)| it.turn(*at)).collect(),
+                    added_bytes: changes
+                        .iter()
+                        .map(|(_, it)| change_bytes(&it.key, it.put.as_ref()))
+                        .sum(),
                     changes: changes
                         .into_iter()
                         .map(|(_, it)| (it.key, it.put))
@@ -163,6 +168,7 @@ impl Follower {
                     changes: Vec::new(),
                     adds_to_cache: false,
                     turns: Vec::new(),
+                    added_bytes: 0,
                 },
             });
         }

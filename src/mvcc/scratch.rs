@@ -10,6 +10,7 @@ use crate::mvcc::keyspace::{
     State, Turn, Value,
 };
 use crate::mvcc::read::{self, Cursor, Item, Overlay};
+use crate::mvcc::size::change_bytes;
 use crate::mvcc::stats::Tally;
 use crate::mvcc::watch::Commit;
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse};
@@ -59,6 +60,13 @@ pub struct Scratch {
     staged: Vec<(Staged, bool)>,
     ops: Vec<Op>,
     ops_bytes: usize,
+    added_bytes: u64,
+    /// The revision it began with.
+    from: i64,
+    /// Changes of the transaction under way.
+    written: u32,
+    /// Whether anybody wants to see events.
+    is_watched: bool,
     commits: Vec<Commit>,
     /// Events of the transaction under way.
     events: Vec<Event>,
@@ -74,8 +82,10 @@ pub struct Outcome {
     pub changes: Vec<(Bytes, Option<Current>)>,
     /// Which keys came or went.
     pub turns: Vec<Turn>,
-    /// What watchers will see.
+    /// What watchers will see; nothing, if there were none.
     pub commits: Vec<Commit>,
+    /// What the instance takes more, in bytes.
+    pub added_bytes: u64,
 }
 
 impl Scratch {
@@ -83,7 +93,9 @@ impl Scratch {
     pub fn new(base: Base, state: State) -> Self {
         Self {
             layout: base.layout.clone(),
+            is_watched: base.is_watched(),
             base,
+            from: state.revision,
             state,
             tally: Tally::default(),
             keys: Overlay::new(),
@@ -95,6 +107,8 @@ impl Scratch {
             staged: Vec::new(),
             ops: Vec::new(),
             ops_bytes: 0,
+            added_bytes: 0,
+            written: 0,
             commits: Vec::new(),
             events: Vec::new(),
         }
@@ -161,16 +175,12 @@ impl Scratch {
 
     /// Whether a read at `revision` would have to see changes that are only here.
     pub fn is_ahead_of(&self, revision: i64) -> bool {
-        revision > 0
-            && self
-                .commits
-                .first()
-                .is_some_and(|commit| commit.revision <= revision)
+        revision > self.from && self.state.revision > self.from
     }
 
     /// The revision a read sees now: that of the transaction under way once it changed something.
     pub fn read_revision(&self) -> i64 {
-        self.state.revision + i64::from(!self.events.is_empty())
+        self.state.revision + i64::from(self.written > 0)
     }
 
     /// The live version of a key.
@@ -272,39 +282,40 @@ impl Scratch {
             lease,
             value: self.store_value(&value),
         };
-        let prev_kv = match &before {
-            Some(before) => self.seen_before(&key, before).await?,
-            None => None,
-        };
         self.move_lease(
             &key,
             before.as_ref().map_or(0, |before| before.lease),
             lease,
         );
-        self.record(revision, &key, Some(put.clone()), before.as_ref());
-        self.tell(Event {
-            r#type: EventType::Put.into(),
-            kv: Some(put.to_key_value(key, value)),
-            prev_kv,
-        });
+        if self.is_watched {
+            let event = Event {
+                r#type: EventType::Put.into(),
+                kv: Some(put.to_key_value(key.clone(), value)),
+                prev_kv: self.seen_before(&key, before.as_ref()).await?,
+            };
+            self.tell(event);
+        }
+        self.record(revision, key, Some(put), before.as_ref());
         Ok(before)
     }
 
     /// Deletes a live key.
     pub async fn delete(&mut self, key: Bytes, before: &Current) -> Result<()> {
         let revision = self.next_revision();
-        let prev_kv = self.seen_before(&key, before).await?;
         self.move_lease(&key, before.lease, 0);
-        self.record(revision, &key, None, Some(before));
-        self.tell(Event {
-            r#type: EventType::Delete.into(),
-            kv: Some(KeyValue {
-                key,
-                mod_revision: revision.main,
-                ..Default::default()
-            }),
-            prev_kv,
-        });
+        if self.is_watched {
+            let event = Event {
+                r#type: EventType::Delete.into(),
+                kv: Some(KeyValue {
+                    key: key.clone(),
+                    mod_revision: revision.main,
+                    ..Default::default()
+                }),
+                prev_kv: self.seen_before(&key, Some(before)).await?,
+            };
+            self.tell(event);
+        }
+        self.record(revision, key, None, Some(before));
         Ok(())
     }
 
@@ -318,7 +329,10 @@ impl Scratch {
 
     /// What a watcher sees as the previous version: that before the transaction, even when the
     /// transaction has written the key already.
-    async fn seen_before(&self, key: &Bytes, before: &Current) -> Result<Option<KeyValue>> {
+    async fn seen_before(&self, key: &Bytes, before: Option<&Current>) -> Result<Option<KeyValue>> {
+        let Some(before) = before else {
+            return Ok(None);
+        };
         if before.mod_revision <= self.state.revision {
             return Ok(Some(self.key_value(key, before).await?));
         }
@@ -330,14 +344,17 @@ impl Scratch {
     /// Ends the transaction under way; it takes a revision if it changed something.
     pub fn end_transaction(&mut self) {
         self.tally.end_transaction();
-        if self.events.is_empty() {
+        if self.written == 0 {
             return;
         }
+        self.written = 0;
         self.state.revision += 1;
-        self.commits.push(Commit {
-            revision: self.state.revision,
-            events: std::mem::take(&mut self.events),
-        });
+        if self.is_watched {
+            self.commits.push(Commit {
+                revision: self.state.revision,
+                events: std::mem::take(&mut self.events),
+            });
+        }
     }
 
     /// A lease, if it exists.
@@ -463,36 +480,39 @@ impl Scratch {
             changes,
             turns: self.turns,
             commits: self.commits,
+            added_bytes: self.added_bytes,
         }
     }
 
     fn next_revision(&self) -> Revision {
         Revision {
             main: self.state.revision + 1,
-            sub: self.events.len() as u32,
+            sub: self.written,
         }
     }
 
     fn record(
         &mut self,
         revision: Revision,
-        key: &Bytes,
+        key: Bytes,
         put: Option<Current>,
         before: Option<&Current>,
     ) {
+        self.written += 1;
+        self.added_bytes += change_bytes(&key, put.as_ref());
         let change = Change {
-            key: key.clone(),
+            key,
             put,
             replaced: before.map(Current::as_replaced),
         };
         self.turns.extend(change.turn(revision));
         self.push(Op::Set(self.layout.history(revision), change.encode()));
         if let Some(record) = change.index_record() {
-            self.push(Op::Set(self.layout.index(key, revision), record));
+            self.push(Op::Set(self.layout.index(&change.key, revision), record));
         }
         // The live record, written once at the end of the batch, holds the value again.
-        self.ops_bytes += key.len() + change.value_bytes();
-        self.known.insert(key.clone(), change.put.clone());
+        self.ops_bytes += change.key.len() + change.value_bytes();
+        self.known.insert(change.key.clone(), change.put.clone());
         self.keys.insert(change.key, change.put);
     }
 

@@ -396,6 +396,7 @@ impl Sequencer {
                 adds_to_cache: true,
                 turns: outcome.turns,
                 commits: outcome.commits,
+                added_bytes: outcome.added_bytes,
             },
         };
         let batch = Batch {

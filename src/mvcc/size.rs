@@ -11,8 +11,7 @@
 use crate::error::{Error, Result};
 use crate::mvcc::feed::Committed;
 use crate::mvcc::job::Job;
-use crate::mvcc::keyspace::{BLOB_THRESHOLD_BYTES, Current, Layout, State};
-use crate::pb::mvccpb::Event;
+use crate::mvcc::keyspace::{Current, Layout, State};
 use crate::store::{ApplyError, Batch, Guard, Op, Store, View};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -67,16 +66,11 @@ impl Size {
 
     /// Takes in what a commit has added.
     pub fn note(&self, batch: &Committed) {
-        let events = batch.commits.iter().flat_map(|commit| &commit.events);
-        let more: u64 = match batch.commits.is_empty() {
-            false => events.map(event_bytes).sum(),
-            true => batch.changes.iter().map(change_bytes).sum(),
-        };
-        if more > 0 {
+        if batch.added_bytes > 0 {
             let mut known = self.known.lock();
-            *self.added.lock() += more;
+            *self.added.lock() += batch.added_bytes;
             if let Some(known) = known.as_mut() {
-                known.bytes += more;
+                known.bytes += batch.added_bytes;
                 known.is_exact = false;
             }
         }
@@ -156,19 +150,9 @@ pub async fn recorded(view: &View, layout: &Layout) -> Result<Option<u64>> {
     Ok(record.map(decode).transpose()?.map(|(bytes, _)| bytes))
 }
 
-fn event_bytes(event: &Event) -> u64 {
-    event.kv.as_ref().map_or(0, |kv| {
-        let copies = match kv.value.len() <= BLOB_THRESHOLD_BYTES {
-            true => VALUE_COPIES,
-            false => 1,
-        };
-        KEY_COPIES * kv.key.len() as u64 + copies * kv.value.len() as u64 + CHANGE_BYTES
-    })
-}
-
-/// Where only what keys became is at hand: of several versions in one batch the last one counts.
-fn change_bytes((key, put): &(Bytes, Option<Current>)) -> u64 {
-    let value = put.as_ref().map_or(0, |put| match put.value.blob() {
+/// The bytes that a change of a key to a version, or to none, adds.
+pub fn change_bytes(key: &[u8], put: Option<&Current>) -> u64 {
+    let value = put.map_or(0, |put| match put.value.blob() {
         Some(blob) => blob.len_bytes,
         None => VALUE_COPIES * put.value.inline().map_or(0, Bytes::len) as u64,
     });
@@ -196,6 +180,7 @@ fn decode(mut record: Bytes) -> Result<(u64, u64)> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::mvcc::keyspace::BLOB_THRESHOLD_BYTES;
     use crate::mvcc::{Instance, Options};
     use crate::pb::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest};
     use crate::store::memory::Memory;
