@@ -10,6 +10,8 @@ use crate::pb::etcdserverpb::{
     TxnResponse,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use http_body::{Body, Frame};
 use prost::Message;
 use std::convert::Infallible;
@@ -114,40 +116,44 @@ pub trait Keys: Send + Sync + 'static {
 }
 
 /// Answers a request with a message of so many bytes at most, and counts that.
-pub(super) async fn answer<K: Keys, B>(
+pub(super) fn answer<K: Keys, B>(
     keys: Arc<K>,
     method: Method,
     request: Request<B>,
     origin: Arc<Origin>,
     bytes_max: usize,
     mut call: Option<Call>,
-) -> Response<Answer>
+) -> impl Future<Output = Response<Answer>> + Send + use<K, B>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send,
     B::Error: Into<StdError>,
 {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let asker = Asker { headers, origin };
-    let answered = match read(body, bytes_max).await {
-        Ok(message) => {
-            if let Some(call) = &call {
-                call.received(PREFIX_BYTES + message.len());
+    async move {
+        let answered = match read(body, bytes_max).await {
+            Ok(message) => {
+                if let Some(call) = &call {
+                    call.received(PREFIX_BYTES + message.len());
+                }
+                match call_method(&*keys, method, Asker { headers, origin }, message) {
+                    Ok(answering) => answering.await,
+                    Err(status) => Err(status),
+                }
             }
-            call_method(&*keys, method, asker, message).await
-        }
-        Err(status) => Err(status),
-    };
-    match answered {
-        Ok(answer) => {
-            if let Some(call) = &mut call {
-                call.answered(answer.bytes());
+            Err(status) => Err(status),
+        };
+        match answered {
+            Ok(answer) => {
+                if let Some(call) = &mut call {
+                    call.answered(answer.bytes());
+                }
+                let mut response = Response::new(answer);
+                let grpc = HeaderValue::from_static("application/grpc");
+                response.headers_mut().insert(CONTENT_TYPE, grpc);
+                response
             }
-            let mut response = Response::new(answer);
-            let grpc = HeaderValue::from_static("application/grpc");
-            response.headers_mut().insert(CONTENT_TYPE, grpc);
-            response
+            Err(status) => refusal(status, call),
         }
-        Err(status) => refusal(status, call),
     }
 }
 
@@ -159,22 +165,34 @@ pub(super) fn refusal(status: Status, call: Option<Call>) -> Response<Answer> {
     status.into_http()
 }
 
-async fn call_method(
-    keys: &impl Keys,
+/// Begins to do what a message asks for.
+fn call_method<K: Keys>(
+    keys: &K,
     method: Method,
     asker: Asker,
     message: Bytes,
-) -> Result<Answer, Status> {
-    match method {
-        // In boxes, or every call would be as large.
-        Method::Range => match Box::pin(keys.range(asker, decode(message)?)).await? {
-            Ranged::Whole(response) => encode(&response),
-            Ranged::Listing(listing) => Ok(Answer::Listed(Listed::new(listing))),
-        },
-        Method::Put => encode(&Box::pin(keys.put(asker, decode(message)?)).await?),
-        Method::DeleteRange => encode(&Box::pin(keys.delete_range(asker, decode(message)?)).await?),
-        Method::Txn => encode(&Box::pin(keys.txn(asker, decode(message)?)).await?),
-    }
+) -> Result<impl Future<Output = Result<Answer, Status>> + Send + use<'_, K>, Status> {
+    Ok(match method {
+        Method::Range => {
+            let ranged = keys.range(asker, decode(message)?);
+            Either::Left(Either::Left(ranged.map(|ranged| match ranged? {
+                Ranged::Whole(response) => encode(&response),
+                Ranged::Listing(listing) => Ok(Answer::Listed(Box::new(Listed::new(listing)))),
+            })))
+        }
+        Method::Put => {
+            let put = keys.put(asker, decode(message)?);
+            Either::Left(Either::Right(put.map(|response| encode(&response?))))
+        }
+        Method::DeleteRange => {
+            let deleted = keys.delete_range(asker, decode(message)?);
+            Either::Right(Either::Left(deleted.map(|response| encode(&response?))))
+        }
+        Method::Txn => {
+            let txn = keys.txn(asker, decode(message)?);
+            Either::Right(Either::Right(txn.map(|response| encode(&response?))))
+        }
+    })
 }
 
 fn decode<M: Message + Default>(message: Bytes) -> Result<M, Status> {
@@ -270,7 +288,7 @@ pub(crate) enum Answer {
     /// That all is well.
     Status,
     /// A message that is encoded as it is sent.
-    Listed(Listed),
+    Listed(Box<Listed>),
     /// All was said, or is in the head.
     #[default]
     Over,
@@ -305,7 +323,7 @@ impl Body for Answer {
             Self::Message(message) => (Frame::data(message), Self::Status),
             Self::Status => (Frame::trailers(well()), Self::Over),
             Self::Listed(mut listed) => {
-                let polled = Pin::new(&mut listed).poll_frame(context);
+                let polled = Pin::new(&mut *listed).poll_frame(context);
                 *self = Self::Listed(listed);
                 return polled;
             }

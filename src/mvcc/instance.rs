@@ -251,10 +251,27 @@ impl Instance {
 
     /// Sees to it that this server knows what another has written for it; the state that it then knows.
     async fn catch_up(&self) -> Result<State> {
-        let told = self.inner.feed.state();
-        match self.inner.sequencer.heard(told) == told {
-            true => Ok(told),
-            false => self.inner.read_index.newest().await,
+        match self.known_state(true) {
+            Some(state) => Ok(state),
+            None => self.inner.read_index.newest().await,
+        }
+    }
+
+    /// The state that a read must see, if this server knows that without asking. It is then what the feed
+    /// tells, or older.
+    fn known_state(&self, serializable: bool) -> Option<State> {
+        let Inner {
+            feed,
+            sequencer,
+            read_index,
+            ..
+        } = &*self.inner;
+        match serializable {
+            true => {
+                let told = feed.state();
+                (sequencer.heard(told) == told).then_some(told)
+            }
+            false => read_index.known(),
         }
     }
 

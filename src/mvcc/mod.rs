@@ -30,6 +30,7 @@ mod counts;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod counts_test;
+mod deadline;
 mod downgrade;
 mod evaluation;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where requests wait for the sequencer, of this server or of the one that leads.
 
 use crate::error::{Error, Result};
+use crate::mvcc::deadline::Deadlines;
 use crate::mvcc::feed::Feed;
 use crate::mvcc::forward::{self, Handover, Heard};
 use crate::mvcc::job::Job;
@@ -9,9 +10,11 @@ use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::scratch::Staged;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::{blob, clock};
+use futures_util::future::{Either, select};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 /// Requests that may wait; one more is refused as etcd refuses it.
@@ -40,6 +43,16 @@ enum Outcome {
     Elsewhere(Call, OwnedSemaphorePermit),
 }
 
+/// A request that was handed in.
+enum Begun {
+    /// It waits for the sequencer.
+    Queued(oneshot::Receiver<Outcome>),
+    /// It will not be done.
+    Refused(Error),
+    /// It waits for something else first.
+    Waiting(Box<Call>),
+}
+
 /// Hands requests to the sequencer. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
@@ -52,6 +65,7 @@ pub struct Handle {
     feed: Arc<Feed>,
     job: Job,
     timeout: Duration,
+    deadlines: Arc<Deadlines>,
     stats: Arc<Stats>,
 }
 
@@ -74,23 +88,56 @@ pub fn open(
         feed,
         job: job.clone(),
         timeout,
+        deadlines: Arc::new(Deadlines::new(timeout)),
         stats,
     };
     (handle, receiver)
 }
 
 impl Handle {
-    /// Waits for the outcome of a request. `Timeout` leaves it open.
-    pub async fn submit(&self, call: Call) -> Result<Response> {
-        let submitted = self.submit_without_timeout(call);
-        let outcome = match tokio::time::timeout(self.timeout, submitted).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::Timeout),
-        };
-        if let Err(Error::Timeout | Error::LeaderLost | Error::LeaderChanged) = outcome {
-            self.stats.failed.add(1);
+    /// Waits for the outcome of a request, which is queued before that, if it need not wait to be.
+    /// `Timeout` leaves it open.
+    pub fn submit(&self, call: Call) -> impl Future<Output = Result<Response>> + Send + use<'_> {
+        let begun = self.begin(call);
+        async move {
+            let ended = pin!(self.end(begun));
+            let outcome = match select(ended, self.deadlines.next()).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => Err(Error::Timeout),
+            };
+            if let Err(Error::Timeout | Error::LeaderLost | Error::LeaderChanged) = outcome {
+                self.stats.failed.add(1);
+            }
+            outcome
         }
-        outcome
+    }
+
+    /// Queues what is for this server, has room, and has nothing to be brought into the store first.
+    fn begin(&self, call: Call) -> Begun {
+        if self.link.borrow().is_none()
+            && call.size_bytes <= self.stage_above()
+            && let Ok(permit) = self.try_permit(&call)
+        {
+            return match self.enqueue(call, Vec::new(), permit) {
+                Ok(outcome) => Begun::Queued(outcome),
+                Err(error) => Begun::Refused(error),
+            };
+        }
+        Begun::Waiting(Box::new(call))
+    }
+
+    async fn end(&self, begun: Begun) -> Result<Response> {
+        let (call, permit) = match begun {
+            Begun::Queued(outcome) => match outcome.await {
+                Ok(Outcome::Answer(answer)) => return answer,
+                Ok(Outcome::Elsewhere(back, permit)) => (back, Some(permit)),
+                Err(_) => return Err(Error::Stopped),
+            },
+            Begun::Refused(error) => return Err(error),
+            Begun::Waiting(call) => (*call, None),
+        };
+        // In a box, or every request would be as large.
+        Box::pin(self.submit_slowly(call, permit)).await
     }
 
     /// Requests that wait for the sequencer.
@@ -103,8 +150,15 @@ impl Handle {
         MAX_QUEUED_BYTES - self.bytes.available_permits()
     }
 
-    async fn submit_without_timeout(&self, mut call: Call) -> Result<Response> {
-        let mut permit = self.permit(&call.request).await?;
+    async fn submit_slowly(
+        &self,
+        mut call: Call,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Response> {
+        let mut permit = match permit {
+            Some(permit) => permit,
+            None => self.permit(&call).await?,
+        };
         loop {
             if let Some(answer) = self.hand_over(&call).await {
                 return answer;
@@ -140,7 +194,7 @@ impl Handle {
     /// Does what another server hands over.
     pub async fn take(&self, call: Call) -> Handover {
         let queued = async {
-            let permit = self.permit(&call.request).await?;
+            let permit = self.permit(&call).await?;
             let staged = self.staged(&call.request, &permit).await?;
             let queued = self.enqueue(call, staged, permit)?;
             self.stats.taken.add(1);
@@ -166,21 +220,27 @@ impl Handle {
         self.heard.state(known)
     }
 
-    async fn permit(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
-        let bytes = request.size_bytes().min(MAX_QUEUED_BYTES) as u32;
-        if let Ok(permit) = self.bytes.clone().try_acquire_many_owned(bytes) {
-            return Ok(permit);
-        }
-        // In a box, here and below, or every request would be as large.
-        let permit = Box::pin(self.bytes.clone().acquire_many_owned(bytes)).await;
+    fn try_permit(&self, call: &Call) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        let bytes = self.bytes.clone();
+        bytes.try_acquire_many_owned(counted_bytes(call))
+    }
+
+    async fn permit(&self, call: &Call) -> Result<OwnedSemaphorePermit> {
+        let bytes = self.bytes.clone();
+        let permit = bytes.acquire_many_owned(counted_bytes(call)).await;
         permit.map_err(|_| Error::Stopped)
+    }
+
+    /// Bytes of a request of which larger values are brought into the store first.
+    fn stage_above(&self) -> usize {
+        self.job.store.limits().batch_bytes / 4
     }
 
     /// What of a request of so many bytes has to be in the store before it is queued.
     async fn staged(&self, request: &Request, bytes: &OwnedSemaphorePermit) -> Result<Vec<Staged>> {
-        let stage_above = self.job.store.limits().batch_bytes / 4;
+        let stage_above = self.stage_above();
         match bytes.num_permits() > stage_above {
-            true => Box::pin(self.stage(request, stage_above)).await,
+            true => self.stage(request, stage_above).await,
             false => Ok(Vec::new()),
         }
     }
@@ -220,6 +280,11 @@ impl Handle {
         }
         Ok(staged)
     }
+}
+
+/// What of a call counts among the bytes that may wait.
+fn counted_bytes(call: &Call) -> u32 {
+    call.size_bytes.min(MAX_QUEUED_BYTES) as u32
 }
 
 impl Pending {

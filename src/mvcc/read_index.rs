@@ -44,12 +44,18 @@ impl ReadIndex {
         }))
     }
 
+    /// A state no older than the call, if it is known without a look. What the feed tells is at this state
+    /// or beyond.
+    pub fn known(&self) -> Option<State> {
+        match &self.0.follower {
+            Some(follower) => follower.known(),
+            None => Some(self.0.feed.state()),
+        }
+    }
+
     /// A state no older than the call. What the feed tells is then at this state or beyond.
     pub async fn newest(&self) -> Result<State> {
-        let Some(follower) = &self.0.follower else {
-            return Ok(self.0.feed.state());
-        };
-        if let Some(state) = follower.known() {
+        if let Some(state) = self.known() {
             return Ok(state);
         }
         let (sender, state) = oneshot::channel();
@@ -58,7 +64,7 @@ impl ReadIndex {
             rounds.waiting.push(sender);
             !std::mem::replace(&mut rounds.is_running, true)
         };
-        if is_first {
+        if is_first && let Some(follower) = &self.0.follower {
             tokio::spawn(self.clone().serve(follower.clone()));
         }
         state.await.unwrap_or(Err(Error::Stopped))
@@ -67,14 +73,9 @@ impl ReadIndex {
     /// Waits until the feed has told of a state that was seen in the store, where reads are answered by
     /// what the feed has told alone: one that comes later must not see less.
     pub async fn told(&self, seen: &State) {
-        let Shared { feed, follower, .. } = &*self.0;
+        let feed = &self.0.feed;
         let is_told = |told: &State| told.batch.sequence >= seen.batch.sequence;
-        let is_alone = || {
-            follower
-                .as_ref()
-                .is_none_or(|other| other.known().is_some())
-        };
-        if !is_told(&feed.state()) && is_alone() {
+        if !is_told(&feed.state()) && self.known().is_some() {
             let mut states = feed.states();
             if let Err(error) = timeout(TOLD_WITHIN, states.wait_for(is_told)).await {
                 tracing::warn!(%error, "a read was ahead of what watchers are told");
@@ -147,6 +148,7 @@ mod tests {
             adds_to_cache: false,
             turns: Vec::new(),
             commits: Vec::new(),
+            added_bytes: 0,
         });
         told.await;
         assert_eq!(index.newest().await.unwrap(), seen);

@@ -18,6 +18,8 @@ pub struct Call {
     pub caller: Caller,
     /// What.
     pub request: Request,
+    /// About what the request takes in memory.
+    pub size_bytes: usize,
 }
 
 /// What the sequencer can be asked to do.
@@ -75,12 +77,18 @@ pub enum Response {
 }
 
 impl Call {
-    /// What a server asks for of its own accord.
-    pub fn of_server(request: Request) -> Self {
+    /// A request of somebody.
+    pub fn new(caller: Caller, request: Request) -> Self {
         Self {
-            caller: Caller::Server,
+            caller,
+            size_bytes: request.size_bytes(),
             request,
         }
+    }
+
+    /// What a server asks for of its own accord.
+    pub fn of_server(request: Request) -> Self {
+        Self::new(Caller::Server, request)
     }
 
     /// Does it over all that the batch did before, if the caller may have it.
@@ -93,7 +101,7 @@ impl Call {
 
 impl Request {
     /// About what it takes in memory.
-    pub fn size_bytes(&self) -> usize {
+    fn size_bytes(&self) -> usize {
         use prost::Message;
         match self {
             Request::Put(put) => put.encoded_len(),

@@ -7,7 +7,6 @@ use crate::mvcc::auth::Credentials;
 use crate::mvcc::{Instance, WatchAnswer};
 use crate::pb::etcdserverpb::WatchRequest;
 use futures_util::Stream;
-use std::borrow::Cow;
 use std::sync::Arc;
 use tonic::codegen::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use tonic::metadata::MetadataMap;
@@ -41,14 +40,15 @@ impl Door {
             .await
     }
 
+    /// The instance for everybody, while nobody is asked.
+    pub fn unasked(&self) -> Option<&Instance> {
+        (!self.instance.state().auth.enabled).then_some(&self.unasked)
+    }
+
     /// The instance for whoever asks.
-    pub async fn open_to(&self, asker: Asker) -> Result<Cow<'_, Instance>, Status> {
-        if !self.instance.state().auth.enabled {
-            return Ok(Cow::Borrowed(&self.unasked));
-        }
-        let credentials = credentials_of(&asker.headers, Some(&asker.origin));
-        // In a box, or every call would be as large.
-        Box::pin(self.open_for(&credentials)).await.map(Cow::Owned)
+    pub async fn open_to(&self, asker: Asker) -> Result<Instance, Status> {
+        self.open_for(&credentials_of(&asker.headers, Some(&asker.origin)))
+            .await
     }
 
     /// The instance for who comes with these credentials.

@@ -6,7 +6,8 @@ use crate::api::unary::{Asker, Keys};
 use crate::error::{self, Error};
 use crate::mvcc::{Ranged, may_take_long};
 use crate::pb::etcdserverpb::*;
-use futures_util::StreamExt;
+use futures_util::future::Either;
+use futures_util::{StreamExt, TryFutureExt};
 use tokio::task::JoinSet;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
@@ -46,44 +47,79 @@ impl Kv {
     }
 }
 
+// While nobody is asked who he is, a request goes on at once, and its head need not wait with it.
 impl Keys for Kv {
-    async fn range(&self, asker: Asker, request: RangeRequest) -> Result<Ranged, Status> {
-        let instance = self.door.open_to(asker).await?;
-        if !request.serializable && instance.is_learner() {
-            return Err(Error::NotSupportedForLearner.into());
-        }
-        Ok(match may_take_long(&request) {
-            true => {
-                let instance = instance.into_owned();
-                apart(async move { instance.list(request).await }).await?
+    fn range(
+        &self,
+        asker: Asker,
+        request: RangeRequest,
+    ) -> impl Future<Output = Result<Ranged, Status>> + Send {
+        match self.door.unasked() {
+            Some(instance) if !may_take_long(&request) && !instance.is_learner() => {
+                let ranged = instance.range(request);
+                Either::Left(ranged.map_ok(Ranged::Whole).map_err(Status::from))
             }
-            false => Ranged::Whole(instance.range(request).await?),
-        })
+            _ => Either::Right(Box::pin(async move {
+                let instance = self.door.open_to(asker).await?;
+                if !request.serializable && instance.is_learner() {
+                    return Err(Error::NotSupportedForLearner.into());
+                }
+                Ok(match may_take_long(&request) {
+                    true => apart(async move { instance.list(request).await }).await?,
+                    false => Ranged::Whole(instance.range(request).await?),
+                })
+            })),
+        }
     }
 
-    async fn put(&self, asker: Asker, request: PutRequest) -> Result<PutResponse, Status> {
-        let instance = self.door.open_to(asker).await?;
-        Ok(instance.put(request).await?)
+    fn put(
+        &self,
+        asker: Asker,
+        request: PutRequest,
+    ) -> impl Future<Output = Result<PutResponse, Status>> + Send {
+        match self.door.unasked() {
+            Some(instance) => Either::Left(instance.put(request).map_err(Status::from)),
+            None => Either::Right(Box::pin(async move {
+                Ok(self.door.open_to(asker).await?.put(request).await?)
+            })),
+        }
     }
 
-    async fn delete_range(
+    fn delete_range(
         &self,
         asker: Asker,
         request: DeleteRangeRequest,
-    ) -> Result<DeleteRangeResponse, Status> {
-        let instance = self.door.open_to(asker).await?;
-        Ok(instance.delete_range(request).await?)
+    ) -> impl Future<Output = Result<DeleteRangeResponse, Status>> + Send {
+        match self.door.unasked() {
+            Some(instance) => Either::Left(instance.delete_range(request).map_err(Status::from)),
+            None => Either::Right(Box::pin(async move {
+                Ok(self
+                    .door
+                    .open_to(asker)
+                    .await?
+                    .delete_range(request)
+                    .await?)
+            })),
+        }
     }
 
-    async fn txn(&self, asker: Asker, request: TxnRequest) -> Result<TxnResponse, Status> {
-        let instance = self.door.open_to(asker).await?;
-        Ok(match is_long_txn(&request) {
-            true => {
-                let instance = instance.into_owned();
-                apart(async move { instance.txn(request).await }).await?
+    fn txn(
+        &self,
+        asker: Asker,
+        request: TxnRequest,
+    ) -> impl Future<Output = Result<TxnResponse, Status>> + Send {
+        match self.door.unasked() {
+            Some(instance) if !is_long_txn(&request) => {
+                Either::Left(instance.txn(request).map_err(Status::from))
             }
-            false => instance.txn(request).await?,
-        })
+            _ => Either::Right(Box::pin(async move {
+                let instance = self.door.open_to(asker).await?;
+                Ok(match is_long_txn(&request) {
+                    true => apart(async move { instance.txn(request).await }).await?,
+                    false => instance.txn(request).await?,
+                })
+            })),
+        }
     }
 }
 

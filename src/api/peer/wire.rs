@@ -64,7 +64,7 @@ pub fn requested(message: v1::Request) -> Option<Call> {
         request::Request::Downgrade(downgrade) => Request::Downgrade(downgrade),
         request::Request::Auth(auth) => Request::Auth(auth.change?),
     };
-    Some(Call { caller, request })
+    Some(Call::new(caller, request))
 }
 
 /// An outcome as it is sent; `None` where there is none to send.

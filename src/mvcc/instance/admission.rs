@@ -4,26 +4,52 @@ use super::{Inner, Instance};
 use crate::error::{Error, Result};
 use crate::mvcc::allowance::Allowance;
 use crate::mvcc::auth::Caller;
+use crate::mvcc::quota::Quota;
 use crate::mvcc::request::{Call, Request, Response};
+use crate::mvcc::txn;
 use crate::pb::etcdserverpb::AlarmType;
 use crate::store::Usage;
+use futures_util::future::Either;
+
+/// Bytes etcd's log adds to a request before it compares it with `--max-request-bytes`.
+const LOG_ENVELOPE_BYTES: usize = 18;
 
 impl Instance {
-    /// Waits for the outcome of a request.
-    pub(super) async fn submit(&self, request: Request) -> Result<Response> {
-        self.check_token()?;
-        let cost = request.cost();
-        // A lease is not to be lost because its owner asks too much else.
-        if !matches!(request, Request::LeaseKeepAlive(_)) {
-            let written = if cost > 0 { request.size_bytes() } else { 0 };
-            self.check_rate(written as u64)?;
+    /// Lets a request in, and waits for its outcome. It is queued before that, if it need not wait to be.
+    pub(super) fn submit(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response>> + Send + use<'_> {
+        let call = Call::new(self.caller.clone(), request);
+        let cost = call.request.cost();
+        match self.check(&call, cost) {
+            Ok(()) if self.has_room(cost) => Either::Left(self.inner.sequencer.submit(call)),
+            // In a box, or every request would be as large.
+            checked => Either::Right(Box::pin(async move {
+                checked?;
+                self.check_space(cost).await?;
+                self.inner.sequencer.submit(call).await
+            })),
         }
-        self.check_space(cost).await?;
-        let call = Call {
-            caller: self.caller.clone(),
-            request,
-        };
-        self.inner.sequencer.submit(call).await
+    }
+
+    /// Refuses what may not be asked.
+    fn check(&self, call: &Call, cost: u64) -> Result<()> {
+        match &call.request {
+            Request::Put(put) => txn::check_put(put),
+            Request::Delete(delete) => txn::check_delete(delete),
+            Request::Txn(txn) => txn::check_txn(txn, self.inner.options.max_txn_ops),
+            _ => Ok(()),
+        }?;
+        if call.size_bytes + LOG_ENVELOPE_BYTES > self.inner.options.max_request_bytes {
+            return Err(Error::RequestTooLarge);
+        }
+        self.check_token()?;
+        // A lease is not to be lost because its owner asks too much else.
+        match call.request {
+            Request::LeaseKeepAlive(_) => Ok(()),
+            _ => self.check_rate(if cost > 0 { call.size_bytes as u64 } else { 0 }),
+        }
     }
 
     /// What the instance is allowed, as far as this server has heard.
@@ -68,11 +94,24 @@ impl Instance {
         Ok(())
     }
 
+    /// Whether there is room for certain.
+    fn has_room(&self, cost: u64) -> bool {
+        let is_allowed = || match self.allowance().size_bytes {
+            Some(bound) => self.fits(cost, bound),
+            None => true,
+        };
+        let is_within = |quota: &Quota| quota.admit(cost);
+        cost == 0 || is_allowed() && self.inner.quota.as_ref().is_none_or(is_within)
+    }
+
+    /// Whether the instance has room below a bound of its own, as far as this server knows.
+    fn fits(&self, cost: u64, bound: u64) -> bool {
+        let used = self.inner.feed.size.estimate();
+        used.is_some_and(|used| used.saturating_add(cost) < bound)
+    }
+
     /// Refuses what there is no room for, and raises the alarm that says so to everybody.
     async fn check_space(&self, cost: u64) -> Result<()> {
-        if cost == 0 {
-            return Ok(());
-        }
         let checked = match self.check_allowance(cost).await {
             Ok(()) => self.check_quota(cost).await,
             refused => refused,
@@ -94,14 +133,12 @@ impl Instance {
             feed,
             ..
         } = &*self.inner;
-        let has_room = |used: u64| used.saturating_add(cost) < bound;
-        if feed.size.estimate().is_some_and(has_room) {
+        if self.fits(cost, bound) {
             return Ok(());
         }
-        // In boxes, here and below, or every request would be as large.
-        match Box::pin(feed.size.measured(store, layout)).await? {
-            Some(used) if has_room(used) => Ok(()),
-            Some(used) => Box::pin(self.refuse_space(used)).await,
+        match feed.size.measured(store, layout).await? {
+            Some(used) if used.saturating_add(cost) < bound => Ok(()),
+            Some(used) => self.refuse_space(used).await,
             None => Err(Error::NoSpace),
         }
     }
@@ -115,10 +152,10 @@ impl Instance {
         if quota.admit(cost) {
             return Ok(());
         }
-        let usage = Box::pin(store.usage(layout.prefix())).await?;
+        let usage = store.usage(layout.prefix()).await?;
         match quota.admit_after(usage.live_bytes, cost) {
             true => Ok(()),
-            false => Box::pin(self.refuse_space(usage.live_bytes)).await,
+            false => self.refuse_space(usage.live_bytes).await,
         }
     }
 

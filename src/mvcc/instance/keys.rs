@@ -4,7 +4,7 @@ use super::{Inner, Instance, mismatched};
 use crate::error::{Error, Result};
 use crate::mvcc::auth::{Need, check};
 use crate::mvcc::base::Base;
-use crate::mvcc::keyspace::{AuthState, KeyRange};
+use crate::mvcc::keyspace::{AuthState, KeyRange, State};
 use crate::mvcc::listing::{Listing, Ranged};
 use crate::mvcc::read::{self, Cursor};
 use crate::mvcc::request::{Request, Response};
@@ -13,30 +13,45 @@ use crate::mvcc::stream::RangeChunks;
 use crate::mvcc::txn;
 use crate::pb::etcdserverpb::*;
 use crate::store::StoreError;
-use futures_util::Stream;
-use prost::Message;
+use futures_util::future::{Either, ready};
+use futures_util::{FutureExt, Stream, TryFutureExt};
 
-/// Bytes etcd's log adds to a request before it compares it with `--max-request-bytes`.
-const LOG_ENVELOPE_BYTES: usize = 18;
 /// Tries to answer a transaction that only reads from the cache, while others write.
 const CACHED_ATTEMPTS: usize = 3;
 
+/// Where a read that was let in may be answered from.
+enum Admitted {
+    /// From the cache, once it is at this state; `None`: at one that must be asked for.
+    Cached(Option<State>),
+    /// From the store.
+    Stored,
+}
+
 impl Instance {
-    /// Reads keys.
-    pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
-        txn::check_range(&request)?;
-        let rules = self.begin_read(&request).await?;
-        if let Some(answer) = rules.and_then(|rules| self.known(&request, rules)) {
-            return Ok(answer);
+    /// Reads keys. A key that the cache knows is read at once, and not when it is first asked for.
+    pub fn range(
+        &self,
+        request: RangeRequest,
+    ) -> impl Future<Output = Result<RangeResponse>> + Send + use<'_> {
+        let admitted = self.admit_read(&request);
+        let known = admitted.as_ref().ok().and_then(|admitted| match admitted {
+            Admitted::Cached(state) => self.known(&request, state.as_ref()?.auth),
+            Admitted::Stored => None,
+        });
+        match known {
+            Some(answer) => Either::Left(ready(answer)),
+            // In a box, or every read would be as large.
+            None => Either::Right(Box::pin(async move {
+                let rules = self.rules_of(admitted?, &request).await?;
+                let (cursor, newest) = self.cursor(&request, rules).await?;
+                self.answer(cursor, &request, newest).await
+            })),
         }
-        let (cursor, newest) = self.cursor(&request, rules).await?;
-        self.answer(cursor, &request, newest).await
     }
 
     /// Reads keys, of which there may be many.
     pub async fn list(&self, request: RangeRequest) -> Result<Ranged> {
-        txn::check_range(&request)?;
-        let rules = self.begin_read(&request).await?;
+        let rules = self.rules_of(self.admit_read(&request)?, &request).await?;
         let (cursor, newest) = self.cursor(&request, rules).await?;
         let header = self.header_at(newest);
         let known = cursor.known();
@@ -60,21 +75,32 @@ impl Instance {
         Ok(response)
     }
 
-    /// Admits a read. If the cache may answer it, it is then as new as it must be, and these are the
-    /// rules by which the caller may read.
-    async fn begin_read(&self, request: &RangeRequest) -> Result<Option<AuthState>> {
+    /// Admits a read.
+    fn admit_read(&self, request: &RangeRequest) -> Result<Admitted> {
+        txn::check_range(request)?;
         let Inner { feed, .. } = &*self.inner;
         self.inner.stats.ranges.add(1);
         self.check_token()?;
         self.check_rate(0)?;
         // What is counted is known without any items.
         let is_cached = feed.cache.is_enabled() || read::items_wanted(request) == 0;
-        if !is_cached || !self.is_newest(request) {
-            return Ok(None);
-        }
-        let state = match request.serializable {
-            true => self.catch_up().await?,
-            false => self.inner.read_index.newest().await?,
+        Ok(match is_cached && self.is_newest(request) {
+            true => Admitted::Cached(self.known_state(request.serializable)),
+            false => Admitted::Stored,
+        })
+    }
+
+    /// The rules by which the caller may read what the cache knows, which is then as new as it must be;
+    /// `None` where the cache is not to be asked.
+    async fn rules_of(
+        &self,
+        admitted: Admitted,
+        request: &RangeRequest,
+    ) -> Result<Option<AuthState>> {
+        let state = match admitted {
+            Admitted::Cached(Some(state)) => state,
+            Admitted::Cached(None) => self.inner.read_index.newest().await?,
+            Admitted::Stored => return Ok(None),
         };
         let rules = state.auth;
         Ok(self.may_read(rules, request)?.then_some(rules))
@@ -85,10 +111,15 @@ impl Instance {
     }
 
     /// The answer to a get of a key that the cache knows.
-    fn known(&self, request: &RangeRequest, rules: AuthState) -> Option<RangeResponse> {
+    fn known(&self, request: &RangeRequest, rules: AuthState) -> Option<Result<RangeResponse>> {
         let Inner { feed, .. } = &*self.inner;
         if !read::is_get(request) {
             return None;
+        }
+        match self.may_read(rules, request) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error)),
         }
         let (revision, found) = feed.cache.newest(&request.key)?;
         if feed.state().auth != rules {
@@ -99,12 +130,12 @@ impl Instance {
             let value = current.value.inline()?.clone();
             kvs.push(current.to_key_value(request.key.clone(), value));
         }
-        Some(RangeResponse {
+        Some(Ok(RangeResponse {
             header: Some(self.header_at(revision)),
             count: kvs.len() as i64,
             kvs,
             more: false,
-        })
+        }))
     }
 
     /// Where to read a range from, and the newest revision there.
@@ -166,7 +197,7 @@ impl Instance {
         &self,
         request: RangeRequest,
     ) -> Result<impl Stream<Item = Result<RangeResponse>> + Send + 'static> {
-        txn::check_range(&request)?;
+        let admitted = self.admit_read(&request)?;
         if read::has_custom_order(&request) {
             return Err(Error::Unsupported(
                 "RangeStream does not support custom sort orders",
@@ -177,55 +208,63 @@ impl Instance {
                 "RangeStream does not support revision filters",
             ));
         }
-        let rules = self.begin_read(&request).await?;
+        let rules = self.rules_of(admitted, &request).await?;
         let (cursor, newest) = self.cursor(&request, rules).await?;
         let chunks = RangeChunks::new(cursor, request, self.header_at(newest));
         Ok(chunks.into_stream())
     }
 
-    /// Writes a key.
-    pub async fn put(&self, request: PutRequest) -> Result<PutResponse> {
-        txn::check_put(&request)?;
-        self.check_size(&request)?;
-        match self.submit(Request::Put(request)).await? {
+    /// Writes a key. It is queued at once, as what follows is, and not when its outcome is first asked for.
+    pub fn put(
+        &self,
+        request: PutRequest,
+    ) -> impl Future<Output = Result<PutResponse>> + Send + use<'_> {
+        let submitted = self.submit(Request::Put(request));
+        submitted.map(|answer| match answer? {
             Response::Put(mut response) => {
                 self.complete(&mut response.header);
                 Ok(response)
             }
             other => mismatched(&other),
-        }
+        })
     }
 
     /// Deletes keys.
-    pub async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse> {
-        txn::check_delete(&request)?;
-        self.check_size(&request)?;
-        match self.submit(Request::Delete(request)).await? {
+    pub fn delete_range(
+        &self,
+        request: DeleteRangeRequest,
+    ) -> impl Future<Output = Result<DeleteRangeResponse>> + Send + use<'_> {
+        let submitted = self.submit(Request::Delete(request));
+        submitted.map(|answer| match answer? {
             Response::Delete(mut response) => {
                 self.complete(&mut response.header);
                 Ok(response)
             }
             other => mismatched(&other),
-        }
+        })
     }
 
     /// Compares, then reads and writes, atomically.
-    pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse> {
-        txn::check_txn(&request, self.inner.options.max_txn_ops)?;
-        let mut response = if txn::is_read_only(&request) {
-            Box::pin(self.read_txn(&request)).await?
-        } else {
-            self.check_size(&request)?;
-            match self.submit(Request::Txn(request)).await? {
-                Response::Txn(response) => response,
-                other => return mismatched(&other),
-            }
+    pub fn txn(
+        &self,
+        request: TxnRequest,
+    ) -> impl Future<Output = Result<TxnResponse>> + Send + use<'_> {
+        let answered = match txn::is_read_only(&request) {
+            true => Either::Left(Box::pin(self.read_txn(request))),
+            false => Either::Right(self.submit(Request::Txn(request)).map(
+                |answer| match answer? {
+                    Response::Txn(response) => Ok(response),
+                    other => mismatched(&other),
+                },
+            )),
         };
-        self.complete(&mut response.header);
-        Ok(response)
+        answered.map_ok(|mut response| {
+            self.complete(&mut response.header);
+            response
+        })
     }
 
-    async fn read_txn(&self, request: &TxnRequest) -> Result<TxnResponse> {
+    async fn read_txn(&self, request: TxnRequest) -> Result<TxnResponse> {
         let Inner {
             store,
             layout,
@@ -233,9 +272,10 @@ impl Instance {
             read_index,
             ..
         } = &*self.inner;
+        txn::check_txn(&request, self.inner.options.max_txn_ops)?;
         self.check_token()?;
         self.check_rate(0)?;
-        let is_serializable = txn::is_serializable(request);
+        let is_serializable = txn::is_serializable(&request);
         if is_serializable {
             self.catch_up().await?;
         } else if feed.cache.is_enabled() {
@@ -248,7 +288,7 @@ impl Instance {
             let state = feed.state();
             let base = Base::cached(store.clone(), feed.clone(), layout.clone(), state);
             let mut scratch = Scratch::new(base, state);
-            match self.judged_txn(&mut scratch, request).await {
+            match self.judged_txn(&mut scratch, &request).await {
                 // The cache has moved on meanwhile.
                 Err(Error::Store(StoreError::ViewExpired)) => {}
                 outcome => {
@@ -260,7 +300,7 @@ impl Instance {
         let (view, state) = self.view(is_serializable).await?;
         let base = Base::of_view(view, feed.clone(), layout.clone(), state);
         let mut scratch = Scratch::new(base, state);
-        let outcome = self.judged_txn(&mut scratch, request).await;
+        let outcome = self.judged_txn(&mut scratch, &request).await;
         self.inner.stats.count(&scratch.tally);
         outcome
     }
@@ -284,13 +324,5 @@ impl Instance {
         Ok(CompactionResponse {
             header: Some(self.header_at(newest)),
         })
-    }
-
-    fn check_size(&self, request: &impl Message) -> Result<()> {
-        let bytes = request.encoded_len() + LOG_ENVELOPE_BYTES;
-        if bytes > self.inner.options.max_request_bytes {
-            return Err(Error::RequestTooLarge);
-        }
-        Ok(())
     }
 }
