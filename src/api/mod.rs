@@ -18,6 +18,7 @@
 //! - [`tls`]: certificates of the client ports.
 //! - [`version`]: the etcd version a server reports.
 
+pub(crate) mod calling;
 pub mod calls;
 pub mod channel;
 pub mod control;
