@@ -36,6 +36,10 @@ use crate::pb::{
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Args;
+use futures_util::{
+    FutureExt,
+    future::{Either, ready},
+};
 use parking_lot::{Mutex, RwLock};
 use rand::{SeedableRng, rngs::SmallRng};
 use std::{
@@ -222,6 +226,45 @@ impl Noop {
         })
     }
 
+    async fn run(&self, request: TxnRequest) -> Answer<TxnResponse> {
+        let mut responses = Vec::new();
+        for op in request.success {
+            let response = match op.request {
+                Some(request_op::Request::RequestPut(put)) => {
+                    Op::ResponsePut(self.write(put).await?)
+                }
+                Some(request_op::Request::RequestRange(range)) => {
+                    Op::ResponseRange(self.read(&range))
+                }
+                _ => return not_offered(),
+            };
+            responses.push(ResponseOp {
+                response: Some(response),
+            });
+        }
+        Ok(TxnResponse {
+            header: self.header(),
+            succeeded: true,
+            responses,
+        })
+    }
+
+    /// Does at once what there is nothing to wait for; the rest is in a box, or every call would be as large.
+    fn at_once<'a, T: Send + 'a>(
+        &self,
+        work: impl Future<Output = Answer<T>> + Send + 'a,
+    ) -> impl Future<Output = Answer<T>> + Send + 'a {
+        let waits = self.0.kept.is_some() || self.0.watching.load(Ordering::Relaxed) > 0;
+        match waits {
+            true => Either::Right(work.boxed()),
+            false => {
+                Either::Left(ready(work.now_or_never().unwrap_or_else(|| {
+                    Err(Status::unavailable("a watcher came meanwhile"))
+                })))
+            }
+        }
+    }
+
     async fn tell_watchers(&self, request: PutRequest, revision: i64) {
         let kv = KeyValue {
             value: request.value,
@@ -325,39 +368,32 @@ fn not_offered<T>() -> Answer<T> {
 type Answers<T> = Pin<Box<dyn Stream<Item = Answer<T>> + Send>>;
 
 impl KeyMethods for Noop {
-    async fn range(&self, _: Asker, request: RangeRequest) -> Answer<Ranged> {
-        Ok(Ranged::Whole(self.read(&request)))
+    fn range(
+        &self,
+        _: Asker,
+        request: RangeRequest,
+    ) -> impl Future<Output = Answer<Ranged>> + Send {
+        ready(Ok(Ranged::Whole(self.read(&request))))
     }
 
-    async fn put(&self, _: Asker, request: PutRequest) -> Answer<PutResponse> {
-        self.write(request).await
+    fn put(
+        &self,
+        _: Asker,
+        request: PutRequest,
+    ) -> impl Future<Output = Answer<PutResponse>> + Send {
+        self.at_once(self.write(request))
     }
 
     async fn delete_range(&self, _: Asker, _: DeleteRangeRequest) -> Answer<DeleteRangeResponse> {
         not_offered()
     }
 
-    async fn txn(&self, _: Asker, request: TxnRequest) -> Answer<TxnResponse> {
-        let mut responses = Vec::new();
-        for op in request.success {
-            let response = match op.request {
-                Some(request_op::Request::RequestPut(put)) => {
-                    Op::ResponsePut(self.write(put).await?)
-                }
-                Some(request_op::Request::RequestRange(range)) => {
-                    Op::ResponseRange(self.read(&range))
-                }
-                _ => return not_offered(),
-            };
-            responses.push(ResponseOp {
-                response: Some(response),
-            });
-        }
-        Ok(TxnResponse {
-            header: self.header(),
-            succeeded: true,
-            responses,
-        })
+    fn txn(
+        &self,
+        _: Asker,
+        request: TxnRequest,
+    ) -> impl Future<Output = Answer<TxnResponse>> + Send {
+        self.at_once(self.run(request))
     }
 }
 
@@ -391,8 +427,7 @@ impl Kv for Noop {
     }
 
     async fn txn(&self, request: Request<TxnRequest>) -> Answer<Response<TxnResponse>> {
-        let (asker, request) = Asker::of(request);
-        Ok(Response::new(KeyMethods::txn(self, asker, request).await?))
+        Ok(Response::new(self.run(request.into_inner()).await?))
     }
 
     async fn compact(&self, _: Request<CompactionRequest>) -> Answer<Response<CompactionResponse>> {
