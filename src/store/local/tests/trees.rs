@@ -246,6 +246,30 @@ fn views_are_of_whole_writes_while_memtables_are_flushed() {
     }
 }
 
+/// Who is told of a write finds it, though it may not be in memory yet.
+#[test]
+fn who_is_told_of_a_write_sees_it() {
+    // Much longer than it takes to open a view, where nothing holds it up.
+    const HELD_UP: Duration = Duration::from_millis(200);
+    let root = tempfile::tempdir().unwrap();
+    let journaled = root.path().join("journaled");
+    Tree::create_journaled(&journaled).unwrap();
+    for data in [journaled, root.path().join("bare")] {
+        let tree = &Tree::open(&data).unwrap();
+        std::thread::scope(|scope| {
+            let (sender, seen) = std::sync::mpsc::channel();
+            let mut first = None;
+            let tell = || {
+                scope.spawn(move || sender.send(tree.snapshot().get(&key(b'a', 0)).unwrap()));
+                first = seen.recv_timeout(HELD_UP).ok();
+            };
+            tree.write_telling(changes(1, "1"), tell).unwrap();
+            let found = first.unwrap_or_else(|| seen.recv().unwrap());
+            assert_eq!(found, Some(Bytes::from("1")));
+        });
+    }
+}
+
 /// A key that is appended, of an instance.
 fn appended(instance: u8, number: u32) -> Bytes {
     let number = number.to_be_bytes();
