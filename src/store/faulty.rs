@@ -234,7 +234,20 @@ impl Faulty {
     }
 
     pub(super) fn changed(&self, key: &[u8]) -> BoxFuture<'static, ()> {
-        self.inner.changed(key)
+        self.told_by(self.inner.changed(key))
+    }
+
+    pub(super) fn changed_elsewhere(&self, key: &[u8]) -> BoxFuture<'static, ()> {
+        self.told_by(self.inner.changed_elsewhere(key))
+    }
+
+    /// Who was told of a change sees it: views from before it are not given any more.
+    fn told_by(&self, changed: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        let plan = self.plan.clone();
+        Box::pin(async move {
+            changed.await;
+            plan.lock().stale = None;
+        })
     }
 
     pub(super) fn leadership(&self, key: &Bytes, candidate: u64) -> watch::Receiver<Leadership> {

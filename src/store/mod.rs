@@ -465,6 +465,8 @@ impl Store {
     /// The same, but for changes that this process has made itself, where the store can tell.
     pub fn changed_elsewhere(&self, key: &[u8]) -> BoxFuture<'static, ()> {
         match (self, self.member()) {
+            #[cfg(test)]
+            (Store::Faulty(store), _) => store.changed_elsewhere(key),
             (_, Some(member)) => member.changed_elsewhere(),
             (Store::Fdb(store), _) => store.changed_elsewhere(key),
             _ => self.changed(key),

@@ -121,14 +121,16 @@ async fn larger_than_limits(space: &Space) {
     assert_eq!(space.get(&longest_key).await.unwrap(), "fits");
 }
 
-/// A waiter that asked before the write wakes, though it is polled only after it.
+/// A waiter that asked before the write wakes, though it is polled only after it, and sees the write.
 async fn changes_wake(space: &Space) {
     let waiting = [space.key("a"), space.key("a")].map(|key| space.store.changed(&key));
     let batch = space.batch(None, vec![space.set("a", "1")]);
     assert_eq!(space.store.apply(batch).await, Ok(()));
     for wait in waiting {
         tokio::time::timeout(WAIT_MAX, wait).await.unwrap();
-        assert_eq!(space.get("a").await.unwrap(), "1");
+        let key = space.key("a");
+        let look = space.store.look(&key, Consistency::Serializable).await;
+        assert_eq!(look.unwrap().1.unwrap(), "1");
     }
     // And one that was waiting already.
     let waiting = tokio::spawn(space.store.changed(&space.key("a")));
