@@ -30,10 +30,13 @@ pub async fn page(
     let page = view.scan(start, &end, PAGE, Direction::Forward).await?;
     let next = page.items.last().filter(|_| page.more);
     let next = next.map(|(key, _)| successor(key));
-    let decode = |(key, record): (Bytes, Bytes)| {
-        let revision = layout.history_revision(&key)?;
-        Ok((revision, Change::decode(revision, record)?))
-    };
-    let changes: Result<Vec<_>> = page.items.into_iter().map(decode).collect();
+    let change = |(key, record): (Bytes, Bytes)| decode(layout, &key, record);
+    let changes: Result<Vec<_>> = page.items.into_iter().map(change).collect();
     Ok((changes?, next))
+}
+
+/// A change and its revision, from a key of the history and what it holds.
+pub fn decode(layout: &Layout, key: &Bytes, record: Bytes) -> Result<(Revision, Change)> {
+    let revision = layout.history_revision(key)?;
+    Ok((revision, Change::decode(revision, record)?))
 }

@@ -10,12 +10,15 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// No revision: what comes from there joins nothing.
+pub const NOWHERE: i64 = -1;
+
 /// A batch that is durable.
 #[derive(Debug)]
 pub struct Committed {
     /// The state it left.
     pub state: State,
-    /// The revision before it.
+    /// The revision before it, or [`NOWHERE`].
     pub from: i64,
     /// What each key it touched became.
     pub changes: Vec<(Bytes, Option<Current>)>,

@@ -2,24 +2,28 @@
 
 use crate::error::{Error, Result};
 use crate::mvcc::changes;
-use crate::mvcc::feed::{Committed, Feed};
+use crate::mvcc::feed::{Committed, Feed, NOWHERE};
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{Change, Current, Revision, State};
 use crate::mvcc::read;
+use crate::mvcc::relay::{Relay, Relayed};
 use crate::mvcc::size::change_bytes;
 use crate::mvcc::watch::Commit;
 use crate::pb::mvccpb::event::EventType;
 use crate::pb::mvccpb::{Event, KeyValue};
 use crate::store::{Consistency, StoreError, View};
+use bytes::Bytes;
+use futures_util::FutureExt;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long this server's own sequencer may take to publish what it has written. It brings all
-/// the events along; here some may have to be left to the watchers to read.
-const OWN_GRACE: Duration = Duration::from_millis(100);
+/// How long the feed may take to be told of what the store shows, by who brings all of it along: this
+/// server's own sequencer, or the server that leads.
+const TOLD_GRACE: Duration = Duration::from_millis(100);
 /// So long after another server's write further ones are expected.
 const BUSY: Duration = Duration::from_secs(1);
 /// How often this server then looks for itself, while somebody watches: a store may take many
@@ -27,10 +31,13 @@ const BUSY: Duration = Duration::from_secs(1);
 const BUSY_INTERVAL: Duration = Duration::from_millis(2);
 /// Pause before the store is asked again after it could not answer.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
-/// No revision: what comes from there joins nothing.
-const NOWHERE: i64 = -1;
+/// How often this server looks for itself while the server that leads tells it of everything: also when
+/// that cannot be heard any more, and has not been missed yet.
+const RELAYED_INTERVAL: Duration = Duration::from_millis(500);
 /// No index of a log.
 const NEVER: u64 = u64::MAX;
+/// No writer.
+const NOBODY: u64 = u64::MAX;
 /// Changes of others that are read at once; behind more the cache begins anew.
 const PULL_CHANGES_MAX: usize = 16 * 1024;
 
@@ -38,19 +45,27 @@ const PULL_CHANGES_MAX: usize = 16 * 1024;
 pub struct Follower {
     job: Job,
     feed: Arc<Feed>,
+    relay: Relay,
     pulling: tokio::sync::Mutex<()>,
     /// Since when this server was alone when the feed was last brought up to the store, or [`NEVER`].
     alone_since: AtomicU64,
+    /// Whose batches are relayed to this server, or [`NOBODY`]'s.
+    relaying: AtomicU64,
+    /// One of them came that joins nothing.
+    missed: Notify,
 }
 
 impl Follower {
-    /// Of an instance's feed.
-    pub fn new(job: Job, feed: Arc<Feed>) -> Self {
+    /// Of an instance's feed. Who listens to the relay is told when there is something to be read.
+    pub fn new(job: Job, feed: Arc<Feed>, relay: Relay) -> Self {
         Self {
             job,
             feed,
+            relay,
             pulling: tokio::sync::Mutex::default(),
             alone_since: AtomicU64::new(NEVER),
+            relaying: AtomicU64::new(NOBODY),
+            missed: Notify::new(),
         }
     }
 
@@ -59,16 +74,20 @@ impl Follower {
         let mut last_news = None::<Instant>;
         loop {
             // Before looking, so that what is written after the look ends the wait.
-            let changed = self.job.store.changed_elsewhere(&self.job.layout.state());
+            let changed = match self.relaying() {
+                NOBODY => self.job.store.changed_elsewhere(&self.job.layout.state()),
+                _ => tokio::time::sleep(RELAYED_INTERVAL).boxed(),
+            };
             let known = self.feed.state();
             match self.take(Consistency::Serializable).await {
                 Ok(state) => {
-                    if state.batch.writer != self.job.writer && state != known {
+                    if !self.is_told(&state) && state != known {
                         last_news = Some(Instant::now());
                     }
                     let expects_more = last_news.is_some_and(|at| at.elapsed() < BUSY);
                     tokio::select! {
                         () = changed => {}
+                        () = self.missed.notified() => {}
                         () = tokio::time::sleep(BUSY_INTERVAL),
                             if expects_more && self.feed.is_watched() => {}
                     }
@@ -119,16 +138,57 @@ impl Follower {
         if self.has(&state) {
             return Ok(state);
         }
-        if state.batch.writer == self.job.writer {
+        if self.is_told(&state) {
             let mut states = self.feed.states();
             let published =
                 states.wait_for(|published| published.batch.sequence >= state.batch.sequence);
-            if let Ok(Ok(_)) = tokio::time::timeout(OWN_GRACE, published).await {
+            if let Ok(Ok(_)) = tokio::time::timeout(TOLD_GRACE, published).await {
                 return Ok(state);
             }
+            self.end_relay();
         }
         self.bring(&view, &state).await?;
         Ok(state)
+    }
+
+    /// Whether somebody is to tell the feed of it.
+    fn is_told(&self, state: &State) -> bool {
+        let writer = state.batch.writer;
+        writer == self.job.writer || writer == self.relaying()
+    }
+
+    fn relaying(&self) -> u64 {
+        self.relaying.load(Ordering::Relaxed)
+    }
+
+    /// From now on this server looks for itself.
+    pub fn end_relay(&self) {
+        self.relaying.store(NOBODY, Ordering::Relaxed);
+        self.missed.notify_one();
+    }
+
+    /// Takes in a batch that the server which leads has committed, if all before it is known.
+    pub fn hear(&self, batch: Bytes) {
+        let batch = match Relayed::decode(&self.job.layout, batch) {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::warn!(%error, "the server that leads cannot be understood");
+                return;
+            }
+        };
+        if self.has(&batch.state) {
+            return;
+        }
+        if batch.from != self.feed.state().revision {
+            self.end_relay();
+            return;
+        }
+        if let Some(version) = batch.version {
+            self.job.store.note_version(version);
+        }
+        let writer = batch.state.batch.writer;
+        self.publish(batch.from, batch.state, batch.changes);
+        self.relaying.store(writer, Ordering::Relaxed);
     }
 
     /// Brings the feed to the state in a view or beyond.
@@ -144,35 +204,33 @@ impl Follower {
             if self.feed.state() != known {
                 continue;
             }
-            self.feed.publish(match pulled {
-                Some(changes) => Committed {
-                    state: *state,
-                    from: known.revision,
-                    commits: self.commits(known.revision, &changes).unwrap_or_default(),
-                    turns: changes.iter().filter_map(|(at, it)| it.turn(*at)).collect(),
-                    added_bytes: changes
-                        .iter()
-                        .map(|(_, it)| change_bytes(&it.key, it.put.as_ref()))
-                        .sum(),
-                    changes: changes
-                        .into_iter()
-                        .map(|(_, it)| (it.key, it.put))
-                        .collect(),
-                    // Watchers are told what was there before.
-                    adds_to_cache: self.feed.is_watched(),
-                },
-                None => Committed {
-                    state: *state,
-                    from: NOWHERE,
-                    commits: Vec::new(),
-                    changes: Vec::new(),
-                    adds_to_cache: false,
-                    turns: Vec::new(),
-                    added_bytes: 0,
-                },
-            });
+            match pulled {
+                Some(changes) => self.publish(known.revision, *state, changes),
+                None => self.publish(NOWHERE, *state, Vec::new()),
+            }
+            self.relay.nudge(state);
         }
         Ok(())
+    }
+
+    /// Tells the feed what led from a revision to a state.
+    fn publish(&self, from: i64, state: State, changes: Vec<(Revision, Change)>) {
+        self.feed.publish(Committed {
+            state,
+            from,
+            commits: self.commits(from, &changes).unwrap_or_default(),
+            turns: changes.iter().filter_map(|(at, it)| it.turn(*at)).collect(),
+            added_bytes: changes
+                .iter()
+                .map(|(_, it)| change_bytes(&it.key, it.put.as_ref()))
+                .sum(),
+            changes: changes
+                .into_iter()
+                .map(|(_, it)| (it.key, it.put))
+                .collect(),
+            // Watchers are told what was there before.
+            adds_to_cache: self.feed.is_watched(),
+        });
     }
 
     fn has(&self, state: &State) -> bool {

@@ -5,6 +5,7 @@
 //! itself, and the guard of the state record keeps both right.
 
 use crate::error::Result;
+use crate::mvcc::follower::Follower;
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::{PeerRecord, State};
 use crate::mvcc::peer;
@@ -52,8 +53,13 @@ pub type Current = watch::Receiver<Option<Arc<dyn Link>>>;
 
 /// The way to other servers.
 pub trait Peers: fmt::Debug + Send + Sync {
-    /// Connects to a server that leads; the error says why that cannot be done now.
-    fn connect(&self, peer: PeerRecord) -> BoxFuture<'_, Result<Arc<dyn Link>, String>>;
+    /// Connects to a server that leads; the error says why that cannot be done now. What that server
+    /// relays, `follower` is to hear, before the answers that are as new, and in the end that it ends.
+    fn connect(
+        &self,
+        peer: PeerRecord,
+        follower: Arc<Follower>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Link>, String>>;
 }
 
 /// The newest state that came with an answer.
@@ -95,6 +101,7 @@ pub async fn connect_forever(
     mut job: Job,
     member_id: u64,
     peers: Arc<dyn Peers>,
+    follower: Arc<Follower>,
     links: watch::Sender<Option<Arc<dyn Link>>>,
 ) {
     let mut pause = RETRY_PAUSE;
@@ -113,7 +120,7 @@ pub async fn connect_forever(
                 Err(_) => return,
             }
         };
-        match connect(&job, leader, &*peers).await {
+        match connect(&job, leader, &*peers, &follower).await {
             Ok(link) => {
                 tracing::debug!(leader, "writes go to the server that leads");
                 (pause, told) = (RETRY_PAUSE, None);
@@ -124,6 +131,7 @@ pub async fn connect_forever(
                 };
                 // Those who have called keep the link until they are answered.
                 links.send_replace(None);
+                follower.end_relay();
                 if is_change {
                     continue;
                 }
@@ -162,13 +170,18 @@ async fn warn_of_namesake<T>(happened: impl Future<Output = T>) -> T {
     happened.await
 }
 
-async fn connect(job: &Job, leader: u64, peers: &dyn Peers) -> Result<Arc<dyn Link>, String> {
+async fn connect(
+    job: &Job,
+    leader: u64,
+    peers: &dyn Peers,
+    follower: &Arc<Follower>,
+) -> Result<Arc<dyn Link>, String> {
     let found = async {
         let view = job.store.view(Consistency::Linearizable).await?;
         peer::find(&view, &job.layout, leader).await
     };
     match found.await {
-        Ok(Some(record)) => peers.connect(record).await,
+        Ok(Some(record)) => peers.connect(record, follower.clone()).await,
         Ok(None) => Err("it has left no word where it is".to_owned()),
         Err(error) => Err(error.to_string()),
     }

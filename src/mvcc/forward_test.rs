@@ -4,7 +4,7 @@ use super::servers_test::{FOLLOWS, FOREVER, LEADS, Server, at, layout, put};
 use crate::error::Error;
 use crate::mvcc::forward::{Call, Handover, Link, Peers};
 use crate::mvcc::keyspace::PeerRecord;
-use crate::mvcc::{Advertised, Instance, Options, clock, peer};
+use crate::mvcc::{Advertised, Follower, Instance, Options, clock, peer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
 use crate::store::faulty::Rates;
@@ -95,13 +95,27 @@ impl Wire {
 }
 
 impl Peers for Wire {
-    fn connect(&self, peer: PeerRecord) -> BoxFuture<'_, Result<Arc<dyn Link>, String>> {
+    fn connect(
+        &self,
+        peer: PeerRecord,
+        follower: Arc<Follower>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Link>, String>> {
         async move {
             let to = self.0.servers.lock().get(&peer.client_urls[0]).cloned();
             let to = to.filter(|to| to.admits(peer.token) && *self.0.way.lock() != Way::Cut);
+            let to = to.ok_or("nobody is there")?;
+            let wire = self.clone();
+            let mut relayed = to.relayed().unwrap();
+            tokio::spawn(async move {
+                while let Ok(batch) = relayed.recv().await {
+                    if *wire.0.way.lock() == Way::Open {
+                        follower.hear(batch);
+                    }
+                }
+            });
             let link = WireLink {
                 wire: self.clone(),
-                to: to.ok_or("nobody is there")?,
+                to,
                 closed: watch::Sender::new(false),
             };
             Ok(Arc::new(link) as Arc<dyn Link>)
@@ -368,8 +382,8 @@ async fn an_earlier_opening_of_the_leader_is_not_taken_for_it() {
     let new = find().await.unwrap();
     assert_ne!(new.token, old.token);
     elect(&[&again, &other], 0, 3).await;
-    assert!(wire.connect(old).await.is_err());
-    assert!(wire.connect(new).await.is_ok());
+    assert!(!again.instance.admits(old.token));
+    assert!(again.instance.admits(new.token));
     // The end of the earlier one leaves the record of the later one alone.
     leader.instance.close().await;
     assert!(find().await.is_some());

@@ -31,6 +31,7 @@ use crate::mvcc::quota::Quota;
 use crate::mvcc::rate::Rates;
 use crate::mvcc::read;
 use crate::mvcc::read_index::ReadIndex;
+use crate::mvcc::relay::Relay;
 use crate::mvcc::request::Response;
 use crate::mvcc::sequencer;
 use crate::mvcc::size::Size;
@@ -39,10 +40,11 @@ use crate::mvcc::watch::{self, Hub, WatchAnswer, WatchContext};
 use crate::mvcc::{audit, clock, collector, identity, lease, writer};
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Store, View};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch as state_watch};
+use tokio::sync::{Notify, broadcast, watch as state_watch};
 use tokio::task::JoinHandle;
 
 /// What a watch response may hold above `--max-request-bytes` before it is fragmented.
@@ -79,6 +81,7 @@ struct Inner {
     hub: Arc<Hub>,
     feed: Arc<Feed>,
     read_index: ReadIndex,
+    relay: Relay,
     stats: Arc<Stats>,
     census: Arc<Census>,
     tokens: Tokens,
@@ -139,12 +142,15 @@ impl Instance {
         }
         let (links, link) = state_watch::channel(None);
         let is_shared = job.store.is_shared();
-        let follower = is_shared.then(|| Arc::new(Follower::new(job.clone(), feed.clone())));
+        let relay = Relay::new();
+        let follower = || Arc::new(Follower::new(job.clone(), feed.clone(), relay.clone()));
+        let follower = is_shared.then(follower);
         let census = Arc::new(Census::new(job.clone(), feed.clone(), follower.clone()));
         let context = sequencer::Context {
             job: job.clone(),
             feed: feed.clone(),
             follower: follower.clone(),
+            relay: relay.clone(),
             link: link.clone(),
             stats: stats.clone(),
             granted: granted.clone(),
@@ -188,7 +194,8 @@ impl Instance {
             )));
             if let Some(peers) = options.peers.clone() {
                 let id = identity.member_id;
-                let connecting = forward::connect_forever(job.clone(), id, peers, links);
+                let follower = follower.clone();
+                let connecting = forward::connect_forever(job.clone(), id, peers, follower, links);
                 tasks.push(tokio::spawn(connecting));
             }
         }
@@ -209,6 +216,7 @@ impl Instance {
             sequencer,
             hub,
             read_index: ReadIndex::new(feed.clone(), follower, stats.clone()),
+            relay,
             census,
             feed,
             stats,
@@ -365,6 +373,13 @@ impl Instance {
             return Handover::Refused;
         }
         self.inner.sequencer.take(call).await
+    }
+
+    /// The batches that this server commits from now on, for a server that reads the same store.
+    /// `None` in a group: there each has a store of its own, which has the batch sooner or later.
+    pub fn relayed(&self) -> Option<broadcast::Receiver<Bytes>> {
+        let is_same = self.inner.store.member().is_none();
+        is_same.then(|| self.inner.relay.listen())
     }
 
     /// Whether this server leads and `token` is that of its own record: what [`take`](Self::take)

@@ -16,6 +16,7 @@ use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::State;
 use crate::mvcc::pace::Pace;
 use crate::mvcc::queue::{Pending, Receiver};
+use crate::mvcc::relay::{Records, Relay};
 use crate::mvcc::request::Response;
 use crate::mvcc::stats::{Stats, Tally};
 use crate::mvcc::{clock, read, writer};
@@ -57,6 +58,8 @@ pub struct Context {
     pub feed: Arc<Feed>,
     /// Where others write too, who hears of them.
     pub follower: Option<Arc<Follower>>,
+    /// Where those hear of commits who hand their writes over.
+    pub relay: Relay,
     /// The way to another server that leads.
     pub link: forward::Current,
     /// Where it counts.
@@ -134,6 +137,8 @@ struct Attempt {
     answers: Vec<Result<Response>>,
     tally: Tally,
     committed: Committed,
+    /// What other servers are told of it.
+    records: Option<Records>,
     /// It grants a lease, whether or not somebody still waits for the answer.
     has_grant: bool,
 }
@@ -389,6 +394,7 @@ impl Sequencer {
             has_grant: answers.iter().flatten().any(is_grant),
             answers,
             tally,
+            records: self.context.relay.records(&layout, &outcome.ops),
             committed: Committed {
                 state: outcome.state,
                 from: before.revision,
@@ -503,7 +509,12 @@ impl Sequencer {
         let stats = &self.context.stats;
         stats.count(&attempt.tally);
         stats.batch_requests.note(attempt.answers.len() as u64);
+        let Committed { from, state, .. } = attempt.committed;
         self.context.feed.publish(attempt.committed);
+        if let Some(records) = attempt.records {
+            let version = self.context.job.store.newest_version();
+            self.context.relay.send(from, &state, records, version);
+        }
         if attempt.has_grant {
             self.context.granted.notify_one();
         }

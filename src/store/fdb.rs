@@ -399,6 +399,16 @@ impl Fdb {
         Ok((FdbView::new(self.0.clone(), transaction, version), value))
     }
 
+    /// The newest version that this process knows of.
+    pub fn newest_version(&self) -> Option<i64> {
+        self.0.newest.lock().as_ref().map(|newest| newest.version)
+    }
+
+    /// Another process knows of this version.
+    pub fn note_version(&self, version: i64) {
+        self.0.note_version(version);
+    }
+
     /// Applies a batch in one transaction.
     pub async fn apply(&self, batch: Batch) -> Result<(), ApplyError> {
         self.apply_drafted(batch, None).await

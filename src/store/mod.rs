@@ -423,6 +423,22 @@ impl Store {
         Ok((view, value))
     }
 
+    /// A version that has all that this process has seen and written; `None` where no view lags behind
+    /// what another process has seen.
+    pub fn newest_version(&self) -> Option<i64> {
+        match self {
+            Store::Fdb(store) => store.newest_version(),
+            _ => None,
+        }
+    }
+
+    /// No view from now on lags behind a [`newest_version`](Self::newest_version) of another process.
+    pub fn note_version(&self, version: i64) {
+        if let Store::Fdb(store) = self {
+            store.note_version(version);
+        }
+    }
+
     /// Begins a batch that is to be guarded by a key.
     pub fn draft(&self, guard_key: &[u8]) -> Draft {
         Draft(match self {

@@ -2,6 +2,7 @@
 
 use super::{FRAME_BYTES_MAX, FRAMES_WAITING, TOKEN, fill, wire};
 use crate::api::channel::{CONNECT_TIMEOUT, Dialer, failure};
+use crate::mvcc::Follower;
 use crate::mvcc::forward::{Call, Handover, Link, Peers};
 use crate::mvcc::keyspace::{PeerRecord, State};
 use crate::pb::kvtool::peer::v1::{self, Answers, Requests, peer_client::PeerClient};
@@ -43,7 +44,11 @@ impl Links {
 }
 
 impl Peers for Links {
-    fn connect(&self, peer: PeerRecord) -> BoxFuture<'_, Result<Arc<dyn Link>, String>> {
+    fn connect(
+        &self,
+        peer: PeerRecord,
+        follower: Arc<Follower>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Link>, String>> {
         async move {
             let (dialer, urls) = match &self.0 {
                 Ways::Clients(dialer) => (dialer, peer.client_urls),
@@ -51,7 +56,7 @@ impl Peers for Links {
             };
             let mut reason = "it has no URL".to_owned();
             for url in urls {
-                match dial(dialer, &url, peer.token).await {
+                match dial(dialer, &url, peer.token, &follower).await {
                     Ok(link) => return Ok(Arc::new(link) as Arc<dyn Link>),
                     Err(why) => reason = format!("{url}: {why}"),
                 }
@@ -62,7 +67,12 @@ impl Peers for Links {
     }
 }
 
-async fn dial(dialer: &Dialer, url: &str, token: u128) -> Result<GrpcLink, String> {
+async fn dial(
+    dialer: &Dialer,
+    url: &str,
+    token: u128,
+    follower: &Arc<Follower>,
+) -> Result<GrpcLink, String> {
     let channel = dialer.open(url).await?;
     let mut client = PeerClient::new(channel)
         .max_decoding_message_size(FRAME_BYTES_MAX)
@@ -73,7 +83,11 @@ async fn dial(dialer: &Dialer, url: &str, token: u128) -> Result<GrpcLink, Strin
     let token = token.map_err(|_| "the token is no header".to_owned())?;
     request.metadata_mut().insert(TOKEN, token);
     match tokio::time::timeout(CONNECT_TIMEOUT, client.forward(request)).await {
-        Ok(Ok(answers)) => Ok(GrpcLink::over(frames, answers.into_inner())),
+        Ok(Ok(answers)) => Ok(GrpcLink::over(
+            frames,
+            answers.into_inner(),
+            follower.clone(),
+        )),
         Ok(Err(status)) => Err(failure(&status)),
         Err(_) => Err("it does not answer".to_owned()),
     }
@@ -95,13 +109,17 @@ struct Outgoing {
 type Waiting = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Handover>>>>>;
 
 impl GrpcLink {
-    fn over(frames: mpsc::Sender<Requests>, answers: Streaming<Answers>) -> Self {
+    fn over(
+        frames: mpsc::Sender<Requests>,
+        answers: Streaming<Answers>,
+        follower: Arc<Follower>,
+    ) -> Self {
         let (outbox, outgoing) = mpsc::channel(WAITING_REQUESTS);
         let (close, closed) = watch::channel(false);
         let waiting = Waiting::new(Mutex::new(Some(HashMap::new())));
         let sending = send(outgoing, frames, waiting.clone(), closed.clone());
         tokio::spawn(sending);
-        tokio::spawn(receive(answers, waiting, close));
+        tokio::spawn(receive(answers, waiting, follower, close));
         Self { outbox, closed }
     }
 }
@@ -189,10 +207,18 @@ fn enter(
 }
 
 /// Hands answers out until the stream ends; those who still wait then get none.
-async fn receive(mut answers: Streaming<Answers>, waiting: Waiting, close: watch::Sender<bool>) {
+async fn receive(
+    mut answers: Streaming<Answers>,
+    waiting: Waiting,
+    follower: Arc<Follower>,
+    close: watch::Sender<bool>,
+) {
     while let Ok(Some(frame)) = answers.message().await {
         if frame.closing {
             close.send_replace(true);
+        }
+        for batch in frame.batches {
+            follower.hear(batch);
         }
         // No state, no answer: they would not be known to be as new as this server.
         let Ok(state) = State::decode(frame.state) else {
@@ -208,6 +234,7 @@ async fn receive(mut answers: Streaming<Answers>, waiting: Waiting, close: watch
         }
     }
     close.send_replace(true);
+    follower.end_relay();
     for (_, reply) in waiting.lock().take().into_iter().flatten() {
         let _ = reply.send(Handover::Lost);
     }

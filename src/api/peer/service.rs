@@ -5,13 +5,14 @@ use crate::api::server::Stopping;
 use crate::mvcc::Instance;
 use crate::mvcc::forward::Handover;
 use crate::pb::kvtool::peer::v1::{self, Answer, Answers, Requests, answer, peer_server};
+use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use parking_lot::RwLock;
 use peer_server::PeerServer;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
@@ -103,9 +104,10 @@ impl peer_server::Peer for Peer {
         };
         let (frames, answers) = mpsc::channel(FRAMES_WAITING);
         let serving = Serving {
-            instance,
             stopping: self.stopping.clone(),
             is_closing: false,
+            relayed: instance.relayed(),
+            instance,
             frames,
             _stream: self.taking.streams.subscribe(),
         };
@@ -120,6 +122,8 @@ struct Serving {
     stopping: Stopping,
     /// The other side was told that nothing new is taken.
     is_closing: bool,
+    /// What this server commits, for the other.
+    relayed: Option<broadcast::Receiver<Bytes>>,
     frames: mpsc::Sender<Result<Answers, Status>>,
     _stream: watch::Receiver<()>,
 }
@@ -130,7 +134,7 @@ impl Serving {
         let mut running = FuturesUnordered::new();
         let mut is_open = true;
         while is_open || !running.is_empty() {
-            let mut ready = None;
+            let (mut ready, mut batches) = (None, Vec::new());
             tokio::select! {
                 frame = requests.message(), if is_open && running.len() < RUNNING_REQUESTS => {
                     match frame {
@@ -146,34 +150,54 @@ impl Serving {
                     }
                 }
                 Some(answer) = running.next() => ready = Some(answer),
+                Some(batch) = next(&mut self.relayed) => batches.push(batch),
                 () = self.stopping.wait(), if !self.is_closing => {}
             }
             let rest = std::iter::from_fn(|| running.next().now_or_never().flatten());
             let answers = fill(&mut ready.into_iter().chain(rest).flatten());
-            if self.send(answers).await.is_err() {
+            if self.send(answers, batches).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Sends answers, and word when this server takes no more.
-    async fn send(&mut self, answers: Vec<Answer>) -> Result<(), mpsc::error::SendError<()>> {
+    /// Sends answers, batches from these on, and word when this server takes no more.
+    async fn send(
+        &mut self,
+        answers: Vec<Answer>,
+        mut batches: Vec<Bytes>,
+    ) -> Result<(), mpsc::error::SendError<()>> {
         let is_refusal =
             |answer: &Answer| matches!(answer.answer, Some(answer::Answer::Refusal(_)));
         let is_closing = self.stopping.is_stopping() || answers.iter().any(is_refusal);
         let is_news = is_closing && !self.is_closing;
         self.is_closing |= is_closing;
-        if answers.is_empty() && !is_news {
+        while let Some(Some(batch)) = next(&mut self.relayed).now_or_never() {
+            batches.push(batch);
+        }
+        if answers.is_empty() && batches.is_empty() && !is_news {
             return Ok(());
         }
-        // Read after the answers were made, so it is as new as they are.
+        // Read after all else was made, so it is as new.
         let frame = Answers {
             answers,
             state: self.instance.state().encode(),
             closing: self.is_closing,
+            batches,
         };
         let sent = self.frames.send(Ok(frame)).await;
         sent.map_err(|_| mpsc::error::SendError(()))
+    }
+}
+
+/// The next batch that is relayed; the other side notices if one before it was missed.
+async fn next(relayed: &mut Option<broadcast::Receiver<Bytes>>) -> Option<Bytes> {
+    loop {
+        match relayed.as_mut()?.recv().await {
+            Ok(batch) => return Some(batch),
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return None,
+        }
     }
 }
 

@@ -8,13 +8,17 @@ use crate::api::server::{self, Limits, Ports};
 use crate::error::Error;
 use crate::mvcc::forward::{Link, Peers};
 use crate::mvcc::keyspace::PeerRecord;
-use crate::mvcc::{Advertised, Instance, Options};
-use crate::pb::etcdserverpb::PutRequest;
+use crate::mvcc::{Advertised, Follower, Instance, Options, WatchAnswer};
+use crate::pb::etcdserverpb::watch_request::RequestUnion;
+use crate::pb::etcdserverpb::{
+    PutRequest, RequestOp, TxnRequest, WatchCreateRequest, WatchRequest, request_op,
+};
 use crate::pb::kvtool::peer::v1::{Requests, peer_client::PeerClient};
 use crate::store::faulty::{Faulty, Rates};
 use crate::store::memory::Memory;
 use crate::store::{Leadership, Store};
 use futures_util::future::{BoxFuture, join_all};
+use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
@@ -28,6 +32,8 @@ use tonic::Code;
 const FOREVER: Duration = Duration::from_secs(60);
 /// Larger than what one frame takes beside others.
 const LARGE_BYTES: usize = 3 << 20;
+/// Of a value that is stored with its key. A hundred are more than what one batch may tell.
+const INLINE_BYTES: usize = 16_000;
 
 struct Server {
     store: Faulty,
@@ -166,6 +172,73 @@ async fn writes_go_over_the_wire_of_any_size_and_come_back_in_any_order() {
     assert_eq!(refused.err(), Some(Error::LeaseNotFound));
 }
 
+/// Whoever hands writes over is told of all that is committed, and need not read the store for it, but
+/// for what is too much to be told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_leader_commits_is_relayed() {
+    let memory = Memory::shared();
+    let (leader, other) = pair(&memory).await;
+    let requests = WatchRequest {
+        request_union: Some(RequestUnion::CreateRequest(WatchCreateRequest {
+            key: "r".into(),
+            range_end: "s".into(),
+            prev_kv: true,
+            ..Default::default()
+        })),
+    };
+    let requests = tokio_stream::iter([requests]).chain(tokio_stream::pending());
+    let mut watched = Box::pin(other.instance.watch(None, requests));
+    let created = timeout(FOREVER, watched.next()).await.unwrap().unwrap();
+    assert!(created.unwrap().into_response().unwrap().created);
+    let unable = Rates {
+        unavailable: 1.0,
+        ..Rates::default()
+    };
+    other.store.set_rates(unable);
+    for bytes in [1, 2, 3] {
+        let writes = (0..10).map(|number| leader.put(format!("r{number}"), bytes));
+        for outcome in join_all(writes).await {
+            outcome.unwrap();
+        }
+    }
+    let told = lengths(&mut watched, 30).await;
+    let expected = [(1, None), (2, Some(1)), (3, Some(2))].map(|event| [event; 10]);
+    assert_eq!(told, expected.as_flattened());
+
+    other.store.set_rates(Rates::default());
+    let op = |number| RequestOp {
+        request: Some(request_op::Request::RequestPut(PutRequest {
+            key: format!("r{number}").into(),
+            value: vec![7; INLINE_BYTES].into(),
+            ..Default::default()
+        })),
+    };
+    let too_much = TxnRequest {
+        success: (0..100).map(op).collect(),
+        ..Default::default()
+    };
+    leader.instance.txn(too_much).await.unwrap();
+    let told = lengths(&mut watched, 100).await;
+    assert!(told.iter().all(|(value, _)| *value == INLINE_BYTES));
+}
+
+/// Of so many events, how long the values are, and those before.
+async fn lengths(
+    watched: &mut (impl Stream<Item = Result<WatchAnswer, Error>> + Unpin),
+    events: usize,
+) -> Vec<(usize, Option<usize>)> {
+    let mut lengths = Vec::new();
+    while lengths.len() < events {
+        let answer = timeout(FOREVER, watched.next()).await.unwrap().unwrap();
+        let events = answer.unwrap().into_response().unwrap().events;
+        lengths.extend(events.into_iter().map(|event| {
+            let before = event.prev_kv.map(|kv| kv.value.len());
+            (event.kv.unwrap().value.len(), before)
+        }));
+    }
+    lengths
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_stops_in_good_order_leaves_nothing_in_doubt() {
     let memory = Memory::shared();
@@ -215,14 +288,18 @@ struct Through {
 }
 
 impl Peers for Through {
-    fn connect(&self, peer: PeerRecord) -> BoxFuture<'_, Result<Arc<dyn Link>, String>> {
+    fn connect(
+        &self,
+        peer: PeerRecord,
+        follower: Arc<Follower>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Link>, String>> {
         let relayed = PeerRecord {
             client_urls: vec!["http://127.0.0.1:1".to_owned(), self.url.clone()],
             ..peer
         };
         Box::pin(async move {
             Links::to_client_ports(Dialer::default())
-                .connect(relayed)
+                .connect(relayed, follower)
                 .await
         })
     }

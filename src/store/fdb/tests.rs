@@ -66,7 +66,8 @@ async fn remembered_guards_still_guard() {
         .unwrap();
 }
 
-/// What another server has acknowledged is seen by the next linearizable view.
+/// What another server has acknowledged is seen by the next linearizable view, and by others once
+/// that server's version is known.
 #[tokio::test]
 async fn linearizable_views_are_fresh() {
     let Some(cluster) = Cluster::get("fdb views") else {
@@ -83,6 +84,14 @@ async fn linearizable_views_are_fresh() {
         assert_eq!(view.get(&key).await.unwrap().unwrap(), value);
         let own = one.view(Consistency::Serializable).await.unwrap();
         assert_eq!(own.get(&key).await.unwrap().unwrap(), value);
+
+        let value = format!("{round} again");
+        one.apply(batch(None, vec![set(&key, &value)]))
+            .await
+            .unwrap();
+        two.note_version(one.newest_version().unwrap());
+        let view = two.view(Consistency::Serializable).await.unwrap();
+        assert_eq!(view.get(&key).await.unwrap().unwrap(), value);
     }
 }
 
