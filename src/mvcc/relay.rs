@@ -115,3 +115,94 @@ impl Relayed {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::store::BatchId;
+    use proptest::prelude::*;
+
+    fn layout(instance: u8) -> Layout {
+        Layout::new(vec![instance].into())
+    }
+
+    fn state() -> State {
+        State {
+            revision: 9,
+            ..State::new(BatchId {
+                writer: 3,
+                sequence: 7,
+            })
+        }
+    }
+
+    fn deletion(key: impl Into<Bytes>) -> Change {
+        Change {
+            key: key.into(),
+            put: None,
+            replaced: None,
+        }
+    }
+
+    fn op(layout: &Layout, revision: Revision, change: &Change) -> Op {
+        Op::Set(layout.history(revision), change.encode())
+    }
+
+    /// What a server hears that listens while these ops are committed.
+    fn relayed(layout: &Layout, ops: &[Op]) -> Bytes {
+        let relay = Relay::new();
+        assert!(relay.records(layout, ops).is_none(), "nobody listens");
+        let mut listener = relay.listen();
+        let records = relay.records(layout, ops).unwrap();
+        relay.send(8, &state(), records, Some(5));
+        listener.try_recv().unwrap()
+    }
+
+    #[test]
+    fn a_batch_comes_with_its_changes_and_nothing_else() {
+        let layout = layout(1);
+        let revision = Revision { main: 9, sub: 1 };
+        let change = deletion("k");
+        let other = Op::Set(layout.current(b"k"), Bytes::from_static(b"x"));
+        let batch = relayed(&layout, &[other, op(&layout, revision, &change)]);
+        let batch = Relayed::decode(&layout, batch).unwrap();
+        assert_eq!((batch.from, batch.version), (8, Some(5)));
+        assert_eq!(batch.state, state());
+        assert_eq!(batch.changes, [(revision, change)]);
+    }
+
+    #[test]
+    fn what_is_too_much_has_to_be_read() {
+        let layout = layout(1);
+        let change = deletion(vec![b'k'; BATCH_BYTES_MAX]);
+        let ops = [op(&layout, Revision::first_of(9), &change)];
+        let batch = Relayed::decode(&layout, relayed(&layout, &ops)).unwrap();
+        assert_eq!((batch.from, batch.state), (NOWHERE, state()));
+        assert_eq!(batch.changes, []);
+    }
+
+    #[test]
+    fn changes_of_something_else_are_refused() {
+        let ops = [op(&layout(1), Revision::first_of(9), &deletion("k"))];
+        let batch = relayed(&layout(1), &ops);
+        assert!(Relayed::decode(&layout(2), batch).is_err());
+        let short = v1::Batch {
+            state: state().encode(),
+            records: vec![v1::Record::default()],
+            ..v1::Batch::default()
+        };
+        assert!(Relayed::decode(&layout(1), short.encode_to_vec().into()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_refused_or_read(at in any::<prop::sample::Index>(), byte: u8) {
+            let ops = [op(&layout(1), Revision::first_of(9), &deletion("k"))];
+            let mut batch = relayed(&layout(1), &ops).to_vec();
+            let at = at.index(batch.len());
+            batch[at] = byte;
+            let _ = Relayed::decode(&layout(1), batch.into());
+        }
+    }
+}
