@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 
 /// Batches that wait for a server that lags; it misses the oldest.
 const WAITING_BATCHES: usize = 8;
-/// Batches of more bytes of changes are left to be read from the store.
+/// Batches of more bytes of records are left to be read from the store.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Where batches go. Clones are the same.
@@ -62,7 +62,8 @@ impl Relay {
             _ => None,
         };
         let records: Vec<_> = ops.iter().filter_map(record).collect();
-        let bytes: usize = records.iter().map(|record| record.change.len()).sum();
+        let size = |record: &v1::Record| record.key.len() + record.change.len();
+        let bytes: usize = records.iter().map(size).sum();
         Some(Records((bytes <= BATCH_BYTES_MAX).then_some(records)))
     }
 
