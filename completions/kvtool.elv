@@ -110,7 +110,7 @@ set edit:completion:arg-completer[kvtool] = {|@words|
             cand --max-request-bytes 'Largest request, in bytes [default: 1572864]'
             cand --max-txn-ops 'Most compares, or operations of one branch, of a transaction [default: 128]'
             cand --quota-backend-bytes 'Most bytes that keys and their history may take, before writes that add to them are refused and an alarm is raised; 0 or less is no bound [default: 0]'
-            cand --cache-bytes 'What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]'
+            cand --cache-bytes 'What may be kept in memory for reads, such as 64MiB: keys, and of a local disk also blocks, a quarter; 0 keeps no keys [default: 268435456]'
             cand --max-concurrent-streams 'Most calls open at a time on one connection [default: 4294967295]'
             cand --auto-compaction-mode 'What --auto-compaction-retention counts [default: periodic]'
             cand --auto-compaction-retention 'History to keep: a duration (or hours), or a number of revisions; 0 keeps all [default: 0]'

@@ -128,7 +128,7 @@ batch\t''"
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-request-bytes -d 'Largest request, in bytes [default: 1572864]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-txn-ops -d 'Most compares, or operations of one branch, of a transaction [default: 128]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l quota-backend-bytes -d 'Most bytes that keys and their history may take, before writes that add to them are refused and an alarm is raised; 0 or less is no bound [default: 0]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cache-bytes -d 'What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l cache-bytes -d 'What may be kept in memory for reads, such as 64MiB: keys, and of a local disk also blocks, a quarter; 0 keeps no keys [default: 268435456]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l max-concurrent-streams -d 'Most calls open at a time on one connection [default: 4294967295]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand serve" -l auto-compaction-mode -d 'What --auto-compaction-retention counts [default: periodic]' -r -f -a "periodic\t''
 revision\t''"

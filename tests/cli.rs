@@ -10,7 +10,7 @@ use kvtool::pb::etcdserverpb::{
 use kvtool::store::{
     Store,
     fdb::{self, Fdb},
-    local::Local,
+    local::{BlockCache, Local},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, generate_simple_self_signed};
 use serde_json::{Value, json};
@@ -588,7 +588,7 @@ async fn raw_shows_a_directory_that_no_server_has_open() {
     assert!(error.contains("holds no store"), "{error}");
     assert!(!path.exists());
 
-    let store = Store::Local(Local::open(&path).unwrap());
+    let store = Store::Local(Local::open(&path, BlockCache::default()).unwrap());
     write_instance(store.clone(), "one").await;
     write_instance(store.clone(), "two").await;
     let (_, _, error) = failed(command(

@@ -224,7 +224,8 @@ fn a_data_directory_that_is_a_file_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn data_of_a_newer_format_is_refused_and_left_alone() {
     use kvtool::mvcc::keyspace::Layout;
-    use kvtool::store::{Batch, BatchId, Consistency, Op, Store, local::Local};
+    use kvtool::store::local::{BlockCache, Local};
+    use kvtool::store::{Batch, BatchId, Consistency, Op, Store};
     let directory = TempDir::new().unwrap();
     let path = directory.path().to_str().unwrap();
     let local = ["--store", "local", "--data-dir", path];
@@ -234,7 +235,7 @@ async fn data_of_a_newer_format_is_refused_and_left_alone() {
     server.signal(Signal::TERM);
     assert_eq!(server.exit_code(), Some(0));
 
-    let store = Store::Local(Local::open(directory.path()).unwrap());
+    let store = Store::Local(Local::open(directory.path(), BlockCache::default()).unwrap());
     let layout = Layout::new(store.instance_prefix("default").await.unwrap());
     let format = layout.meta("format");
     let newer = Bytes::from_static(&[0, 0, 0, 99]);

@@ -90,6 +90,9 @@ pub fn main_for(program: &'static str) -> ExitCode {
 }
 
 fn run(Cli { verb }: Cli) -> Result<()> {
+    // The allocator asks for huge pages, which took 19 of the 34 MiB of a server that has nothing to do,
+    // and made none faster, see docs/BENCHMARKS.md. A kernel that has none is as well.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
         match verb {

@@ -16,7 +16,8 @@ use crate::api::tls::{self, Tls};
 use crate::error::{EXIT_INTERRUPTED, Error};
 use crate::mvcc::audit::Audit;
 use crate::mvcc::{Advertised, Instance, Options};
-use crate::store::{Store, StoreError, fdb, fdb::Fdb, local::Local, memory::Memory};
+use crate::store::local::{BlockCache, Local};
+use crate::store::{Store, StoreError, fdb, fdb::Fdb, memory::Memory};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use registry::Registry;
@@ -109,7 +110,15 @@ async fn open_and_serve(
                     Some(registry) => &registry.complete(&path, name, group).await?,
                     None => group,
                 };
-                member::open(path, name, group, dialer.clone(), ports.peers).await
+                member::open(
+                    path,
+                    name,
+                    group,
+                    dialer.clone(),
+                    ports.peers,
+                    settings.blocks,
+                )
+                .await
             };
             let (raft, port) = tokio::select! {
                 opened = opening => opened?,
@@ -121,7 +130,7 @@ async fn open_and_serve(
         }
         (home, _) => {
             let links = Links::to_client_ports(member::speaking(settings.tls.as_ref(), None));
-            (open_store(home).await?, None, links)
+            (open_store(home, settings.blocks).await?, None, links)
         }
     };
     let options = Options {
@@ -392,7 +401,7 @@ async fn bind_all(urls: &[HostUrl], tls: Option<&tls::Options>) -> Result<Vec<Li
 }
 
 /// Opening reads the disk, which may take a while after a crash, so it gets a thread of its own.
-pub(super) async fn open_store(home: Home) -> Result<Store> {
+pub(super) async fn open_store(home: Home, blocks: BlockCache) -> Result<Store> {
     let path = match home {
         Home::Memory => return Ok(Store::Memory(Memory::new())),
         Home::Fdb(options) => {
@@ -404,7 +413,7 @@ pub(super) async fn open_store(home: Home) -> Result<Store> {
         Home::Local(path) | Home::Raft(path) => path,
     };
     let opened = tokio::task::spawn_blocking(move || {
-        let opened = Local::open(&path).map_err(Error::from);
+        let opened = Local::open(&path, blocks).map_err(Error::from);
         opened.with_context(|| format!("cannot open the data directory {}", path.display()))
     });
     Ok(Store::Local(opened.await.context("opening was cut off")??))

@@ -30,6 +30,7 @@ use crate::api::tls::{self, Side};
 use crate::api::version::EtcdVersion;
 use crate::mvcc::auth;
 use crate::mvcc::{Allowance, Options};
+use crate::store::local::BlockCache;
 use certificates::tls_files;
 use home::home;
 use layers::Setting;
@@ -61,6 +62,8 @@ pub struct Tenants {
 pub struct Settings {
     /// Where the data is.
     pub home: Home,
+    /// What a local home keeps of its tables.
+    pub blocks: BlockCache,
     /// The group of a Raft home.
     pub group: Option<Group>,
     /// The keyspace to serve.
@@ -138,8 +141,14 @@ impl Settings {
             Home::Raft(_) => Some(Group::validate(layers, &name, &mut seen)?),
             _ => None,
         };
+        let cache_bytes = parse(layers.get("cache-bytes"), values::cache_bytes)?;
+        let (blocks, cache_bytes) = match home {
+            Home::Raft(_) | Home::Local(_) => BlockCache::divide(cache_bytes),
+            Home::Fdb(_) | Home::Memory => (BlockCache::default(), cache_bytes),
+        };
         Ok(Self {
             home,
+            blocks,
             group,
             instance: parse(layers.get("instance"), filled)?,
             tenants: tenants(layers)?,
@@ -156,9 +165,7 @@ impl Settings {
                 })?,
                 request_timeout: REQUEST_TIMEOUT,
                 quota_bytes: parse(layers.get("quota-backend-bytes"), quota_bytes)?,
-                cache_bytes: parse(layers.get("cache-bytes"), |text| {
-                    text.parse::<usize>().map_err(|_| "not a number of bytes")
-                })?,
+                cache_bytes,
                 auth: auth::Options {
                     tokens: parse(layers.get("auth-token"), |text| {
                         tokens::tokens(text, &layers.get("auth-token-ttl").text)

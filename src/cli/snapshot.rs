@@ -13,6 +13,7 @@ use crate::mvcc::snapshot::{Bump, restore};
 use crate::pb::etcdserverpb::SnapshotRequest;
 use crate::pb::mvccpb::KeyValue;
 use crate::store::StoreError;
+use crate::store::local::BlockCache;
 use crate::store::raft::found_with_state;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -248,7 +249,7 @@ async fn restore_file(args: RestoreArgs) -> Result<()> {
             return Err(UsageError::new("--initial-cluster is for --store raft alone").into());
         }
     };
-    let store = serve::open_store(home).await?;
+    let store = serve::open_store(home, BlockCache::default()).await?;
     let bump = Bump {
         by: args.bump_revision,
         mark_compacted: args.mark_compacted,

@@ -1,7 +1,7 @@
 //! The cache beside a plain map of the truth: what it says it knows must be true.
 
 use super::contents::bounds;
-use super::stretch::{STRETCH_OVERHEAD_BYTES, UNREAD_CHANGES_MAX};
+use super::stretch::{UNREAD_CHANGES_MAX, overhead_bytes};
 use super::*;
 use crate::mvcc::keyspace::Value;
 use proptest::prelude::*;
@@ -168,7 +168,10 @@ fn run(capacity_bytes: usize, steps: Vec<Step>) {
                 .items
                 .iter()
                 .map(|(key, current)| size_bytes(key, current));
-            assert_eq!(stretch.bytes, STRETCH_OVERHEAD_BYTES + sizes.sum::<usize>());
+            assert_eq!(
+                stretch.bytes,
+                overhead_bytes(stretch.end.as_ref()) + sizes.sum::<usize>()
+            );
         }
         let mut edge = Some(Bytes::new());
         for (start, stretch) in &inner.stretches {
@@ -240,6 +243,28 @@ fn a_range_that_was_read_is_known_until_it_is_forgotten() {
     cache.inner.write().remove(&start);
     assert!(cache.snapshot(&everything, usize::MAX).is_none());
     assert_eq!(cache.get(&key(300), 1).unwrap(), None);
+}
+
+/// Or it would hold the whole frame that a request came in.
+#[test]
+fn it_keeps_nothing_of_a_request() {
+    let cache = Arc::new(Cache::new(1 << 20, 1));
+    let frame = Bytes::from(b"00001 00003 00004".as_slice().to_vec());
+    let of_frame = |bytes: &Bytes| frame.as_ptr_range().contains(&bytes.as_ptr());
+    let point = KeyRange::Point(frame.slice(0..5));
+    let span = KeyRange::Span(frame.slice(6..11), Some(frame.slice(12..17)));
+    for range in [point, span] {
+        assert!(of_frame(range.start()));
+        cache
+            .fill(&range)
+            .cover(1, &range, &[(range.start().clone(), put(1))]);
+    }
+    let inner = cache.inner.read();
+    assert_eq!(inner.stretches.len(), 2);
+    for (start, stretch) in &inner.stretches {
+        let keys = stretch.items.iter().map(|(key, _)| key);
+        assert!(!keys.chain(&stretch.end).chain([start]).any(of_frame));
+    }
 }
 
 #[test]

@@ -8,8 +8,9 @@ use crate::pb::etcdserverpb::request_op::Request as Op;
 use crate::pb::etcdserverpb::response_op::Response as Answer;
 use crate::pb::etcdserverpb::*;
 use crate::pb::mvccpb::KeyValue;
+use crate::store::Store;
 use crate::store::faulty::Rates;
-use crate::store::{Store, local::Local};
+use crate::store::local::{BlockCache, Local};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
@@ -251,7 +252,7 @@ async fn clients_at_once_are_answered_as_one_after_the_other() {
         (Rates::default(), 0),
     ] {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::Local(Local::open(directory.path()).unwrap());
+        let store = Store::Local(Local::open(directory.path(), BlockCache::default()).unwrap());
         let options = Options {
             cache_bytes,
             ..Options::default()

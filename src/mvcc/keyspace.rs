@@ -125,6 +125,15 @@ impl KeyRange {
         }
     }
 
+    /// The same with bytes of its own, to be kept: those of a request hold all that came with it.
+    pub fn detached(&self) -> Self {
+        let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        match self {
+            Self::Point(key) => Self::Point(own(key)),
+            Self::Span(start, end) => Self::Span(own(start), end.as_ref().map(own)),
+        }
+    }
+
     /// The first key it can hold.
     pub fn start(&self) -> &Bytes {
         match self {

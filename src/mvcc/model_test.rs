@@ -13,7 +13,7 @@ use crate::pb::etcdserverpb::*;
 use crate::pb::mvccpb::KeyValue;
 use crate::store::faulty::{Faulty, Rates};
 use crate::store::fdb::{Fdb, cluster::Cluster};
-use crate::store::local::Local;
+use crate::store::local::{BlockCache, Local};
 use crate::store::memory::Memory;
 use crate::store::raft::tests::{Trio, alone};
 use crate::store::{Consistency, Direction, Limits, PageLimit, Store};
@@ -809,7 +809,7 @@ proptest! {
     #[test]
     fn local_answers_as_the_model(steps in steps(), cache in cache_bytes()) {
         let directory = tempfile::tempdir().expect("a directory");
-        let store = Local::open(directory.path()).expect("the store opens");
+        let store = Local::open(directory.path(), BlockCache::default()).expect("the store opens");
         check(&[Store::Local(store)], true, cache, &steps);
     }
 

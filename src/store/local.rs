@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+pub use tree::BlockCache;
 use tree::Snapshot;
 use writer::Work;
 
@@ -126,12 +127,12 @@ impl Local {
     /// Fails with [`StoreError::Fatal`] when another process has it open, when it holds something
     /// else or cannot be written, with [`StoreError::Unreadable`] when its data is damaged or of a
     /// newer format.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, blocks: BlockCache) -> Result<Self, StoreError> {
         let home = Home::claim(path)?;
         if !home.holds_data()? {
             home.create(Engine::create)?;
         }
-        let (engine, term) = Engine::open(home)?;
+        let (engine, term) = Engine::open(home, blocks)?;
         engine.check_complete()?;
         let (work, waiting) = mpsc::channel(QUEUE_BATCHES);
         let shared = Arc::new(Shared {
@@ -151,21 +152,21 @@ impl Local {
     ///
     /// Fails as [`open`](Self::open) does, and when the directory holds no store.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let engine = Engine::open_read_only(Home::claim_existing(path)?)?;
+        let engine = Engine::open_read_only(Home::claim_existing(path)?, BlockCache::default())?;
         engine.check_even()?;
         Ok(Self::without_writer(engine))
     }
 
     /// The state of a member of a group, which whoever keeps its log writes. Made when the
     /// directory is empty or missing.
-    pub(super) fn open_replica(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open_replica(path: &Path, blocks: BlockCache) -> Result<Self, StoreError> {
         let home = Home::claim(path)?;
         home.name_format(MEMBER_FORMAT)?;
         if !home.holds_data()? {
             home.create(Engine::create_bare)?;
         }
         Engine::drop_journal(&home)?;
-        Ok(Self::without_writer(Engine::open_read_only(home)?))
+        Ok(Self::without_writer(Engine::open_read_only(home, blocks)?))
     }
 
     fn without_writer(engine: Engine) -> Self {

@@ -58,7 +58,7 @@ pub use self::turn::{Committed, Effects, Payload, Turn, Write};
 pub use self::whole::{Incoming, Outgoing};
 pub use ::raft::eraftpb;
 
-use super::local::{Engine, Local, LocalView, POINT_KEY};
+use super::local::{BlockCache, Engine, Local, LocalView, POINT_KEY};
 use super::{
     ApplyError, Batch, Changes, Consistency, Leadership, Limits, Progress, StoreError, Usage,
     closed,
@@ -145,6 +145,8 @@ pub struct Options {
     pub election_heartbeats: usize,
     /// Which changes of the members it refuses while it leads.
     pub policy: Policy,
+    /// For its state.
+    pub blocks: BlockCache,
 }
 
 /// A member of a group. Cheap to clone; clones are the same member.
@@ -192,7 +194,7 @@ impl Raft {
         options: &Options,
         carrier: Arc<dyn Carrier>,
     ) -> Result<Self, StoreError> {
-        let local = Local::open_replica(path)?;
+        let local = Local::open_replica(path, options.blocks)?;
         let shared = local.shared().clone();
         let engine = shared.engine().map_err(StoreError::Fatal)?;
         let fault = |error| engine.fault("reading its point", &error);

@@ -4,6 +4,7 @@ use super::{CLUSTER, FRAME_BYTES_MAX, Network, PeerPort, Route, Traffic, describ
 use crate::api::channel::Dialer;
 use crate::api::listener::Listener;
 use crate::pb::kvtool::raft::v1::{Frame, raft_client::RaftClient};
+use crate::store::local::BlockCache;
 use crate::store::raft::eraftpb::{Message, MessageType};
 use crate::store::raft::{Member, Options, Policy, Raft};
 use crate::store::{Batch, BatchId, Consistency, Op};
@@ -94,6 +95,7 @@ fn open(root: &Path, id: u64, urls: &[String], listener: Listener) -> (Raft, Pee
         heartbeat: Duration::from_millis(30),
         election_heartbeats: 30,
         policy: Policy::default(),
+        blocks: BlockCache::default(),
     };
     let traffic = Arc::new(Traffic::default());
     let network = Arc::new(Network::new(Dialer::default(), traffic.clone()));

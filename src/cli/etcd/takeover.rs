@@ -8,7 +8,7 @@ use crate::cli::serve;
 use crate::cli::settings::Home;
 use crate::error::Error;
 use crate::mvcc::snapshot::{Bump, restore};
-use crate::store::local::{ETCD_DATABASE, TAKEN_OVER};
+use crate::store::local::{BlockCache, ETCD_DATABASE, TAKEN_OVER};
 use anyhow::{Context, Result, bail};
 use prost::Message;
 use rustix::fs::{FlockOperation, flock};
@@ -76,7 +76,7 @@ async fn take_over(given: &Path, instance: &str, is_to_be_alone: bool) -> Result
         // One that was cut off begins anew.
         _ => {}
     }
-    let store = serve::open_store(Home::Raft(new.clone())).await?;
+    let store = serve::open_store(Home::Raft(new.clone()), BlockCache::default()).await?;
     let restored = restore(&store, instance, Arc::new(database), Bump::default()).await;
     store.close().await.map_err(Error::from)?;
     let restored = restored?;

@@ -8,6 +8,7 @@ use crate::api::tls;
 use crate::cli::exit::UsageError;
 use crate::cli::settings::{Founders, Group, HostUrl};
 use crate::error::Error;
+use crate::store::local::BlockCache;
 use crate::store::raft::{Member, Members, Options, Raft, cluster_id, member_id};
 use anyhow::{Context, Result, bail};
 use futures_util::future::join_all;
@@ -22,6 +23,7 @@ pub(super) async fn open(
     group: &Group,
     dialer: Dialer,
     listeners: Vec<Listener>,
+    blocks: BlockCache,
 ) -> Result<(Raft, PeerPort)> {
     let (own, heard) = match group.joins {
         true if Raft::is_member(&path) => (0, Members::default()),
@@ -42,6 +44,7 @@ pub(super) async fn open(
         heartbeat: group.heartbeat,
         election_heartbeats: group.election_heartbeats,
         policy: group.policy,
+        blocks,
     };
     let traffic = Arc::new(Traffic::default());
     let network = Arc::new(Network::new(dialer.clone(), traffic.clone()));

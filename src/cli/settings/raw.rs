@@ -314,7 +314,8 @@ pub struct RawSettings {
         help_heading = "Limits"
     )]
     quota_backend_bytes: Option<String>,
-    /// What live versions of keys may take in memory, in bytes; 0 keeps none [default: 268435456]
+    /// What may be kept in memory for reads, such as 64MiB: keys, and of a local disk also blocks, a
+    /// quarter; 0 keeps no keys [default: 268435456]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     cache_bytes: Option<String>,
     /// Most calls open at a time on one connection [default: 4294967295]

@@ -35,6 +35,24 @@ fn the_defaults_are_etcds() {
 }
 
 #[test]
+fn what_is_kept_in_memory_is_for_keys_and_for_blocks() {
+    let kept = |home: &[&str], bytes: &str| {
+        let settings = settings(&[home, &["--cache-bytes", bytes]].concat()).unwrap();
+        (settings.blocks, settings.options.cache_bytes)
+    };
+    let of_blocks = |bytes| BlockCache::divide(bytes).0;
+    assert_eq!(kept(&[], "64MiB"), (of_blocks(64 << 20), 48 << 20));
+    assert_eq!(kept(&[], "67108864"), kept(&[], "64MiB"));
+    let few = ["--store", "local"];
+    assert_eq!(kept(&few, "4KiB"), (of_blocks(0), 3 << 10));
+    assert_eq!(kept(&few, "0"), (of_blocks(0), 0));
+    assert_eq!(kept(&["--store", "memory"], "1GiB").1, 1 << 30);
+    // Beyond the most for blocks, all is for keys.
+    let (all, much) = kept(&[], "1GiB");
+    assert_eq!((all, much), (BlockCache::default(), (1 << 30) - (64 << 20)));
+}
+
+#[test]
 fn tls_takes_certificate_key_and_an_https_url() {
     let files = ["--cert-file", "c", "--key-file", "k"];
     let https = [
@@ -57,6 +75,10 @@ fn every_bad_setting_gets_a_sentence_that_names_it() {
         (
             &["--max-txn-ops", "many"],
             "--max-txn-ops many: not a number",
+        ),
+        (
+            &["--cache-bytes", "none"],
+            "--cache-bytes none: not a number of bytes",
         ),
         (&["--max-request-bytes=-1"], "not a number"),
         (

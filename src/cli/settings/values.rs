@@ -2,7 +2,7 @@
 
 use crate::api::etcd::gateway::Allowed;
 use crate::api::listener::Place;
-use crate::cli::duration;
+use crate::cli::{bound, duration};
 use crate::mvcc::AutoCompaction;
 use axum::http::Uri;
 use std::collections::BTreeSet;
@@ -141,6 +141,17 @@ fn allowed(text: &str, is_good: impl Fn(&str) -> bool) -> Option<Allowed> {
         }
     }
     Some(Allowed::Only(names))
+}
+
+/// A number of bytes, with or without a unit; 0 is none.
+pub fn cache_bytes(text: &str) -> Result<usize, &'static str> {
+    let bytes = match text {
+        "0" => Some(0),
+        "none" => None,
+        text => bound::size(text).ok(),
+    };
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.ok_or("not a number of bytes, such as 67108864 or 64MiB")
 }
 
 /// How much history to keep. As etcd reads it, a bare number is hours in the mode `periodic`.

@@ -238,7 +238,7 @@ impl Contents {
     }
 
     pub fn cover(&mut self, range: &KeyRange, items: &[Item]) {
-        let (start, end) = bounds(range);
+        let (start, end) = bounds(&range.detached());
         self.divide(&start);
         if let Some(end) = &end {
             self.divide(end);

@@ -18,14 +18,14 @@ pub(super) struct Heads {
 impl Heads {
     pub(super) fn of(items: &[Item]) -> Self {
         let common = match items {
-            [] => &[],
+            // One needs none, and says nothing of those that come.
+            [] | [_] => &[],
             // What is between two keys begins as both do.
             [(first, _), .., (last, _)] => {
                 let is_same = |(one, other): &(&u8, &u8)| one == other;
                 let alike = first.iter().zip(last.iter()).take_while(is_same).count();
                 &first[..alike]
             }
-            [(only, _)] => only.as_ref(),
         };
         Self {
             heads: items
@@ -55,8 +55,8 @@ impl Heads {
     /// A key was put into this place of the items.
     pub(super) fn insert(&mut self, place: usize, items: &[Item]) {
         match items[place].0.strip_prefix(&*self.common) {
-            Some(rest) => self.heads.insert(place, head(rest)),
-            None => *self = Self::of(items),
+            Some(rest) if self.heads.len() > 1 => self.heads.insert(place, head(rest)),
+            _ => *self = Self::of(items),
         }
     }
 

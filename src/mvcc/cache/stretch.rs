@@ -15,8 +15,8 @@ pub(super) const UNREAD_CHANGES_MAX: u32 = 8 * STRETCH_ITEMS_MAX as u32;
 /// Bytes of an item beside its key and value: handles, numbers, its head, and what the allocator
 /// adds.
 const ITEM_OVERHEAD_BYTES: usize = 200;
-/// Bytes of a stretch beside its items.
-pub(super) const STRETCH_OVERHEAD_BYTES: usize = 320;
+/// Bytes of a stretch beside its items, and the keys that it begins and ends with.
+const STRETCH_OVERHEAD_BYTES: usize = 320;
 
 /// All live keys from one key up to another.
 pub(super) struct Stretch {
@@ -44,9 +44,9 @@ impl Stretch {
             .map(|(key, current)| size_bytes(key, current))
             .sum();
         Self {
-            end,
             count: items.len(),
-            bytes: STRETCH_OVERHEAD_BYTES + item_bytes,
+            bytes: overhead_bytes(end.as_ref()) + item_bytes,
+            end,
             has_blobs: items.iter().any(|(_, current)| is_blob(current)),
             heads: Heads::of(&items),
             items: Arc::new(items),
@@ -119,6 +119,11 @@ impl Stretch {
         }
         self.count = items.len();
     }
+}
+
+/// Bytes of a stretch beside its items. What it begins with is about as long as its end.
+pub(super) fn overhead_bytes(end: Option<&Bytes>) -> usize {
+    STRETCH_OVERHEAD_BYTES + 2 * end.map_or(0, Bytes::len)
 }
 
 pub(super) fn is_blob(current: &Current) -> bool {

@@ -34,7 +34,7 @@ impl Selector {
         let range = KeyRange::new(key, request.range_end.clone());
         let filtered = |filter: FilterType| request.filters.contains(&(filter as i32));
         (!range.is_empty()).then(|| Self {
-            range,
+            range: range.detached(),
             puts: !filtered(FilterType::Noput),
             deletes: !filtered(FilterType::Nodelete),
             prev_kv: request.prev_kv,

@@ -2,7 +2,7 @@
 //! makes.
 
 use super::stage::Staged;
-use super::tree::{Snapshot, Tree};
+use super::tree::{BlockCache, Snapshot, Tree};
 use super::{fault, home::Home};
 use crate::stats::Histogram;
 use crate::store::round::{Base, ChangeSet};
@@ -27,6 +27,7 @@ pub(in crate::store) const POINT_KEY: &[u8] = b"\x00p";
 pub(in crate::store) struct Engine {
     // In the order of dropping: the home, with its lock, last.
     tree: Tree,
+    blocks: BlockCache,
     /// The number of the last commit; held while the next one is made, so that they become
     /// durable in order.
     last_commit: Mutex<u64>,
@@ -49,7 +50,7 @@ impl Engine {
 
     /// Makes an empty engine for someone who has a log of his own.
     pub(super) fn create_bare(home: &Path, data: &Path) -> Result<(), StoreError> {
-        let made = Tree::open(data).map(drop);
+        let made = Tree::open(data, BlockCache::default()).map(drop);
         made.map_err(|error| fault::engine(home, "making the store", &error))
     }
 
@@ -64,8 +65,8 @@ impl Engine {
     }
 
     /// Opens the engine and begins a new term.
-    pub(super) fn open(home: Home) -> Result<(Self, u64), StoreError> {
-        let engine = Self::open_read_only(home)?;
+    pub(super) fn open(home: Home, blocks: BlockCache) -> Result<(Self, u64), StoreError> {
+        let engine = Self::open_read_only(home, blocks)?;
         let fault = |error| engine.fault("reading its counters", &error);
         let term = engine.number(TERM_KEY).map_err(fault)? + 1;
         engine
@@ -75,11 +76,12 @@ impl Engine {
     }
 
     /// Opens the engine and commits nothing.
-    pub(super) fn open_read_only(home: Home) -> Result<Self, StoreError> {
-        let tree = Tree::open(&home.data())
+    pub(super) fn open_read_only(home: Home, blocks: BlockCache) -> Result<Self, StoreError> {
+        let tree = Tree::open(&home.data(), blocks)
             .map_err(|error| fault::engine(home.path(), "opening it", &error))?;
         let engine = Self {
             tree,
+            blocks,
             last_commit: Mutex::new(0),
             commit_times: Histogram::of_times(DISK_TIMES.0, DISK_TIMES.1),
             home,
@@ -239,6 +241,7 @@ impl Engine {
     pub(super) fn replace(self, staged: Staged) -> Result<Self, StoreError> {
         let Self {
             tree,
+            blocks,
             last_commit,
             home,
             ..
@@ -248,7 +251,7 @@ impl Engine {
         home.prefer_stage()?;
         drop(tree);
         home.adopt_stage()?;
-        Self::open_read_only(home)
+        Self::open_read_only(home, blocks)
     }
 
     /// Bytes of the directory, with what has yet to go there, and of the tables and memtables.

@@ -2,6 +2,7 @@
 
 use super::engine::{COMMIT_KEY, TERM_KEY, entry};
 use super::fault;
+use super::tree::BlockCache;
 use super::tree::bare::Tree;
 use crate::store::StoreError;
 use bytes::Bytes;
@@ -21,7 +22,7 @@ pub(in crate::store) struct Staged {
 impl Staged {
     /// Begins with nothing, in an empty directory of the data directory `home`.
     pub(super) fn begin(home: &Path, stage: PathBuf) -> Result<Self, StoreError> {
-        let tree = Tree::open(&stage);
+        let tree = Tree::open(&stage, BlockCache::default());
         Ok(Self {
             tree: tree.map_err(|error| fault::engine(home, "staging a state", &error))?,
             home: home.to_owned(),

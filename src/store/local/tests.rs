@@ -39,7 +39,7 @@ async fn write(store: &Local, number: u32, value_bytes: usize) -> Result<(), App
 }
 
 async fn open_and_write(path: &Path, numbers: std::ops::Range<u32>) -> Local {
-    let store = Local::open(path).unwrap();
+    let store = Local::open(path, BlockCache::default()).unwrap();
     for number in numbers {
         write(&store, number, 100).await.unwrap();
     }
@@ -65,7 +65,7 @@ fn count(store: &Local, value_bytes: usize) -> Result<u32, StoreError> {
 
 /// What an opening that must fail says.
 fn refusal(path: &Path) -> String {
-    match Local::open(path) {
+    match Local::open(path, BlockCache::default()) {
         Err(StoreError::Fatal(sentence) | StoreError::Unreadable(sentence)) => sentence.to_string(),
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("{} was opened", path.display()),
@@ -103,7 +103,7 @@ async fn views_end_with_the_store() {
     store.close().await.unwrap();
     assert_eq!(view.get(b"a"), Err(StoreError::Fatal(closed())));
     // Nor does a view that is still held keep the directory.
-    let store = Local::open(directory.path()).unwrap();
+    let store = Local::open(directory.path(), BlockCache::default()).unwrap();
     assert_eq!(count(&store, 100), Ok(1));
 }
 
@@ -119,7 +119,13 @@ async fn only_one_has_a_directory_open() {
     );
     write(&store, 1, 100).await.unwrap();
     store.close().await.unwrap();
-    assert_eq!(count(&Local::open(directory.path()).unwrap(), 100), Ok(2));
+    assert_eq!(
+        count(
+            &Local::open(directory.path(), BlockCache::default()).unwrap(),
+            100
+        ),
+        Ok(2)
+    );
 }
 
 #[tokio::test]
@@ -152,7 +158,13 @@ async fn a_newer_format_is_left_alone() {
         assert!(sentence.contains("damaged"), "{garbage:?}: {sentence}");
     }
     fs::write(&format, ours).unwrap();
-    assert_eq!(count(&Local::open(directory.path()).unwrap(), 100), Ok(1));
+    assert_eq!(
+        count(
+            &Local::open(directory.path(), BlockCache::default()).unwrap(),
+            100
+        ),
+        Ok(1)
+    );
 }
 
 #[test]
@@ -189,8 +201,12 @@ fn strangers_are_left_alone() {
     }
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("lost+found")).unwrap();
-    Local::open(root.path()).unwrap();
-    Local::open(&root.path().join("lost+found/deep/er")).unwrap();
+    Local::open(root.path(), BlockCache::default()).unwrap();
+    Local::open(
+        &root.path().join("lost+found/deep/er"),
+        BlockCache::default(),
+    )
+    .unwrap();
 }
 
 /// A first start that ended at any point is begun anew; data that has gone is not.
@@ -204,12 +220,12 @@ fn an_unfinished_first_start_is_begun_anew() {
     let directory = tempfile::tempdir().unwrap();
     junk(directory.path());
     fs::write(directory.path().join("FORMAT.new"), "kvtool").unwrap();
-    Local::open(directory.path()).unwrap();
+    Local::open(directory.path(), BlockCache::default()).unwrap();
 
     let directory = tempfile::tempdir().unwrap();
     junk(directory.path());
     fs::write(directory.path().join("FORMAT"), "kvtool data format 1\n").unwrap();
-    Local::open(directory.path()).unwrap();
+    Local::open(directory.path(), BlockCache::default()).unwrap();
     assert_eq!(names(directory.path()), ALL_NAMES);
 
     let directory = tempfile::tempdir().unwrap();

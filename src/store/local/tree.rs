@@ -5,7 +5,7 @@
 //!
 //! ### Bounds, for two cores and modest memory
 //! Writes go to a memtable; other threads turn full memtables into tables and merge tables. Memory
-//! is the block cache and the memtables: about 64 + 32 * 3 MiB and one round of writes.
+//! is the block cache and the memtables: about 32 * 3 MiB beside that, and one round of writes.
 
 pub(super) mod bare;
 mod contents;
@@ -24,7 +24,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trees::{Range, Trees};
 
-const CACHE_BYTES: u64 = 64 << 20;
 /// Full memtables waiting to become tables; more than this and writes wait.
 const SEALED_MEMTABLES_MAX: usize = 2;
 /// Unmerged tables; more than this and writes wait, since every read looks into each.
@@ -34,6 +33,29 @@ const UNMERGED_TABLES_MAX: usize = 20;
 const MERGED_TABLES: u8 = 8;
 /// Small tables make short merges; the first level holds as many of them as are merged into it.
 const TABLE_BYTES: u64 = 16 << 20;
+
+/// Bytes of tables' blocks that are kept in memory. With fewer than the least, reads of a few million
+/// keys mostly read a table's index and filter anew; beyond the most it is keys that should be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockCache(u64);
+
+const BLOCK_CACHE_BYTES_MIN: usize = 16 << 20;
+const BLOCK_CACHE_BYTES_MAX: usize = 64 << 20;
+
+impl BlockCache {
+    /// Of bytes for blocks and for keys a quarter, within bounds; and what is left for keys.
+    pub fn divide(bytes: usize) -> (Self, usize) {
+        let part = (bytes / 4).min(BLOCK_CACHE_BYTES_MAX);
+        (Self(part.max(BLOCK_CACHE_BYTES_MIN) as u64), bytes - part)
+    }
+}
+
+impl Default for BlockCache {
+    /// The most.
+    fn default() -> Self {
+        Self(BLOCK_CACHE_BYTES_MAX as u64)
+    }
+}
 
 /// An open tree, which one thread at a time may write. Dropping it ends the tree's own thread.
 pub(super) enum Tree {
@@ -53,14 +75,14 @@ fn merging() -> Leveled {
 impl Tree {
     /// Makes a tree with a journal.
     pub(super) fn create_journaled(data: &Path) -> fjall::Result<()> {
-        journaled::Tree::open(data)?.persist()
+        journaled::Tree::open(data, BlockCache::default())?.persist()
     }
 
     /// Opens what is in a directory; a tree without a journal where there is nothing.
-    pub(super) fn open(data: &Path) -> fjall::Result<Self> {
+    pub(super) fn open(data: &Path, blocks: BlockCache) -> fjall::Result<Self> {
         Ok(match journaled::Tree::is_in(data) {
-            true => Self::Journaled(journaled::Tree::open(data)?),
-            false => Self::Bare(bare::Tree::open(data)?),
+            true => Self::Journaled(journaled::Tree::open(data, blocks)?),
+            false => Self::Bare(bare::Tree::open(data, blocks)?),
         })
     }
 
@@ -69,7 +91,7 @@ impl Tree {
         if !journaled::Tree::is_in(data) {
             return Ok(None);
         }
-        let tree = journaled::Tree::open(data)?;
+        let tree = journaled::Tree::open(data, BlockCache::default())?;
         tree.flush()?;
         Ok(Some(tree.path()))
     }

@@ -5,6 +5,7 @@ use super::members::{MEMBERS_KEY, Member, Members};
 use super::state::{Stop, evaluate};
 use super::{Committed, Home, Local, POINT_KEY, Payload, Raft, Wal, unreadable, wal};
 use crate::store::StoreError;
+use crate::store::local::BlockCache;
 use bytes::Bytes;
 use prost::Message as _;
 use protobuf::Message as _;
@@ -39,7 +40,7 @@ pub fn force_new_cluster(path: &Path) -> Result<Option<Survivor>, StoreError> {
         let sentence = format!("{directory} is not the data directory of a member of a group");
         return Err(StoreError::Fatal(sentence.into()));
     }
-    let local = Local::open_replica(path)?;
+    let local = Local::open_replica(path, BlockCache::default())?;
     let engine = local.shared().engine().map_err(StoreError::Fatal)?;
     let fault = |error| engine.fault("making a group of one", &error);
     let wal = Wal::open(&path.join(super::LOG))?;

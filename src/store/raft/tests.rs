@@ -70,6 +70,7 @@ fn options(id: u64, founders: u64) -> Options {
         heartbeat: Duration::from_millis(30),
         election_heartbeats: 50,
         policy: Policy::default(),
+        blocks: BlockCache::default(),
     }
 }
 
@@ -321,7 +322,7 @@ async fn the_log_is_cut_behind_a_durable_state() {
 #[tokio::test]
 async fn a_local_directory_becomes_a_group_of_one() {
     let root = tempfile::tempdir().unwrap();
-    let local = Local::open(root.path()).unwrap();
+    let local = Local::open(root.path(), BlockCache::default()).unwrap();
     local.apply(batch("a", "1")).await.unwrap();
     local.close().await.unwrap();
     let three = Raft::open(root.path(), &options(1, 3), Arc::new(Nobody));
@@ -338,7 +339,10 @@ async fn a_local_directory_becomes_a_group_of_one() {
     assert_eq!(again.id(), 1);
     assert_eq!(again.members().borrow().members.len(), 1);
     again.close().await.unwrap();
-    let refused = Local::open(root.path()).err().unwrap().to_string();
+    let refused = Local::open(root.path(), BlockCache::default())
+        .err()
+        .unwrap()
+        .to_string();
     assert!(refused.contains("a member of a group"), "{refused}");
     assert!(Local::open_read_only(root.path()).is_ok());
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::faulty::{Fault, Faulty, Rates};
 use crate::store::fdb::{Fdb, cluster::Cluster};
-use crate::store::local::Local;
+use crate::store::local::{BlockCache, Local};
 use crate::store::memory::Memory;
 use crate::store::raft::tests::{Trio, alone};
 
@@ -32,7 +32,7 @@ fn small_memory() -> Store {
 /// A new store in a directory of `root`.
 fn local(root: &tempfile::TempDir) -> Store {
     let directory = tempfile::tempdir_in(root).unwrap().keep();
-    Store::Local(Local::open(&directory).unwrap())
+    Store::Local(Local::open(&directory, BlockCache::default()).unwrap())
 }
 
 /// The leader of three new members with directories in `root`, and another.

@@ -66,7 +66,7 @@ async fn damage_is_never_served() {
     }
     store.close().await.unwrap();
     // Again, because the first opening cuts the unwritten part off the journal.
-    Local::open(directory.path())
+    Local::open(directory.path(), BlockCache::default())
         .unwrap()
         .close()
         .await
@@ -84,7 +84,8 @@ async fn damage_is_never_served() {
                 damaged,
             )
             .unwrap();
-            let found = Local::open(copy.path()).and_then(|store| count(&store, 100));
+            let found = Local::open(copy.path(), BlockCache::default())
+                .and_then(|store| count(&store, 100));
             let case = format!("damage {number} of {}", file.display());
             match found {
                 Ok(found) => assert_eq!(found, ALL, "{case}"),
@@ -114,7 +115,7 @@ async fn a_torn_journal_opens_with_a_prefix() {
         .close()
         .await
         .unwrap();
-    Local::open(directory.path())
+    Local::open(directory.path(), BlockCache::default())
         .unwrap()
         .close()
         .await
@@ -136,7 +137,7 @@ async fn a_torn_journal_opens_with_a_prefix() {
         assert_eq!(refusal(copy.path()), sentence);
         // As if the crash had come before they were acknowledged.
         fs::remove_file(copy.path().join("ACKNOWLEDGED")).unwrap();
-        let store = Local::open(copy.path()).unwrap();
+        let store = Local::open(copy.path(), BlockCache::default()).unwrap();
         let found = count(&store, 100).unwrap();
         assert!(
             found <= last,
@@ -147,7 +148,10 @@ async fn a_torn_journal_opens_with_a_prefix() {
         write(&store, found, 100).await.unwrap();
         store.close().await.unwrap();
         assert_eq!(
-            count(&Local::open(copy.path()).unwrap(), 100),
+            count(
+                &Local::open(copy.path(), BlockCache::default()).unwrap(),
+                100
+            ),
             Ok(found + 1)
         );
     }
@@ -161,7 +165,7 @@ const KILLED_DIRECTORY: &str = "KVTOOL_TEST_KILLED_DIRECTORY";
 #[ignore = "runs as a child of survives_being_killed"]
 async fn killed_while_writing() {
     let path = PathBuf::from(std::env::var_os(KILLED_DIRECTORY).unwrap());
-    let store = Local::open(&path).unwrap();
+    let store = Local::open(&path, BlockCache::default()).unwrap();
     for number in count(&store, 3_000).unwrap().. {
         write(&store, number, 3_000).await.unwrap();
         println!("\nacknowledged {number}");
@@ -193,7 +197,7 @@ async fn survives_being_killed() {
         child.kill().unwrap();
         let acknowledged = numbers.last().or(early);
         child.wait().unwrap();
-        let store = Local::open(directory.path()).unwrap();
+        let store = Local::open(directory.path(), BlockCache::default()).unwrap();
         let found = count(&store, 3_000).unwrap();
         assert!(
             Some(found) > acknowledged,

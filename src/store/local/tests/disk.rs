@@ -20,7 +20,7 @@ async fn write_noise(store: &Local, values: u64, value_bytes: usize) -> Result<(
 async fn reclaiming_gives_space_back() {
     const WRITTEN_BYTES: u64 = 8_000_000;
     let directory = tempfile::tempdir().unwrap();
-    let store = Local::open(directory.path()).unwrap();
+    let store = Local::open(directory.path(), BlockCache::default()).unwrap();
     write_noise(&store, 80, 100_000).await.unwrap();
     store.reclaim().await.unwrap();
     let full = store.usage().unwrap();
@@ -42,7 +42,7 @@ async fn reclaiming_without_room_changes_nothing() {
     let Some(disk) = SmallDisk::mount(40) else {
         return;
     };
-    let store = Local::open(&disk.0.path().join("store")).unwrap();
+    let store = Local::open(&disk.0.path().join("store"), BlockCache::default()).unwrap();
     write_noise(&store, 100, 100_000).await.unwrap();
     store.reclaim().await.unwrap();
     let filler = disk.0.path().join("filler");
@@ -121,7 +121,7 @@ async fn check_failed(disk: &SmallDisk, store: Local, sentence: Arc<str>, acknow
     );
     assert_eq!(store.close().await, Err(StoreError::Fatal(sentence)));
 
-    let store = Local::open(&disk.0.path().join("store")).unwrap();
+    let store = Local::open(&disk.0.path().join("store"), BlockCache::default()).unwrap();
     let found = count(&store, VALUE_BYTES).unwrap();
     // One more is a batch that was written but not acknowledged.
     assert!(
@@ -139,7 +139,7 @@ async fn a_full_disk_stops_the_journal() {
     let Some(disk) = SmallDisk::mount(4) else {
         return;
     };
-    let store = Local::open(&disk.0.path().join("store")).unwrap();
+    let store = Local::open(&disk.0.path().join("store"), BlockCache::default()).unwrap();
     let mut acknowledged = 0;
     let sentence = loop {
         match write(&store, acknowledged, VALUE_BYTES).await {
@@ -160,7 +160,7 @@ async fn a_full_disk_stops_the_tables() {
     let Some(disk) = SmallDisk::mount(4) else {
         return;
     };
-    let store = Local::open(&disk.0.path().join("store")).unwrap();
+    let store = Local::open(&disk.0.path().join("store"), BlockCache::default()).unwrap();
     for number in 0..BATCHES {
         write(&store, number, VALUE_BYTES).await.unwrap();
     }
@@ -190,7 +190,10 @@ async fn unwritable_disks_say_so() {
     let sentence = refusal(&another);
     assert!(sentence.contains("is full"), "{sentence}");
     fs::remove_file(disk.0.path().join("filler")).unwrap();
-    assert_eq!(count(&Local::open(&path).unwrap(), 100), Ok(10));
+    assert_eq!(
+        count(&Local::open(&path, BlockCache::default()).unwrap(), 100),
+        Ok(10)
+    );
     // What the failed first start has left does not stand in the way.
-    Local::open(&another).unwrap();
+    Local::open(&another, BlockCache::default()).unwrap();
 }

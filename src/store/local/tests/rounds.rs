@@ -47,7 +47,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let home = Home::claim(directory.path()).unwrap();
         home.create(Engine::create).unwrap();
-        let (engine, _) = Engine::open(home).unwrap();
+        let (engine, _) = Engine::open(home, BlockCache::default()).unwrap();
         let model = Memory::new();
         let limit = PageLimit { items: 100, bytes: 100_000 };
         for round in rounds {
@@ -66,7 +66,7 @@ proptest! {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_share_rounds() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Local::open(directory.path()).unwrap();
+    let store = Local::open(directory.path(), BlockCache::default()).unwrap();
     // More than the queue and than one round hold.
     let callers = (0..QUEUE_BATCHES as u32 * 3).map(|number| {
         let store = store.clone();
@@ -82,7 +82,7 @@ async fn callers_share_rounds() {
 #[tokio::test]
 async fn a_range_of_too_many_keys_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Local::open(directory.path()).unwrap();
+    let store = Local::open(directory.path(), BlockCache::default()).unwrap();
     let longest = |number: u32| -> Bytes {
         let padding = vec![b'k'; LIMITS.key_bytes - 4];
         [number.to_be_bytes().as_slice(), &padding].concat().into()

@@ -16,7 +16,7 @@ fn commit(store: &Local, items: &[(Bytes, Bytes)]) {
 
 /// A member's store with the first state, and the second one beside it.
 fn staged(path: &Path) -> (Local, Staged) {
-    let store = Local::open_replica(path).unwrap();
+    let store = Local::open_replica(path, BlockCache::default()).unwrap();
     commit(&store, &[entry(STATES[0]), ("old".into(), "".into())]);
     let mut staged = store.shared.engine().unwrap().stage().unwrap();
     let counters = [
@@ -49,7 +49,7 @@ fn a_staged_state_takes_the_place_of_the_one_before() {
     assert_eq!(state(&store), Some(1));
     commit(&store, &[("more".into(), "".into())]);
     drop((before, store));
-    let store = Local::open_replica(directory.path()).unwrap();
+    let store = Local::open_replica(directory.path(), BlockCache::default()).unwrap();
     assert_eq!(state(&store), Some(1));
     let more = store.view().unwrap().get(b"more");
     assert_eq!(more, Ok(Some(Bytes::new())));
@@ -62,7 +62,7 @@ fn a_crash_leaves_one_of_the_two_states() {
     let path = directory.path();
     let (store, unfinished) = staged(path);
     drop((unfinished, store));
-    let store = Local::open_replica(path).unwrap();
+    let store = Local::open_replica(path, BlockCache::default()).unwrap();
     assert_eq!(state(&store), Some(0));
     drop(store);
 
@@ -83,7 +83,7 @@ fn a_crash_leaves_one_of_the_two_states() {
             2 => fs::remove_dir_all(path.join("data")).unwrap(),
             _ => {}
         }
-        let store = Local::open_replica(path).unwrap();
+        let store = Local::open_replica(path, BlockCache::default()).unwrap();
         assert_eq!(state(&store), Some(1), "step {step}");
         assert_eq!(names(path), ALL_NAMES);
     }

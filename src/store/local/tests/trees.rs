@@ -1,6 +1,6 @@
 //! Trees with and without a journal.
 
-use super::super::tree::Tree;
+use super::super::tree::{BlockCache, Tree};
 use super::*;
 use crate::store::APPENDED_SUBSPACE;
 use crate::store::round::ChangeSet;
@@ -45,18 +45,18 @@ fn apart(data: &Path) -> Vec<PathBuf> {
 fn what_was_flushed_is_there_after_a_crash() {
     let root = tempfile::tempdir().unwrap();
     let data = root.path().join("data");
-    let tree = Tree::open(&data).unwrap();
+    let tree = Tree::open(&data, BlockCache::default()).unwrap();
     tree.write(changes(100, "1"), true).unwrap();
     tree.write(changes(50, "2"), false).unwrap();
     assert_eq!(values(&tree)[0], "2");
     let crashed = damage::copy(&data);
-    let opened = Tree::open(crashed.path()).unwrap();
+    let opened = Tree::open(crashed.path(), BlockCache::default()).unwrap();
     assert_eq!(values(&opened), vec![Bytes::from("1"); 100]);
     opened.write(changes(1, "3"), false).unwrap();
     assert_eq!(values(&opened)[0], "3");
     opened.flush().unwrap();
     drop(opened);
-    let opened = Tree::open(crashed.path()).unwrap();
+    let opened = Tree::open(crashed.path(), BlockCache::default()).unwrap();
     assert_eq!(values(&opened)[0], "3");
 }
 
@@ -64,7 +64,7 @@ fn what_was_flushed_is_there_after_a_crash() {
 #[test]
 fn memtables_are_flushed_in_order() {
     let root = tempfile::tempdir().unwrap();
-    let Tree::Bare(tree) = Tree::open(root.path()).unwrap() else {
+    let Tree::Bare(tree) = Tree::open(root.path(), BlockCache::default()).unwrap() else {
         panic!("a new tree has no journal");
     };
     assert_eq!(tree.make_room(1).unwrap(), None);
@@ -81,7 +81,7 @@ fn memtables_are_flushed_in_order() {
 #[test]
 fn old_versions_go_when_nobody_sees_them() {
     let root = tempfile::tempdir().unwrap();
-    let tree = Tree::open(root.path()).unwrap();
+    let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
     tree.write(changes(100, "1"), true).unwrap();
     let view = tree.snapshot();
     for _ in 0..20 {
@@ -106,7 +106,7 @@ fn large_values_are_apart() {
     const KEYS: u32 = 100;
     let root = tempfile::tempdir().unwrap();
     let data = root.path();
-    let tree = Tree::open(data).unwrap();
+    let tree = Tree::open(data, BlockCache::default()).unwrap();
     tree.write(changes(KEYS, "small"), true).unwrap();
     assert_eq!(apart(data), [""; 0].map(PathBuf::from));
     for number in 0..5 {
@@ -116,7 +116,7 @@ fn large_values_are_apart() {
     }
     assert!(!apart(data).is_empty());
     drop(tree);
-    let tree = Tree::open(data).unwrap();
+    let tree = Tree::open(data, BlockCache::default()).unwrap();
     assert_eq!(values(&tree), vec!["4".repeat(LARGE); KEYS as usize]);
     // A view keeps what it sees. What is left lies between what goes.
     let view = tree.snapshot();
@@ -151,7 +151,7 @@ fn a_tree_stays_as_it_was_made() {
     older.flush_active_memtable(0).unwrap();
     drop(older);
     for number in 1..4 {
-        let tree = Tree::open(root.path()).unwrap();
+        let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
         assert_eq!(values(&tree), [number.to_string().repeat(LARGE)]);
         let next = (number + 1).to_string().repeat(LARGE);
         tree.write(changes(1, &next), true).unwrap();
@@ -164,7 +164,7 @@ fn a_tree_stays_as_it_was_made() {
 #[test]
 fn damage_of_large_values_is_never_served() {
     let root = tempfile::tempdir().unwrap();
-    let tree = Tree::open(root.path()).unwrap();
+    let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
     let large = "large".repeat(LARGE / 4);
     tree.write(changes(20, &large), true).unwrap();
     drop(tree);
@@ -176,7 +176,7 @@ fn damage_of_large_values_is_never_served() {
             damage(&mut bytes);
             let name = file.strip_prefix(root.path()).unwrap();
             fs::write(copy.path().join(name), bytes).unwrap();
-            match Tree::open(copy.path()).and_then(|tree| read(&tree)) {
+            match Tree::open(copy.path(), BlockCache::default()).and_then(|tree| read(&tree)) {
                 Ok(found) => assert_eq!(found, vec![large.clone(); 20], "damage {number}"),
                 Err(_) => noticed += 1,
             }
@@ -192,7 +192,7 @@ async fn a_journal_is_left_behind() {
     let store = open_and_write(root.path(), 0..50).await;
     store.close().await.unwrap();
     let before = damage::copy(root.path());
-    let replica = Local::open_replica(root.path()).unwrap();
+    let replica = Local::open_replica(root.path(), BlockCache::default()).unwrap();
     assert_eq!(count(&replica, 100), Ok(50));
     assert!(!root.path().join("data/keyspaces").exists());
     drop(replica);
@@ -200,11 +200,14 @@ async fn a_journal_is_left_behind() {
     let data = root.path().join("data");
     fs::rename(&data, root.path().join("data.whole")).unwrap();
     fs::rename(before.path().join("data"), &data).unwrap();
-    let replica = Local::open_replica(root.path()).unwrap();
+    let replica = Local::open_replica(root.path(), BlockCache::default()).unwrap();
     assert_eq!(count(&replica, 100), Ok(50));
     drop(replica);
     assert_eq!(names(root.path()), ALL_NAMES);
-    let error = Local::open(root.path()).err().unwrap().to_string();
+    let error = Local::open(root.path(), BlockCache::default())
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("member of a group"), "{error}");
 }
 
@@ -216,7 +219,7 @@ fn views_are_of_whole_writes_while_memtables_are_flushed() {
     let journaled = root.path().join("journaled");
     Tree::create_journaled(&journaled).unwrap();
     for data in [journaled, root.path().join("bare")] {
-        let tree = Tree::open(&data).unwrap();
+        let tree = Tree::open(&data, BlockCache::default()).unwrap();
         tree.write(changes(KEYS, "0"), false).unwrap();
         let is_over = AtomicBool::new(false);
         let until_over = |work: &(dyn Fn() + Sync)| {
@@ -255,7 +258,7 @@ fn who_is_told_of_a_write_sees_it() {
     let journaled = root.path().join("journaled");
     Tree::create_journaled(&journaled).unwrap();
     for data in [journaled, root.path().join("bare")] {
-        let tree = &Tree::open(&data).unwrap();
+        let tree = &Tree::open(&data, BlockCache::default()).unwrap();
         std::thread::scope(|scope| {
             let (sender, seen) = std::sync::mpsc::channel();
             let mut first = None;
@@ -287,7 +290,7 @@ fn tables_of_appended(data: &Path) -> Vec<PathBuf> {
 #[test]
 fn what_is_appended_is_written_once() {
     let root = tempfile::tempdir().unwrap();
-    let tree = Tree::open(root.path()).unwrap();
+    let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
     let mut tables = Vec::new();
     for round in 0..20 {
         let mut changes = changes(100, "overwritten");
@@ -305,9 +308,12 @@ fn what_is_appended_is_written_once() {
     tree.merge_all().unwrap();
     assert_eq!(values(&tree).len(), 200);
     drop(tree);
-    assert_eq!(values(&Tree::open(root.path()).unwrap()).len(), 200);
+    assert_eq!(
+        values(&Tree::open(root.path(), BlockCache::default()).unwrap()).len(),
+        200
+    );
     fs::remove_dir_all(root.path().join("appended")).unwrap();
-    assert!(Tree::open(root.path()).is_err());
+    assert!(Tree::open(root.path(), BlockCache::default()).is_err());
 }
 
 /// A crash between the two flushes leaves what is appended further than the rest, and says how far
@@ -322,7 +328,7 @@ fn what_is_appended_is_durable_first() {
     };
     let root = tempfile::tempdir().unwrap();
     let (data, before) = (root.path().join("data"), root.path().join("before"));
-    let tree = Tree::open(&data).unwrap();
+    let tree = Tree::open(&data, BlockCache::default()).unwrap();
     let write = |number| {
         let record = (key(b'a', 0), Some(value(number, 1)));
         let changes = [
@@ -347,7 +353,7 @@ fn what_is_appended_is_durable_first() {
             false => fs::copy(from, to).map(drop).unwrap(),
         }
     }
-    let uneven = Tree::open(&before).unwrap();
+    let uneven = Tree::open(&before, BlockCache::default()).unwrap();
     assert_eq!(uneven.reach().unwrap(), point(2).1);
     assert_eq!(uneven.get(POINT_KEY).unwrap(), point(1).1);
     assert_eq!(uneven.get(&key(b'a', 0)).unwrap(), Some(value(1, 1)));
@@ -401,7 +407,7 @@ proptest! {
         ranges in vec((any_bound(), any_bound()), 20),
     ) {
         let root = tempfile::tempdir().unwrap();
-        let tree = Tree::open(root.path()).unwrap();
+        let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
         let Tree::Bare(bare) = &tree else { panic!("a new tree has no journal") };
         let mut model = BTreeMap::new();
         let mut views = Vec::new();
@@ -446,7 +452,7 @@ proptest! {
 fn a_range_is_read_while_its_keys_are_overwritten() {
     const KEYS: u32 = 1_000;
     let root = tempfile::tempdir().unwrap();
-    let tree = Tree::open(root.path()).unwrap();
+    let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
     tree.write(changes(KEYS, "1"), false).unwrap();
     let view = tree.snapshot();
     let all = (Bound::Unbounded, Bound::Unbounded);
@@ -467,7 +473,7 @@ fn a_range_is_read_while_its_keys_are_overwritten() {
 #[test]
 fn a_flush_has_each_key_once() {
     let root = tempfile::tempdir().unwrap();
-    let tree = Tree::open(root.path()).unwrap();
+    let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
     let view = tree.snapshot();
     for _ in 0..50 {
         tree.write(changes(100, &"v".repeat(100)), false).unwrap();

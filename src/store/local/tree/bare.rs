@@ -20,7 +20,7 @@ use super::contents::Contents;
 use super::memtable::Memtable;
 use super::reach::Reach;
 use super::{
-    CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, Trees, UNMERGED_TABLES_MAX,
+    BlockCache, Hold, SEALED_MEMTABLES_MAX, Snapshot, TABLE_BYTES, Trees, UNMERGED_TABLES_MAX,
     merging,
 };
 use crate::store::local::POINT_KEY;
@@ -155,9 +155,9 @@ fn open(data: &Path, seqno: &SequenceNumberCounter, cache: &Arc<Cache>) -> fjall
 
 impl Tree {
     /// Opens the tree in a directory, or makes it.
-    pub(in super::super) fn open(data: &Path) -> fjall::Result<Self> {
+    pub(in super::super) fn open(data: &Path, blocks: BlockCache) -> fjall::Result<Self> {
         let seqno = SequenceNumberCounter::default();
-        let cache = Arc::new(Cache::with_capacity_bytes(CACHE_BYTES));
+        let cache = Arc::new(Cache::with_capacity_bytes(blocks.0));
         let (appended, reach) = (data.join(APPENDED), data.join(REACH));
         let is_new = is_empty(data)?;
         let has_two = is_new || reach.exists();

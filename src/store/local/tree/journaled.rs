@@ -10,7 +10,7 @@
 
 use super::contents::Contents;
 use super::{
-    CACHE_BYTES, Hold, SEALED_MEMTABLES_MAX, Snapshot, Trees, UNMERGED_TABLES_MAX, merging,
+    BlockCache, Hold, SEALED_MEMTABLES_MAX, Snapshot, Trees, UNMERGED_TABLES_MAX, merging,
 };
 use crate::store::round::ChangeSet;
 use fjall::{
@@ -67,9 +67,9 @@ impl Tree {
     }
 
     /// Opens the tree in a directory, or makes it.
-    pub(super) fn open(data: &Path) -> fjall::Result<Self> {
+    pub(super) fn open(data: &Path, blocks: BlockCache) -> fjall::Result<Self> {
         let database = Database::builder(data)
-            .cache_size(CACHE_BYTES)
+            .cache_size(blocks.0)
             .max_journaling_size(JOURNALS_BYTES)
             .worker_threads(ENGINE_THREADS)
             .open()?;
