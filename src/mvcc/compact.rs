@@ -142,19 +142,22 @@ pub async fn is_whole_from(view: &View, layout: &Layout, revision: i64) -> Resul
 }
 
 /// Deletes what compactions leave behind, while this server leads, and follows how far another
-/// server has come, while it does not. `states` brings the compacted revision; `done` tells those
+/// server has come, while it does not. `compactions` brings the compacted revision; `done` tells those
 /// who wait for a physical compaction.
 pub async fn delete_forever(
     mut job: Job,
-    mut states: watch::Receiver<State>,
+    mut compactions: watch::Receiver<i64>,
     done: watch::Sender<i64>,
 ) {
     let mut target = i64::MIN;
     loop {
         let finished = *done.borrow();
         if finished >= target {
-            match states.wait_for(|state| state.compacted > finished).await {
-                Ok(state) => target = state.compacted,
+            match compactions
+                .wait_for(|compacted| *compacted > finished)
+                .await
+            {
+                Ok(compacted) => target = *compacted,
                 Err(_) => return,
             }
             if job.has_company() {

@@ -165,7 +165,11 @@ impl Instance {
                 sequencer.clone(),
                 granted,
             )),
-            tokio::spawn(compact::delete_forever(job.clone(), hub.states(), done)),
+            tokio::spawn(compact::delete_forever(
+                job.clone(),
+                hub.compactions(),
+                done,
+            )),
             tokio::spawn(compact::compact_automatically(
                 job.clone(),
                 sequencer.clone(),

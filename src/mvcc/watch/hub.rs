@@ -80,6 +80,8 @@ pub(super) type StreamId = u64;
 pub struct Hub {
     inbox: Arc<Inbox>,
     published: watch::Sender<State>,
+    /// The compacted revision of that, for those who need not look at every state.
+    compacted: watch::Sender<i64>,
     /// The same, for the many who only look.
     newest: ArcSwap<State>,
     streams: AtomicUsize,
@@ -101,6 +103,7 @@ impl Hub {
         Self {
             inbox,
             published: watch::Sender::new(state),
+            compacted: watch::Sender::new(state.compacted),
             newest: ArcSwap::from_pointee(state),
             streams: AtomicUsize::new(0),
             next_stream: AtomicU64::new(0),
@@ -129,6 +132,9 @@ impl Hub {
             };
             self.inbox.push_published(state, commits, watched);
             self.newest.store(Arc::new(state));
+            self.compacted.send_if_modified(|last| {
+                std::mem::replace(last, state.compacted) != state.compacted
+            });
             *last = state;
             true
         });
@@ -142,6 +148,11 @@ impl Hub {
     /// The state last announced, now and as it changes.
     pub fn states(&self) -> watch::Receiver<State> {
         self.published.subscribe()
+    }
+
+    /// The compacted revision of that state, now and as it changes.
+    pub fn compactions(&self) -> watch::Receiver<i64> {
+        self.compacted.subscribe()
     }
 
     /// Whether anybody watches. While nobody does, a writer need not make events: it may
