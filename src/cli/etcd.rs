@@ -13,7 +13,7 @@ use super::settings::{GROUP_FLAGS, Home, Layers, Log, Settings, Source, file};
 use super::{log, serve};
 use crate::error::{EXIT_FAILURE, EXIT_USAGE, Error};
 use crate::store::raft::{Raft, force_new_cluster};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use discovery::Discovery;
 use flags::{Invalid, Meaning};
 use std::collections::BTreeMap;
@@ -337,7 +337,7 @@ impl Given {
         let registry = self
             .discovery
             .registry(&layers.get("initial-cluster").text)?;
-        let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+        let runtime = super::runtime()?;
         if let Home::Raft(path) | Home::Local(path) = &mut settings.home {
             *path = runtime.block_on(takeover::home(
                 path,

@@ -33,6 +33,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use exit::Interrupted;
 use std::ffi::{OsStr, OsString};
 use std::{future::Future, path::Path, process::ExitCode};
+use tokio::runtime::Runtime;
 
 /// Of every program: with the system's, writes of many clients cost a quarter more of the
 /// processor's time, see docs/BENCHMARKS.md.
@@ -89,11 +90,16 @@ pub fn main_for(program: &'static str) -> ExitCode {
     exit::report(run(Cli::parse_from(prefix.into_iter().chain(args()))))
 }
 
-fn run(Cli { verb }: Cli) -> Result<()> {
+/// What every program runs on.
+fn runtime() -> Result<Runtime> {
     // The allocator asks for huge pages, which took 19 of the 34 MiB of a server that has nothing to do,
     // and made none faster, see docs/BENCHMARKS.md. A kernel that has none is as well.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    Runtime::new().context("cannot start the runtime")
+}
+
+fn run(Cli { verb }: Cli) -> Result<()> {
+    let runtime = runtime()?;
     runtime.block_on(async {
         match verb {
             Verb::Serve(args) => serve::run(*args).await,
