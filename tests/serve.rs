@@ -186,6 +186,19 @@ fn a_second_signal_ends_a_server_that_waits_for_a_client() {
     assert_eq!(server.exit_code(), Some(i32::from(EXIT_INTERRUPTED)));
 }
 
+/// See docs/MEMORY.md.
+#[test]
+fn a_server_takes_no_huge_pages() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let mut said = status
+        .lines()
+        .filter_map(|line| line.strip_prefix("THP_enabled:"));
+    // A kernel that has none does not say.
+    assert!(said.all(|enabled| enabled.trim() == "0"), "{status}");
+}
+
 #[test]
 fn a_port_in_use_is_refused_before_the_data_is_touched() {
     let directory = TempDir::new().unwrap();
