@@ -11,6 +11,7 @@ use h2::server::Builder;
 use h2::{Ping, PingPong, Reason, RecvStream};
 use http_body::{Body, Frame};
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,14 +79,13 @@ where
                 is_stopping = true;
                 connection.graceful_shutdown();
             }
-            bell.attend(context.waker());
-            for _ in 0..ROUNDS_MAX {
+            let ended = bell.attend(context.waker(), || {
                 let mut beside = Context::from_waker(&waker);
                 while let Poll::Ready(next) = connection.poll_accept(&mut beside) {
-                    let Some(next) = next else {
-                        return Poll::Ready(Ok(()));
+                    let Some(next) = next.transpose()? else {
+                        return Ok(ControlFlow::Break(()));
                     };
-                    let (request, respond) = next?;
+                    let (request, respond) = next;
                     if let Some(pulse) = &mut pulse {
                         pulse.is_heard = true;
                     }
@@ -103,11 +103,11 @@ where
                     }
                 }
                 while let Poll::Ready(Some(())) = calls.poll_next_unpin(context) {}
-                if !bell.has_rung() {
-                    break;
-                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+            if ended.is_break() {
+                return Poll::Ready(Ok(()));
             }
-            bell.leave();
             if let Some(beating) = &mut pulse
                 && beating.poll(context).is_ready()
             {
@@ -140,24 +140,30 @@ struct Bell {
 }
 
 impl Bell {
-    /// The task is there.
-    fn attend(&self, task: &Waker) {
+    /// The task is there for a round, and for a few more while it rings meanwhile. Then it rests, and is
+    /// called when it rings, or has rung since the last round began.
+    fn attend(
+        &self,
+        task: &Waker,
+        mut round: impl FnMut() -> Result<ControlFlow<()>, h2::Error>,
+    ) -> Result<ControlFlow<()>, h2::Error> {
         self.task.register(task);
         self.is_attended.store(true, Ordering::SeqCst);
-        self.has_rung.store(false, Ordering::SeqCst);
-    }
-
-    /// Whether it has rung since it was asked last.
-    fn has_rung(&self) -> bool {
-        self.has_rung.swap(false, Ordering::SeqCst)
-    }
-
-    /// The task rests. What has rung unheard calls it.
-    fn leave(&self) {
+        for _ in 0..ROUNDS_MAX {
+            // Before the round: what rings later may be for what it has passed already.
+            self.has_rung.store(false, Ordering::SeqCst);
+            if round()?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if !self.has_rung.load(Ordering::SeqCst) {
+                break;
+            }
+        }
         self.is_attended.store(false, Ordering::SeqCst);
-        if self.has_rung() {
+        if self.has_rung.load(Ordering::SeqCst) {
             self.task.wake();
         }
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -280,6 +286,40 @@ mod tests {
         keepalive_interval: None,
         keepalive_timeout: SECOND,
     };
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A ring in the last round was once forgotten, and its connection slept for ever.
+    #[test]
+    fn a_ring_is_heard_in_the_next_round_or_calls_the_task() {
+        for rings in 0..ROUNDS_MAX + 3 {
+            let (bell, woken) = (Arc::new(Bell::default()), Arc::new(Woken::default()));
+            let ring = Waker::from(bell.clone());
+            let mut rounds = 0;
+            let attended = bell.attend(&woken.clone().into(), || {
+                rounds += 1;
+                if rounds <= rings {
+                    ring.wake_by_ref();
+                }
+                Ok(ControlFlow::Continue(()))
+            });
+            assert!(attended.unwrap().is_continue());
+            assert_eq!(rounds, ROUNDS_MAX.min(rings + 1));
+            let is_late = rings >= ROUNDS_MAX;
+            assert_eq!(woken.0.load(Ordering::Relaxed), usize::from(is_late));
+            // Whether it rang before, or rings while it rests: the task is called.
+            ring.wake_by_ref();
+            assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        }
+    }
 
     /// So many pieces of so many bytes, which are counted as they are taken.
     #[derive(Default)]
