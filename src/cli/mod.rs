@@ -93,7 +93,7 @@ pub fn main_for(program: &'static str) -> ExitCode {
 /// What every program runs on.
 fn runtime() -> Result<Runtime> {
     // The allocator asks for huge pages, which took 19 of the 34 MiB of a server that has nothing to do,
-    // and made none faster, see docs/BENCHMARKS.md. A kernel that has none is as well.
+    // and made no row faster beyond its spread, see docs/BENCHMARKS.md. A kernel that has none is as well.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     Runtime::new().context("cannot start the runtime")
 }
