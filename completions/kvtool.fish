@@ -505,7 +505,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from put" -l duration -d 'Stop after this time' -r
@@ -559,7 +559,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from txn-put" -l duration -d 'Stop after this time' -r
@@ -612,7 +612,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from get" -l duration -d 'Stop after this time' -r
@@ -666,7 +666,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from range" -l duration -d 'Stop after this time' -r
@@ -724,7 +724,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from page" -l duration -d 'Stop after this time' -r
@@ -780,7 +780,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from watch" -l duration -d 'Stop after this time' -r
@@ -837,7 +837,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from catch-up" -l duration -d 'Stop after this time' -r
@@ -891,7 +891,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from mixed" -l duration -d 'Stop after this time' -r
@@ -946,7 +946,7 @@ json\t'One JSON document'
 yaml\t'One YAML document'"
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l clients -d 'Clients; each sends its next request when the one before is answered' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l conns -d 'Connections the clients share [default: one for ten clients, at most 100]' -r
-complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l threads -d 'Threads of the load generator [default: half of the processors]' -r
+complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l threads -d 'Threads of the load generator [default: as many as processors]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l rate -d 'Requests due per second, over all clients; latency counts from when a request was due [default: as many as the server takes]' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l total -d 'Stop after this many requests' -r
 complete -c kvtool -n "__fish_kvtool_using_subcommand bench; and __fish_seen_subcommand_from lease" -l duration -d 'Stop after this time' -r

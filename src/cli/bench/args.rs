@@ -14,7 +14,7 @@ pub struct LoadArgs {
     /// Connections the clients share [default: one for ten clients, at most 100]
     #[arg(long, value_name = "N")]
     pub conns: Option<usize>,
-    /// Threads of the load generator [default: half of the processors]
+    /// Threads of the load generator [default: as many as processors]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Requests due per second, over all clients; latency counts from when a request was due

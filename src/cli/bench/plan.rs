@@ -235,7 +235,7 @@ impl Load {
         let threads = match args.threads {
             Some(0) => return refuse("--threads must be at least 1"),
             Some(count) => count,
-            None => thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+            None => thread::available_parallelism().map_or(1, |cores| cores.get()),
         };
         if let Some(rate) = args.rate
             && !(rate.is_finite() && rate > 0.0)
