@@ -468,6 +468,40 @@ fn a_range_is_read_while_its_keys_are_overwritten() {
     assert_eq!(values(&tree), vec![Bytes::from("2"); KEYS as usize + 1]);
 }
 
+/// Appended keys that came in order, those that did not, and all others lie apart in a memtable: more of
+/// each than a reader takes at once, and all of them between each other.
+#[test]
+fn a_long_range_is_in_order_across_the_parts_of_a_memtable() {
+    const KEYS: u32 = 300;
+    let root = tempfile::tempdir().unwrap();
+    let tree = Tree::open(root.path(), BlockCache::default()).unwrap();
+    let mut expected = BTreeMap::new();
+    // In order are those of the first turn and of the second; what comes later lies between them.
+    for (turn, instance) in [(0, 1), (0, 3), (0, 2), (1, 1)] {
+        for number in 0..KEYS {
+            for subspace in [APPENDED_SUBSPACE - 1, APPENDED_SUBSPACE] {
+                let number = 2 * number + turn;
+                let head = [1, 0, 0, instance, subspace];
+                let key = Bytes::from([&head[..], &number.to_be_bytes()].concat());
+                expected.insert(key.clone(), key.clone());
+                tree.write([(key.clone(), Some(key))].into(), false)
+                    .unwrap();
+            }
+        }
+    }
+    let mut expected: Vec<_> = expected.into_iter().collect();
+    assert_eq!(expected.len(), 8 * KEYS as usize);
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    for direction in [Direction::Forward, Direction::Backward] {
+        let found = tree.snapshot().range(all, direction).map(Result::unwrap);
+        assert!(found.collect::<Vec<_>>() == expected);
+        expected.reverse();
+    }
+    tree.flush().unwrap();
+    let found = tree.snapshot().range(all, Direction::Forward);
+    assert!(found.map(Result::unwrap).eq(expected));
+}
+
 /// Keys that are overwritten where nobody sees what they were take no more memory than once, but
 /// what was written bounds the memtable.
 #[test]

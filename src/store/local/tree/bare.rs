@@ -369,9 +369,9 @@ impl Shared {
         if let (Some(reach), Some(point)) = (&self.reach, &sealed.point) {
             reach.note(point)?;
         }
-        for (tree, is_in) in self.trees.each_with_keys() {
+        for (tree, side) in self.trees.each_with_side() {
             let oldest = self.views.oldest();
-            sealed.memtable.make_tables(tree, is_in, oldest)?;
+            sealed.memtable.make_tables(tree, side, oldest)?;
         }
         Ok(())
     }

@@ -15,16 +15,16 @@ pub(super) type Range<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 type Item = fjall::Result<(Bytes, Bytes)>;
 
-/// Where the keys of a range are.
-#[derive(Debug, PartialEq, Eq)]
-enum Side {
+/// Where keys are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
     Rest,
     Appended,
     Either,
 }
 
 impl Side {
-    fn of_key(key: &[u8]) -> Self {
+    pub(super) fn of_key(key: &[u8]) -> Self {
         let at =
             |(start, end): ([u8; _], [u8; _])| (start.as_slice()..end.as_slice()).contains(&key);
         match appended(key).is_some_and(at) {
@@ -69,16 +69,13 @@ impl Trees {
     }
 
     /// Both, and which keys are in each.
-    pub(super) fn each_with_keys(
-        &self,
-    ) -> impl Iterator<Item = (&AnyTree, impl Fn(&[u8]) -> bool)> {
-        let is_in = |side: Option<Side>| {
-            move |key: &[u8]| side.as_ref().is_none_or(|side| Side::of_key(key) == *side)
+    pub(super) fn each_with_side(&self) -> impl Iterator<Item = (&AnyTree, Side)> {
+        let appended = self.appended.iter().map(|tree| (tree, Side::Appended));
+        let rest = match self.appended {
+            Some(_) => Side::Rest,
+            None => Side::Either,
         };
-        let appended = self.appended.iter();
-        let appended = appended.map(move |tree| (tree, is_in(Some(Side::Appended))));
-        let rest = self.appended.is_some().then_some(Side::Rest);
-        appended.chain([(&self.rest, is_in(rest))])
+        appended.chain([(&self.rest, rest)])
     }
 
     /// Both.
