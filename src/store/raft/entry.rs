@@ -22,6 +22,10 @@ use prost::encoding::{decode_varint, encode_varint};
 const VERSION: u8 = 1;
 /// Ends of values are compared by so many bytes, and shared from this length on.
 const SHARED_BYTES_MIN: usize = 32;
+/// So many bytes are compared at once.
+const COMPARED_BYTES: usize = 32;
+/// Values that are put together have so much memory in common: else each would have its own.
+const JOINED_BYTES: usize = 64 << 10;
 
 const NO_GUARD: u8 = 0;
 const GUARD_ABSENT: u8 = 1;
@@ -95,8 +99,18 @@ fn shared<'a>(
     let Op::Set(_, other) = ops.get(earlier).filter(|_| earlier < number)? else {
         return None;
     };
-    let pairs = value.iter().rev().zip(other.iter().rev());
-    Some((earlier, pairs.take_while(|(one, two)| one == two).count()))
+    Some((earlier, common_end_bytes(value, other)))
+}
+
+/// How many bytes at the end of two values are the same. Most often all of one are.
+fn common_end_bytes(one: &[u8], other: &[u8]) -> usize {
+    let is_same = |(one, other): &(&[u8], &[u8])| one == other;
+    let blocks = one.rchunks_exact(COMPARED_BYTES);
+    let blocks = blocks.zip(other.rchunks_exact(COMPARED_BYTES));
+    let same = COMPARED_BYTES * blocks.take_while(is_same).count();
+    let (one, other) = (&one[..one.len() - same], &other[..other.len() - same]);
+    let pairs = one.iter().rev().zip(other.iter().rev());
+    same + pairs.take_while(|(one, other)| one == other).count()
 }
 
 /// The batch in an entry, which may hold at most `bytes_max` of keys and values.
@@ -127,9 +141,10 @@ pub fn decode(mut entry: Bytes, bytes_max: usize) -> Result<Batch, Malformed> {
         return Err(Malformed);
     }
     let mut ops = Vec::with_capacity(count);
+    let mut joined = BytesMut::with_capacity(entry.len().min(JOINED_BYTES));
     let mut bytes = 0;
     for _ in 0..count {
-        let op = take_op(entry, &ops, bytes_max)?;
+        let op = take_op(entry, &ops, &mut joined, bytes_max)?;
         bytes += op.size_bytes();
         if bytes > bytes_max {
             return Err(Malformed);
@@ -143,7 +158,13 @@ pub fn decode(mut entry: Bytes, bytes_max: usize) -> Result<Batch, Malformed> {
     }
 }
 
-fn take_op(entry: &mut Bytes, before: &[Op], bytes_max: usize) -> Result<Op, Malformed> {
+/// Takes the next op; a value that is not in one piece is put together behind those in `joined`.
+fn take_op(
+    entry: &mut Bytes,
+    before: &[Op],
+    joined: &mut BytesMut,
+    bytes_max: usize,
+) -> Result<Op, Malformed> {
     Ok(match take_u8(entry)? {
         SET => Op::Set(take_bytes(entry)?, take_bytes(entry)?),
         CLEAR => Op::Clear(take_bytes(entry)?),
@@ -161,7 +182,10 @@ fn take_op(entry: &mut Bytes, before: &[Op], bytes_max: usize) -> Result<Op, Mal
             if head.len() + length > bytes_max {
                 return Err(Malformed);
             }
-            Op::Set(key, [&head, &value[start..]].concat().into())
+            joined.reserve(head.len() + length);
+            joined.put_slice(&head);
+            joined.put_slice(&value[start..]);
+            Op::Set(key, joined.split().freeze())
         }
         _ => return Err(Malformed),
     })
@@ -248,6 +272,18 @@ mod tests {
             let entry = encode(&batch);
             let cut = entry.slice(..at.index(entry.len()));
             prop_assert_eq!(decode(cut, BYTES_MAX).unwrap_err(), Malformed);
+        }
+    }
+
+    #[test]
+    fn ends_of_values_are_as_long_as_they_are_the_same() {
+        let one: Vec<u8> = (0..200).collect();
+        for length in 0..=one.len() {
+            let other = [b"other", &one[one.len() - length..]].concat();
+            let longer = usize::from(length < one.len() && other[4] == one[one.len() - length - 1]);
+            assert_eq!(common_end_bytes(&one, &other), length + longer);
+            assert_eq!(common_end_bytes(&other, &one), length + longer);
+            assert_eq!(common_end_bytes(&one[one.len() - length..], &one), length);
         }
     }
 
