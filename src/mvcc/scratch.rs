@@ -16,7 +16,7 @@ use crate::mvcc::watch::Commit;
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse};
 use crate::pb::mvccpb::{Event, KeyValue, event::EventType};
 use crate::store::{Direction, Op, PageLimit, View};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use foldhash::{HashMap, HashMapExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +29,9 @@ const PAGE: PageLimit = PageLimit {
 
 /// Keys for which there is room at first: those of the requests that a batch waits for.
 const KEYS_EXPECTED: usize = 128;
+
+/// A piece of memory for keys and records.
+const MADE_BYTES: usize = 32 << 10;
 
 /// A value whose pieces are in the store already.
 #[derive(Debug, Clone)]
@@ -60,6 +63,8 @@ pub struct Scratch {
     staged: Vec<(Staged, bool)>,
     ops: Vec<Op>,
     ops_bytes: usize,
+    /// Where keys and records are made, many in one piece of memory.
+    made: BytesMut,
     added_bytes: u64,
     /// The revision it began with.
     from: i64,
@@ -107,6 +112,7 @@ impl Scratch {
             staged: Vec::new(),
             ops: Vec::new(),
             ops_bytes: 0,
+            made: BytesMut::with_capacity(MADE_BYTES),
             added_bytes: 0,
             written: 0,
             commits: Vec::new(),
@@ -454,11 +460,16 @@ impl Scratch {
     pub fn finish(mut self) -> Outcome {
         let changes: Vec<_> = std::mem::take(&mut self.keys).into_iter().collect();
         for (key, change) in &changes {
-            let at = self.layout.current(key);
-            self.push(match change {
-                Some(current) => Op::Set(at, current.encode()),
+            self.layout.put_current(key, &mut self.made);
+            let at = self.take_made();
+            let op = match change {
+                Some(current) => {
+                    current.put(&mut self.made);
+                    Op::Set(at, self.take_made())
+                }
                 None => Op::Clear(at),
-            });
+            };
+            self.push(op);
         }
         for ((lease, key), attached) in std::mem::take(&mut self.attachments) {
             let at = self.layout.attachment(lease, &key);
@@ -506,7 +517,11 @@ impl Scratch {
             replaced: before.map(Current::as_replaced),
         };
         self.turns.extend(change.turn(revision));
-        self.push(Op::Set(self.layout.history(revision), change.encode()));
+        self.layout.put_history(revision, &mut self.made);
+        let at = self.take_made();
+        change.put(&mut self.made);
+        let record = self.take_made();
+        self.push(Op::Set(at, record));
         if let Some(record) = change.index_record() {
             self.push(Op::Set(self.layout.index(&change.key, revision), record));
         }
@@ -546,6 +561,10 @@ impl Scratch {
         if to != 0 {
             self.attachments.insert((to, key.clone()), true);
         }
+    }
+
+    fn take_made(&mut self) -> Bytes {
+        self.made.split().freeze()
     }
 
     fn push(&mut self, op: Op) {

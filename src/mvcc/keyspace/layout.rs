@@ -24,9 +24,13 @@ impl Layout {
 
     fn key(&self, subspace: u8, capacity: usize) -> BytesMut {
         let mut out = BytesMut::with_capacity(self.prefix.len() + 1 + capacity);
+        self.put_head(subspace, &mut out);
+        out
+    }
+
+    fn put_head(&self, subspace: u8, out: &mut BytesMut) {
         out.put_slice(&self.prefix);
         out.put_u8(subspace);
-        out
     }
 
     /// Bytes before the subspace's own part of a key.
@@ -84,9 +88,15 @@ impl Layout {
 
     /// The key of the live version of a user key.
     pub fn current(&self, key: &[u8]) -> Bytes {
-        let mut out = self.key(b'c', key.len());
-        out.put_slice(key);
+        let mut out = BytesMut::with_capacity(self.head_bytes() + key.len());
+        self.put_current(key, &mut out);
         out.freeze()
+    }
+
+    /// The same behind what is there.
+    pub fn put_current(&self, key: &[u8], out: &mut BytesMut) {
+        self.put_head(b'c', out);
+        out.put_slice(key);
     }
 
     /// The live versions of a range, as `[start, end)`.
@@ -105,10 +115,16 @@ impl Layout {
 
     /// The key of a change.
     pub fn history(&self, revision: Revision) -> Bytes {
-        let mut out = self.key(APPENDED_SUBSPACE, 12);
+        let mut out = BytesMut::with_capacity(self.head_bytes() + 12);
+        self.put_history(revision, &mut out);
+        out.freeze()
+    }
+
+    /// The same behind what is there.
+    pub fn put_history(&self, revision: Revision, out: &mut BytesMut) {
+        self.put_head(APPENDED_SUBSPACE, out);
         out.put_i64(revision.main);
         out.put_u32(revision.sub);
-        out.freeze()
     }
 
     /// The revision of a store key in `h`.

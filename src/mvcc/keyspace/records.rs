@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::pb::mvccpb::KeyValue;
 use crate::store::BatchId;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::encoding::encoded_len_varint;
 
 // What the first byte of a change says.
 const IS_PUT: u8 = 1;
@@ -14,6 +13,8 @@ const REPLACED_BLOB: u8 = 4;
 /// Of so many versions of a key one is in the index: an older one is found in no more steps than these
 /// from the next that is.
 pub const INDEX_STRIDE: i64 = 8;
+/// Of a version beside its key and value, mostly.
+const NUMBERS_BYTES: usize = 32;
 /// Of a [`State`] without users.
 const STATE_BYTES: usize = 33;
 
@@ -173,14 +174,16 @@ impl Current {
 
     /// The record for `c`.
     pub fn encode(&self) -> Bytes {
-        let (main, sub) = (self.mod_revision as u64, u64::from(self.sub));
-        let head_bytes = encoded_len_varint(main) + encoded_len_varint(sub);
-        // Just as long: handing it out takes no further allocation.
-        let mut out = BytesMut::with_capacity(head_bytes + self.rest_bytes());
-        put_varint(&mut out, main);
-        put_varint(&mut out, sub);
-        self.encode_rest(&mut out);
+        let mut out = BytesMut::with_capacity(NUMBERS_BYTES + self.value.inline_bytes());
+        self.put(&mut out);
         out.freeze()
+    }
+
+    /// The same behind what is there.
+    pub fn put(&self, out: &mut BytesMut) {
+        put_varint(out, self.mod_revision as u64);
+        put_varint(out, u64::from(self.sub));
+        self.encode_rest(out);
     }
 
     /// Reads a record of `c`.
@@ -194,16 +197,6 @@ impl Current {
     fn numbers(&self) -> [u64; 3] {
         let age = self.mod_revision - self.create_revision;
         [age, self.version, self.lease].map(|number| number as u64)
-    }
-
-    /// The length of what [`encode_rest`](Self::encode_rest) writes.
-    fn rest_bytes(&self) -> usize {
-        let numbers: usize = self.numbers().map(encoded_len_varint).iter().sum();
-        let value = match self.value.blob() {
-            None => self.value.inline_bytes(),
-            Some(blob) => size_of::<u128>() + encoded_len_varint(blob.len_bytes),
-        };
-        numbers + 1 + value
     }
 
     fn encode_rest(&self, out: &mut BytesMut) {
@@ -319,32 +312,29 @@ impl Change {
 
     /// The record for `h`.
     pub fn encode(&self) -> Bytes {
-        let replaced = self.replaced.map(|replaced| {
-            let Revision { main, sub } = replaced.revision;
-            [main as u64, u64::from(sub)]
-        });
-        let replaced_bytes = |numbers: [u64; 2]| numbers.map(encoded_len_varint).iter().sum();
-        let bytes = 1
-            + encoded_len_varint(self.key.len() as u64)
-            + self.key.len()
-            + replaced.map_or(0, replaced_bytes)
-            + self.put.as_ref().map_or(0, Current::rest_bytes);
+        let bytes = NUMBERS_BYTES + self.key.len() + self.value_bytes();
         let mut out = BytesMut::with_capacity(bytes);
+        self.put(&mut out);
+        out.freeze()
+    }
+
+    /// The same behind what is there.
+    pub fn put(&self, out: &mut BytesMut) {
         let flags = [
             (IS_PUT, self.put.is_some()),
             (HAS_REPLACED, self.replaced.is_some()),
             (REPLACED_BLOB, self.replaced.is_some_and(|it| it.is_blob)),
         ];
         out.put_u8(flags.iter().map(|(bit, set)| bit * u8::from(*set)).sum());
-        put_varint(&mut out, self.key.len() as u64);
+        put_varint(out, self.key.len() as u64);
         out.put_slice(&self.key);
-        for number in replaced.into_iter().flatten() {
-            put_varint(&mut out, number);
+        if let Some(Replaced { revision, .. }) = self.replaced {
+            put_varint(out, revision.main as u64);
+            put_varint(out, u64::from(revision.sub));
         }
         if let Some(put) = &self.put {
-            put.encode_rest(&mut out);
+            put.encode_rest(out);
         }
-        out.freeze()
     }
 
     /// Reads the record of `h` that stands at `revision`.
