@@ -30,8 +30,10 @@ const PAGE: PageLimit = PageLimit {
 /// Keys for which there is room at first: those of the requests that a batch waits for.
 const KEYS_EXPECTED: usize = 128;
 
-/// A piece of memory for keys and records.
-const MADE_BYTES: usize = 32 << 10;
+/// Pieces of memory for keys and records, of which one is as large as all before it: a store may keep
+/// what it is given, and with it the piece, so that a small batch must not have a large one.
+const MADE_BYTES_MIN: usize = 1 << 10;
+const MADE_BYTES_MAX: usize = 32 << 10;
 
 /// A value whose pieces are in the store already.
 #[derive(Debug, Clone)]
@@ -112,7 +114,7 @@ impl Scratch {
             staged: Vec::new(),
             ops: Vec::new(),
             ops_bytes: 0,
-            made: BytesMut::with_capacity(MADE_BYTES),
+            made: BytesMut::with_capacity(MADE_BYTES_MIN),
             added_bytes: 0,
             written: 0,
             commits: Vec::new(),
@@ -564,7 +566,12 @@ impl Scratch {
     }
 
     fn take_made(&mut self) -> Bytes {
-        self.made.split().freeze()
+        let made = self.made.split().freeze();
+        if self.made.capacity() < made.len() {
+            let bytes = self.ops_bytes.clamp(MADE_BYTES_MIN, MADE_BYTES_MAX);
+            self.made.reserve(bytes);
+        }
+        made
     }
 
     fn push(&mut self, op: Op) {
