@@ -56,6 +56,7 @@ mod listing;
 mod model_test;
 mod pace;
 mod peer;
+mod piece;
 mod queue;
 mod quota;
 mod rate;

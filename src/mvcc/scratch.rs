@@ -9,6 +9,7 @@ use crate::mvcc::keyspace::{
     BLOB_THRESHOLD_BYTES, BlobRef, Change, Current, Due, KeyRange, Layout, LeaseRecord, Revision,
     State, Turn, Value,
 };
+use crate::mvcc::piece::Pieces;
 use crate::mvcc::read::{self, Cursor, Item, Overlay};
 use crate::mvcc::size::change_bytes;
 use crate::mvcc::stats::Tally;
@@ -16,7 +17,7 @@ use crate::mvcc::watch::Commit;
 use crate::pb::etcdserverpb::{RangeRequest, RangeResponse};
 use crate::pb::mvccpb::{Event, KeyValue, event::EventType};
 use crate::store::{Direction, Op, PageLimit, View};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,11 +30,6 @@ const PAGE: PageLimit = PageLimit {
 
 /// Keys for which there is room at first: those of the requests that a batch waits for.
 const KEYS_EXPECTED: usize = 128;
-
-/// Pieces of memory for keys and records, of which one is as large as all before it: a store may keep
-/// what it is given, and with it the piece, so that a small batch must not have a large one.
-const MADE_BYTES_MIN: usize = 1 << 10;
-const MADE_BYTES_MAX: usize = 32 << 10;
 
 /// A value whose pieces are in the store already.
 #[derive(Debug, Clone)]
@@ -65,8 +61,8 @@ pub struct Scratch {
     staged: Vec<(Staged, bool)>,
     ops: Vec<Op>,
     ops_bytes: usize,
-    /// Where keys and records are made, many in one piece of memory.
-    made: BytesMut,
+    /// Of which keys and records are made.
+    pieces: Pieces,
     added_bytes: u64,
     /// The revision it began with.
     from: i64,
@@ -114,7 +110,7 @@ impl Scratch {
             staged: Vec::new(),
             ops: Vec::new(),
             ops_bytes: 0,
-            made: BytesMut::with_capacity(MADE_BYTES_MIN),
+            pieces: Pieces::new(),
             added_bytes: 0,
             written: 0,
             commits: Vec::new(),
@@ -462,13 +458,10 @@ impl Scratch {
     pub fn finish(mut self) -> Outcome {
         let changes: Vec<_> = std::mem::take(&mut self.keys).into_iter().collect();
         for (key, change) in &changes {
-            self.layout.put_current(key, &mut self.made);
-            let at = self.take_made();
+            let layout = &self.layout;
+            let at = self.pieces.make(|piece| layout.put_current(key, piece));
             let op = match change {
-                Some(current) => {
-                    current.put(&mut self.made);
-                    Op::Set(at, self.take_made())
-                }
+                Some(current) => Op::Set(at, self.pieces.make(|piece| current.put(piece))),
                 None => Op::Clear(at),
             };
             self.push(op);
@@ -519,10 +512,11 @@ impl Scratch {
             replaced: before.map(Current::as_replaced),
         };
         self.turns.extend(change.turn(revision));
-        self.layout.put_history(revision, &mut self.made);
-        let at = self.take_made();
-        change.put(&mut self.made);
-        let record = self.take_made();
+        let layout = &self.layout;
+        let at = self
+            .pieces
+            .make(|piece| layout.put_history(revision, piece));
+        let record = self.pieces.make(|piece| change.put(piece));
         self.push(Op::Set(at, record));
         if let Some(record) = change.index_record() {
             self.push(Op::Set(self.layout.index(&change.key, revision), record));
@@ -563,15 +557,6 @@ impl Scratch {
         if to != 0 {
             self.attachments.insert((to, key.clone()), true);
         }
-    }
-
-    fn take_made(&mut self) -> Bytes {
-        let made = self.made.split().freeze();
-        if self.made.capacity() < made.len() {
-            let bytes = self.ops_bytes.clamp(MADE_BYTES_MIN, MADE_BYTES_MAX);
-            self.made.reserve(bytes);
-        }
-        made
     }
 
     fn push(&mut self, op: Op) {

@@ -1,6 +1,9 @@
 //! The log on a disk: one set of files for all groups of the process, one fsync for what all of
 //! them have to write.
 
+mod files;
+
+use self::files::Files;
 use super::Log;
 use super::log::{LogError, Point};
 use super::recent::Recent;
@@ -39,7 +42,7 @@ impl MessageExt for Indexed {
 
 /// The logs of all groups of a process.
 #[derive(Clone)]
-pub(super) struct Wal(Arc<Engine>);
+pub(super) struct Wal(Arc<Engine<Files>>);
 
 /// The log of one group, as its member reads it.
 pub(super) struct GroupLog {
@@ -85,7 +88,11 @@ impl Wal {
             purge_threshold: ReadableSize(PURGE_BYTES),
             ..Config::default()
         };
-        let engine = Engine::open(config).map_err(|error| fault("being opened", &error))?;
+        let files = Arc::new(Files {
+            file_bytes: FILE_BYTES,
+        });
+        let engine = Engine::open_with_file_system(config, files);
+        let engine = engine.map_err(|error| fault("being opened", &error))?;
         Ok(Self(Arc::new(engine)))
     }
 
@@ -250,8 +257,48 @@ pub(super) fn decode_point(record: &[u8]) -> Option<Point> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    /// As a crash leaves it, with what was allocated and what was written ahead behind the log.
+    #[test]
+    fn a_copy_made_while_it_is_written_has_all_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, copy) = (directory.path().join("log"), directory.path().join("copy"));
+        let wal = Wal::open(&first).unwrap();
+        let start = Point {
+            index: 0,
+            term: 0,
+            ..Point::default()
+        };
+        let (mut log, _) = wal.begin(1, 7, &start).unwrap();
+        let entry = |index: u64| Entry {
+            index,
+            term: 1,
+            data: vec![index as u8; 10_000].into(),
+            ..Entry::default()
+        };
+        let indices = 1..=700;
+        for index in indices.clone() {
+            let write = Write {
+                entries: vec![entry(index)],
+                must_sync: index % 100 == 0,
+                ..Write::default()
+            };
+            log.write(&write).unwrap();
+        }
+        std::fs::create_dir(&copy).unwrap();
+        let mut bytes = 0;
+        for file in std::fs::read_dir(&first).unwrap() {
+            let file = file.unwrap();
+            bytes += std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+        }
+        assert!(bytes > 8 << 20, "{bytes}: nothing is allocated behind 7 MB");
+        let (log, _) = Wal::open(&copy).unwrap().group(1).unwrap().unwrap();
+        let entries = log.entries(1, 701, u64::MAX).unwrap();
+        assert!(entries.into_iter().eq(indices.map(entry)));
+    }
 
     /// As the engine says it when a file has no room, and when the next one cannot be begun.
     #[test]
