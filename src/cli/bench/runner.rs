@@ -159,6 +159,7 @@ impl Prepared {
                 way: self.way(),
                 number,
                 lanes,
+                values: Arc::new(plan.data.values.copied()),
                 versions: versions.clone(),
                 fanout: fanout.clone(),
                 stop: stop.clone(),

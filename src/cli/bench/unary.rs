@@ -11,6 +11,7 @@ use crate::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::RecvStream;
 use prost::Message;
+use std::borrow::Borrow;
 use tonic::{
     Code, Status,
     codegen::http::{
@@ -59,26 +60,26 @@ impl Kv {
 
     /// Reads keys.
     pub async fn range(&mut self, request: &RangeRequest) -> Result<RangeResponse, Status> {
-        call(&mut self.wire, &self.range, request).await
+        call::<RangeRequest, _>(&mut self.wire, &self.range, request).await
     }
 
     /// Writes a key.
-    pub async fn put(&mut self, request: &PutRequest) -> Result<PutResponse, Status> {
-        call(&mut self.wire, &self.put, request).await
+    pub async fn put(&mut self, request: PutRequest) -> Result<PutResponse, Status> {
+        call::<PutRequest, _>(&mut self.wire, &self.put, request).await
     }
 
     /// Compares, then reads and writes.
-    pub async fn txn(&mut self, request: &TxnRequest) -> Result<TxnResponse, Status> {
-        call(&mut self.wire, &self.txn, request).await
+    pub async fn txn(&mut self, request: TxnRequest) -> Result<TxnResponse, Status> {
+        call::<TxnRequest, _>(&mut self.wire, &self.txn, request).await
     }
 }
 
-async fn call<A: Message + Default>(
+async fn call<Q: Message, A: Message + Default>(
     wire: &mut Wire,
     head: &Request<()>,
-    request: &impl Message,
+    request: impl Borrow<Q>,
 ) -> Result<A, Status> {
-    let waiting = wire.ask(head.clone(), framed(request)?).await?;
+    let waiting = wire.ask(head.clone(), framed::<Q>(request)?).await?;
     let (head, Answer(body)) = waiting.await?.into_parts();
     check(&head.headers)?;
     if !head.status.is_success() {
@@ -88,8 +89,9 @@ async fn call<A: Message + Default>(
     received(body).await
 }
 
-/// A message with its prefix.
-fn framed(message: &impl Message) -> Result<Bytes, Status> {
+/// A message with its prefix. What it is given is gone then, and not only when there is an answer.
+fn framed<M: Message>(message: impl Borrow<M>) -> Result<Bytes, Status> {
+    let message = message.borrow();
     let length = message.encoded_len();
     let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
     bytes.put_u8(0);
@@ -169,11 +171,11 @@ mod tests {
             value: vec![7; 300].into(),
             ..PutRequest::default()
         };
-        let bytes = framed(&request).unwrap();
+        let bytes = framed::<PutRequest>(&request).unwrap();
         assert_eq!(announced_bytes(&bytes), bytes.len());
         assert_eq!(unframed::<PutRequest>(bytes.clone()).unwrap(), request);
         assert_eq!(
-            unframed::<PutRequest>(framed(&PutRequest::default()).unwrap()).unwrap(),
+            unframed::<PutRequest>(framed::<PutRequest>(PutRequest::default()).unwrap()).unwrap(),
             PutRequest::default()
         );
         let mut compressed = bytes.to_vec();

@@ -358,7 +358,7 @@ impl Writer {
     }
 
     async fn put(&mut self, request: PutRequest, fanout: &Fanout) -> Result<usize, Status> {
-        let answer = self.kv.put(&request).await;
+        let answer = self.kv.put(request).await;
         if answer.is_err() {
             fanout.give_up();
         }

@@ -32,7 +32,10 @@ use tonic::{
     body::Body,
     codegen::{
         InterceptedService, Service,
-        http::{Request, Response, Uri, uri::PathAndQuery},
+        http::{
+            Request, Response, Uri,
+            uri::{InvalidUri, PathAndQuery},
+        },
     },
     service::Interceptor,
 };
@@ -105,10 +108,12 @@ impl Wire {
         let others = underway.clone();
         let driven = driver.drive(connection, move || others.count() > 1);
         tokio::spawn(driven.map(drop));
+        // In memory of its own, whose counter no other thread changes with each request.
+        let origin = endpoint.uri().to_string().parse();
         Ok(Self {
             requests,
             underway,
-            origin: endpoint.uri().clone(),
+            origin: origin.map_err(|error: InvalidUri| chain(&error))?,
         })
     }
 

@@ -43,12 +43,12 @@ impl Writer for Connection {
             value,
             ..PutRequest::default()
         };
-        self.kv.put(&request).await.map(drop)
+        self.kv.put(request).await.map(drop)
     }
 
     async fn put_if(&mut self, key: Bytes, value: Bytes, revision: i64) -> Result<PutIf, Status> {
         let request = txn_put::put_if(key, value, revision);
-        let answer = self.kv.txn(&request).await?;
+        let answer = self.kv.txn(request).await?;
         Ok(PutIf {
             succeeded: answer.succeeded,
             revision: txn_put::revision_after(&answer),
