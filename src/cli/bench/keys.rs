@@ -117,14 +117,6 @@ impl Values {
         }
     }
 
-    /// The same, in memory of its own: threads that share it pay for each value with its counter.
-    pub fn copied(&self) -> Self {
-        Self {
-            pool: Bytes::copy_from_slice(&self.pool),
-            value_bytes: self.value_bytes,
-        }
-    }
-
     /// Length of a value in bytes.
     pub fn value_bytes(&self) -> usize {
         self.value_bytes

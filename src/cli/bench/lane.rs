@@ -5,7 +5,6 @@
 
 use super::{
     gate::{Gate, Ticket},
-    keys::Values,
     plan::{Limit, Plan, Workload},
     raw,
     record::Record,
@@ -69,8 +68,6 @@ pub struct Lane {
     pub number: usize,
     /// How many lanes there are.
     pub lanes: usize,
-    /// Its values, which it shares with no other lane.
-    pub values: Arc<Values>,
     /// The revisions `txn-put` starts from.
     pub versions: Arc<Versions>,
     /// Shared by the lanes of a watch run.

@@ -159,7 +159,6 @@ impl Prepared {
                 way: self.way(),
                 number,
                 lanes,
-                values: Arc::new(plan.data.values.copied()),
                 versions: versions.clone(),
                 fanout: fanout.clone(),
                 stop: stop.clone(),

@@ -32,10 +32,7 @@ use tonic::{
     body::Body,
     codegen::{
         InterceptedService, Service,
-        http::{
-            Request, Response, Uri,
-            uri::{InvalidUri, PathAndQuery},
-        },
+        http::{Request, Response, Uri, uri::PathAndQuery},
     },
     service::Interceptor,
 };
@@ -108,12 +105,10 @@ impl Wire {
         let others = underway.clone();
         let driven = driver.drive(connection, move || others.count() > 1);
         tokio::spawn(driven.map(drop));
-        // In memory of its own, whose counter no other thread changes with each request.
-        let origin = endpoint.uri().to_string().parse();
         Ok(Self {
             requests,
             underway,
-            origin: origin.map_err(|error: InvalidUri| chain(&error))?,
+            origin: endpoint.uri().clone(),
         })
     }
 

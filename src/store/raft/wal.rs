@@ -1,9 +1,6 @@
 //! The log on a disk: one set of files for all groups of the process, one fsync for what all of
 //! them have to write.
 
-mod files;
-
-use self::files::Files;
 use super::Log;
 use super::log::{LogError, Point};
 use super::recent::Recent;
@@ -42,7 +39,7 @@ impl MessageExt for Indexed {
 
 /// The logs of all groups of a process.
 #[derive(Clone)]
-pub(super) struct Wal(Arc<Engine<Files>>);
+pub(super) struct Wal(Arc<Engine>);
 
 /// The log of one group, as its member reads it.
 pub(super) struct GroupLog {
@@ -88,11 +85,7 @@ impl Wal {
             purge_threshold: ReadableSize(PURGE_BYTES),
             ..Config::default()
         };
-        let files = Arc::new(Files {
-            file_bytes: FILE_BYTES,
-        });
-        let engine = Engine::open_with_file_system(config, files);
-        let engine = engine.map_err(|error| fault("being opened", &error))?;
+        let engine = Engine::open(config).map_err(|error| fault("being opened", &error))?;
         Ok(Self(Arc::new(engine)))
     }
 
@@ -261,7 +254,7 @@ pub(super) fn decode_point(record: &[u8]) -> Option<Point> {
 mod tests {
     use super::*;
 
-    /// As a crash leaves it, with what was allocated and what was written ahead behind the log.
+    /// As a crash leaves it, with what was allocated behind the log.
     #[test]
     fn a_copy_made_while_it_is_written_has_all_of_it() {
         let directory = tempfile::tempdir().unwrap();
@@ -294,7 +287,7 @@ mod tests {
             let file = file.unwrap();
             bytes += std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
         }
-        assert!(bytes > 8 << 20, "{bytes}: nothing is allocated behind 7 MB");
+        assert!(bytes > 7 << 20, "{bytes}: nothing is allocated behind it");
         let (log, _) = Wal::open(&copy).unwrap().group(1).unwrap().unwrap();
         let entries = log.entries(1, 701, u64::MAX).unwrap();
         assert!(entries.into_iter().eq(indices.map(entry)));

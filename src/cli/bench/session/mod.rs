@@ -74,7 +74,7 @@ impl<C: Clone> Seat<C> {
                 // Neighbouring seeds give unrelated sequences.
                 rng: SmallRng::seed_from_u64(data.seed.wrapping_add(number)),
             },
-            values: lane.values.clone(),
+            values: data.values.clone(),
         }
     }
 }
