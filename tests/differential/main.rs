@@ -18,7 +18,7 @@ mod watching;
 use generate::{Generator, STREAMS};
 use operation::{Answer, Operation, Side};
 use std::collections::{BTreeMap, VecDeque};
-use support::client::Client;
+use support::client::{self, Client};
 use support::server::{Etcd, Program, Server};
 use watching::{Difference, Watching};
 
@@ -27,6 +27,9 @@ const DEFAULT_OPERATIONS: u64 = 10_000;
 
 /// Which operations, when nobody asks for others.
 const DEFAULT_SEED: u64 = 219_336_525;
+
+/// Room for some dozens of keys, where a run has more.
+const SMALL_CACHE_BYTES: u64 = 8 << 10;
 
 /// Operations shown before the one that differs.
 const SHOWN: usize = 25;
@@ -50,17 +53,48 @@ pub fn reference(test: &str) -> Option<Etcd> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_operations_get_the_same_answers() {
-    let Some(etcd) = reference("differential") else {
-        return;
+    compare("differential", None).await;
+}
+
+/// Every read and every write asks the store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_do_without_a_cache() {
+    let forgotten = compare("differential without a cache", Some(0)).await;
+    assert!(forgotten.is_none_or(|stretches| stretches == 0.0));
+}
+
+/// What is known changes all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_do_with_a_cache_that_forgets() {
+    let forgotten = compare("differential with a small cache", Some(SMALL_CACHE_BYTES)).await;
+    assert!(forgotten.is_none_or(|stretches| stretches > 0.0));
+}
+
+/// Compares the answers of a kvtool whose cache has so many bytes; answers how often that has forgotten
+/// what it knew of a stretch, if there was anything to compare.
+async fn compare(test: &str, cache_bytes: Option<u64>) -> Option<f64> {
+    let etcd = reference(test)?;
+    let subject = Program::subject();
+    let cache = match (cache_bytes, &subject) {
+        (None, _) => Vec::new(),
+        (Some(bytes), Program::Kvtool) => vec![format!("--cache-bytes={bytes}")],
+        (Some(_), Program::Etcd(_)) => {
+            support::skip(test, "the subject is an etcd");
+            return None;
+        }
     };
-    let operations = support::env_number("KVTOOL_DIFF_OPS", DEFAULT_OPERATIONS);
+    let operations: u64 = support::env_number("KVTOOL_DIFF_OPS", DEFAULT_OPERATIONS);
+    // They are those of the first run again.
+    let operations = operations / cache_bytes.map_or(1, |_| 3);
     let seed = support::env_number("KVTOOL_DIFF_SEED", DEFAULT_SEED);
     let directories = tempfile::tempdir().expect("a temporary directory");
-    let start = |program: &Program, name: &str| {
-        Server::start(program, &directories.path().join(name), &[PROGRESS])
+    let start = |program: &Program, name: &str, cache: &[String]| {
+        let mut arguments = vec![PROGRESS];
+        arguments.extend(cache.iter().map(String::as_str));
+        Server::start(program, &directories.path().join(name), &arguments)
     };
-    let left = start(&Program::subject(), "left");
-    let right = start(&Program::Etcd(etcd), "right");
+    let left = start(&subject, "left", &cache);
+    let right = start(&Program::Etcd(etcd), "right", &[]);
     let begin = std::time::Instant::now();
     let mut run = Run::new(&left, &right, seed).await;
     for _ in 0..operations {
@@ -68,13 +102,26 @@ async fn random_operations_get_the_same_answers() {
     }
     run.settle().await;
     support::note(
-        "differential",
+        test,
         &format!(
             "seed {seed}: {operations} operations, no difference, {:.1} s: {:?}",
             begin.elapsed().as_secs_f64(),
             run.counts
         ),
     );
+    match subject {
+        Program::Kvtool => Some(forgotten_stretches(&left).await),
+        Program::Etcd(_) => None,
+    }
+}
+
+/// How often the cache of a kvtool has forgotten what it knew of a stretch of keys.
+async fn forgotten_stretches(server: &Server) -> f64 {
+    let metrics = client::get(server.port(), "/metrics").await;
+    let name = "kvtool_cache_forgotten_stretches_total ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|number| number.parse().ok())
+        .expect("a number")
 }
 
 /// A run under way.
@@ -186,7 +233,8 @@ impl Run {
         }
         panic!(
             "{trace}\nleft is kvtool, right is etcd; operation {done} differs:\n{difference}\n\n\
-             again: KVTOOL_DIFF_SEED={seed} KVTOOL_DIFF_OPS={ops} cargo test --test differential",
+             again: KVTOOL_DIFF_SEED={seed} KVTOOL_DIFF_OPS={ops} cargo test --test differential, three \
+             times as many where the cache is set",
             done = self.done,
             seed = self.seed,
             ops = self.done + 1,
