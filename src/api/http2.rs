@@ -92,7 +92,7 @@ where
                     match answer(request.map(Inflow)) {
                         Answering::Short(answering) => {
                             let mut call = Calling::new(answering, respond, None);
-                            if call.poll_unpin(context).is_pending() {
+                            if call.poll_unpin(&mut beside).is_pending() {
                                 calls.push(call);
                             }
                         }
@@ -102,7 +102,7 @@ where
                         }
                     }
                 }
-                while let Poll::Ready(Some(())) = calls.poll_next_unpin(context) {}
+                while let Poll::Ready(Some(())) = calls.poll_next_unpin(&mut beside) {}
                 Ok(ControlFlow::Continue(()))
             })?;
             if ended.is_break() {
@@ -416,6 +416,66 @@ mod tests {
             go.send(()).unwrap();
             assert_eq!(read(first.await.unwrap().into_body()).await.unwrap(), 30);
         }
+    }
+
+    /// A connection's task that is polled, and how often it is woken meanwhile.
+    #[derive(Default)]
+    struct Polled {
+        task: AtomicWaker,
+        is_polled: AtomicBool,
+        woken: AtomicUsize,
+    }
+
+    impl Wake for Polled {
+        fn wake(self: Arc<Self>) {
+            let is_polled = self.is_polled.load(Ordering::Relaxed);
+            self.woken.fetch_add(is_polled.into(), Ordering::Relaxed);
+            self.task.wake();
+        }
+    }
+
+    /// The set of calls wakes who polls it when it has polled all of them, in case they want more.
+    #[tokio::test]
+    async fn a_call_that_waits_does_not_wake_its_connection() {
+        let polled = Arc::new(Polled::default());
+        let (begun, mut calls) = mpsc::unbounded_channel();
+        let answer = move |_: Request<Inflow>| {
+            let (go, gone) = oneshot::channel::<()>();
+            begun.send(go).unwrap();
+            let answer = async move {
+                gone.await.unwrap();
+                Response::<Pieces>::default()
+            };
+            Answering::<_, Answer>::Short(answer.boxed())
+        };
+        let (here, there) = duplex(1 << 20);
+        let watched = polled.clone();
+        tokio::spawn(async move {
+            let mut serving = pin!(speak(there, &LIMITS, answer, std::future::pending::<()>()));
+            let waker = Waker::from(watched.clone());
+            poll_fn(|context| {
+                watched.task.register(context.waker());
+                watched.is_polled.store(true, Ordering::Relaxed);
+                let ended = serving.as_mut().poll(&mut Context::from_waker(&waker));
+                watched.is_polled.store(false, Ordering::Relaxed);
+                ended
+            })
+            .await
+        });
+        let (mut client, connection) = client::handshake(here).await.unwrap();
+        tokio::spawn(connection);
+        for round in 0..3 {
+            let (answer, _) = client.send_request(request("/"), true).unwrap();
+            let go = calls.recv().await.unwrap();
+            yield_now().await;
+            go.send(()).unwrap();
+            answer.await.unwrap();
+            if round == 0 {
+                // The connection has been made by now.
+                polled.woken.store(0, Ordering::Relaxed);
+            }
+        }
+        assert_eq!(polled.woken.load(Ordering::Relaxed), 0);
     }
 
     /// Who gives a call up, or goes away, is waited for by nobody.
