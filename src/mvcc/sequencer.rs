@@ -1,10 +1,11 @@
 //! The one writer of an instance: group commit, dense revisions, settled outcomes.
 //!
 //! It takes what waits in the queue, evaluates it over one state and applies the result as one
-//! batch, guarded by the state record. While that is committed, the next one is evaluated over it. Whoever else wrote in between makes that a conflict, and
-//! the batch is evaluated again, in the end with fewer requests. A write whose outcome is unknown
-//! is settled by looking: the batch leaves its number under its writer's key, and no later attempt
-//! can commit before an earlier one without its guard failing.
+//! batch, guarded by the state record. While that is committed, the next one is evaluated over it.
+//! Whoever else wrote in between makes that a conflict, and the batch is evaluated again, in the end
+//! with fewer requests. A write whose outcome is unknown is settled by looking: the batch leaves its
+//! number under its writer's key, and no later attempt can commit before an earlier one without its
+//! guard failing.
 
 use crate::error::{Error, Result};
 use crate::mvcc::base::Base;
