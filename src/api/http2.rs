@@ -80,6 +80,7 @@ where
                 connection.graceful_shutdown();
             }
             let ended = bell.attend(context.waker(), || {
+                // The set of calls rings too, whenever it has polled all of them.
                 let mut beside = Context::from_waker(&waker);
                 while let Poll::Ready(next) = connection.poll_accept(&mut beside) {
                     let Some(next) = next.transpose()? else {
