@@ -15,7 +15,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
 
 /// Requests that may wait; one more is refused as etcd refuses it.
 const MAX_QUEUED_REQUESTS: usize = 5000;
@@ -64,7 +63,6 @@ pub struct Handle {
     heard: Arc<Heard>,
     feed: Arc<Feed>,
     job: Job,
-    timeout: Duration,
     deadlines: Arc<Deadlines>,
     stats: Arc<Stats>,
 }
@@ -87,7 +85,6 @@ pub fn open(
         heard: Arc::new(Heard::new(feed.state())),
         feed,
         job: job.clone(),
-        timeout,
         deadlines: Arc::new(Deadlines::new(timeout)),
         stats,
     };
@@ -193,23 +190,26 @@ impl Handle {
 
     /// Does what another server hands over.
     pub async fn take(&self, call: Call) -> Handover {
-        let queued = async {
-            let permit = self.permit(&call).await?;
-            let staged = self.staged(&call.request, &permit).await?;
-            let queued = self.enqueue(call, staged, permit)?;
-            self.stats.taken.add(1);
-            Ok(queued)
+        let mut is_queued = false;
+        let outcome = {
+            let taken = pin!(async {
+                let permit = self.permit(&call).await?;
+                let staged = self.staged(&call.request, &permit).await?;
+                let outcome = self.enqueue(call, staged, permit)?;
+                self.stats.taken.add(1);
+                is_queued = true;
+                outcome.await.map_err(|_| Error::Stopped)
+            });
+            match select(taken, self.deadlines.next()).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => Err(Error::Timeout),
+            }
         };
-        let deadline = Instant::now() + self.timeout;
-        let answer = match timeout_at(deadline, queued).await {
-            Ok(Ok(outcome)) => match timeout_at(deadline, outcome).await {
-                Ok(Ok(Outcome::Answer(answer))) => answer,
-                Ok(Ok(Outcome::Elsewhere(..))) => return Handover::Refused,
-                Ok(Err(_)) => Err(Error::Stopped),
-                Err(_) => Err(Error::Timeout),
-            },
-            Ok(Err(Error::Stopped)) | Err(_) => return Handover::Refused,
-            Ok(Err(error)) => Err(error),
+        let answer = match outcome {
+            Ok(Outcome::Answer(answer)) => answer,
+            Ok(Outcome::Elsewhere(..)) => return Handover::Refused,
+            Err(Error::Stopped | Error::Timeout) if !is_queued => return Handover::Refused,
+            Err(error) => Err(error),
         };
         Handover::Answered(answer, self.feed.state())
     }
