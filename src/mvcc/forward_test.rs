@@ -4,6 +4,7 @@ use super::servers_test::{FOLLOWS, FOREVER, LEADS, Server, at, layout, put};
 use crate::error::Error;
 use crate::mvcc::forward::{Call, Handover, Link, Peers};
 use crate::mvcc::keyspace::PeerRecord;
+use crate::mvcc::queue::Taken;
 use crate::mvcc::{Advertised, Follower, Instance, Options, clock, peer};
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::*;
@@ -139,13 +140,17 @@ impl Link for WireLink {
             if matches!(way, Way::LosesRequests | Way::Cut) {
                 return Handover::Lost;
             }
-            let outcome = self.to.take(call).await;
-            if matches!(outcome, Handover::Refused) {
-                self.closed.send_replace(true);
-            }
-            match way {
-                Way::LosesAnswers => Handover::Lost,
-                _ => outcome,
+            let outcome = match self.to.take(call) {
+                Taken::Queued(queued) => queued.await,
+                Taken::Later(later) => later.await,
+            };
+            match (way, outcome) {
+                (_, None) => {
+                    self.closed.send_replace(true);
+                    Handover::Refused
+                }
+                (Way::LosesAnswers, _) => Handover::Lost,
+                (_, Some(answer)) => Handover::Answered(answer, self.to.state()),
             }
         }
         .boxed()

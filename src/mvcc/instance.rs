@@ -21,12 +21,12 @@ use crate::mvcc::census::Census;
 use crate::mvcc::compact;
 use crate::mvcc::feed::Feed;
 use crate::mvcc::follower::Follower;
-use crate::mvcc::forward::{self, Handover};
+use crate::mvcc::forward;
 use crate::mvcc::hash::Remembered;
 use crate::mvcc::job::{Job, in_parting};
 use crate::mvcc::keyspace::{Layout, PeerRecord, State};
 use crate::mvcc::peer::Announcement;
-use crate::mvcc::queue::{self, Handle};
+use crate::mvcc::queue::{self, Handle, Taken};
 use crate::mvcc::quota::Quota;
 use crate::mvcc::rate::Rates;
 use crate::mvcc::read;
@@ -41,7 +41,8 @@ use crate::mvcc::{audit, clock, collector, identity, lease, writer};
 use crate::pb::etcdserverpb::*;
 use crate::store::{Consistency, Leadership, Store, View};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::future::ready;
+use futures_util::{FutureExt, Stream, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch as state_watch};
@@ -157,7 +158,7 @@ impl Instance {
             failed,
         };
         let timeout = options.request_timeout;
-        let (sequencer, queue) = queue::open(&job, feed.clone(), link, timeout, stats.clone());
+        let (sequencer, queue) = queue::open(&job, feed.state(), link, timeout, stats.clone());
         let mut tasks = vec![
             tokio::spawn(sequencer::run(context, queue, closing_receiver)),
             tokio::spawn(lease::expire_forever(
@@ -372,11 +373,11 @@ impl Instance {
     }
 
     /// Does what another server hands over, while this one leads.
-    pub async fn take(&self, call: forward::Call) -> Handover {
+    pub fn take(&self, call: forward::Call) -> Taken {
         if !self.inner.leadership.borrow().leads() {
-            return Handover::Refused;
+            return Taken::Later(ready(None).boxed());
         }
-        self.inner.sequencer.take(call).await
+        self.inner.sequencer.take(call)
     }
 
     /// The batches that this server commits from now on, for a server that reads the same store.

@@ -83,5 +83,6 @@ pub use compact::AutoCompaction;
 pub use follower::Follower;
 pub use instance::{Advertised, Instance, InstanceStatus, Observation, Options};
 pub use listing::{ANSWER_BYTES_MAX, Listing, PIECE_BYTES, Ranged};
+pub use queue::{Queued, Taken};
 pub use read::may_take_long;
 pub use watch::{Audience, WatchAnswer};

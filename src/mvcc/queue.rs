@@ -1,8 +1,7 @@
 //! Where requests wait for the sequencer, of this server or of the one that leads.
 
 use crate::error::{Error, Result};
-use crate::mvcc::deadline::Deadlines;
-use crate::mvcc::feed::Feed;
+use crate::mvcc::deadline::{Deadline, Deadlines};
 use crate::mvcc::forward::{self, Handover, Heard};
 use crate::mvcc::job::Job;
 use crate::mvcc::keyspace::State;
@@ -10,9 +9,11 @@ use crate::mvcc::request::{Call, Request, Response};
 use crate::mvcc::scratch::Staged;
 use crate::mvcc::stats::Stats;
 use crate::mvcc::{blob, clock};
-use futures_util::future::{Either, select};
-use std::pin::pin;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, ready, select};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 
@@ -52,6 +53,37 @@ enum Begun {
     Waiting(Box<Call>),
 }
 
+/// A request of another server. What becomes of it is its answer, or `None` where it was not queued and
+/// never will be.
+pub enum Taken {
+    /// It waits for the sequencer, which answers in the order in which it was asked.
+    Queued(Queued),
+    /// It is not queued yet, or will not be.
+    Later(BoxFuture<'static, Option<Result<Response>>>),
+}
+
+/// A request of another server that waits for the sequencer.
+pub struct Queued {
+    outcome: oneshot::Receiver<Outcome>,
+    deadline: Deadline,
+}
+
+impl Future for Queued {
+    type Output = Option<Result<Response>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.outcome.poll_unpin(context) {
+            Poll::Ready(Ok(Outcome::Answer(answer))) => Poll::Ready(Some(answer)),
+            Poll::Ready(Ok(Outcome::Elsewhere(..))) => Poll::Ready(None),
+            Poll::Ready(Err(_)) => Poll::Ready(Some(Err(Error::Stopped))),
+            Poll::Pending => {
+                let is_over = self.deadline.poll_unpin(context);
+                is_over.map(|()| Some(Err(Error::Timeout)))
+            }
+        }
+    }
+}
+
 /// Hands requests to the sequencer. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
@@ -61,7 +93,6 @@ pub struct Handle {
     forwards: Arc<Semaphore>,
     link: forward::Current,
     heard: Arc<Heard>,
-    feed: Arc<Feed>,
     job: Job,
     deadlines: Arc<Deadlines>,
     stats: Arc<Stats>,
@@ -71,7 +102,7 @@ pub struct Handle {
 /// takes them from.
 pub fn open(
     job: &Job,
-    feed: Arc<Feed>,
+    known: State,
     link: forward::Current,
     timeout: Duration,
     stats: Arc<Stats>,
@@ -82,8 +113,7 @@ pub fn open(
         bytes: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
         forwards: Arc::new(Semaphore::new(MAX_QUEUED_REQUESTS)),
         link,
-        heard: Arc::new(Heard::new(feed.state())),
-        feed,
+        heard: Arc::new(Heard::new(known)),
         job: job.clone(),
         deadlines: Arc::new(Deadlines::new(timeout)),
         stats,
@@ -189,29 +219,33 @@ impl Handle {
     }
 
     /// Does what another server hands over.
-    pub async fn take(&self, call: Call) -> Handover {
-        let mut is_queued = false;
-        let outcome = {
-            let taken = pin!(async {
-                let permit = self.permit(&call).await?;
-                let staged = self.staged(&call.request, &permit).await?;
-                let outcome = self.enqueue(call, staged, permit)?;
+    pub fn take(&self, call: Call) -> Taken {
+        match self.begin(call) {
+            Begun::Queued(outcome) => {
                 self.stats.taken.add(1);
-                is_queued = true;
-                outcome.await.map_err(|_| Error::Stopped)
-            });
-            match select(taken, self.deadlines.next()).await {
-                Either::Left((outcome, _)) => outcome,
-                Either::Right(_) => Err(Error::Timeout),
+                let deadline = self.deadlines.next();
+                Taken::Queued(Queued { outcome, deadline })
             }
-        };
-        let answer = match outcome {
-            Ok(Outcome::Answer(answer)) => answer,
-            Ok(Outcome::Elsewhere(..)) => return Handover::Refused,
-            Err(Error::Stopped | Error::Timeout) if !is_queued => return Handover::Refused,
-            Err(error) => Err(error),
-        };
-        Handover::Answered(answer, self.feed.state())
+            Begun::Refused(error) => Taken::Later(ready(refused(error)).boxed()),
+            Begun::Waiting(call) => Taken::Later(self.clone().take_slowly(*call).boxed()),
+        }
+    }
+
+    async fn take_slowly(self, call: Call) -> Option<Result<Response>> {
+        let deadline = self.deadlines.next();
+        let queued = pin!(async {
+            let permit = self.permit(&call).await?;
+            let staged = self.staged(&call.request, &permit).await?;
+            self.enqueue(call, staged, permit)
+        });
+        match select(queued, deadline.clone()).await {
+            Either::Left((Ok(outcome), _)) => {
+                self.stats.taken.add(1);
+                Queued { outcome, deadline }.await
+            }
+            Either::Left((Err(error), _)) => refused(error),
+            Either::Right(_) => None,
+        }
     }
 
     /// The newest state that another server has answered from, or `known` if that is newer. Nothing that
@@ -279,6 +313,14 @@ impl Handle {
             staged.push(Staged { value, blob });
         }
         Ok(staged)
+    }
+}
+
+/// What becomes of a request of another server that could not be queued.
+fn refused(error: Error) -> Option<Result<Response>> {
+    match error {
+        Error::Stopped => None,
+        error => Some(Err(error)),
     }
 }
 

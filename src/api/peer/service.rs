@@ -2,16 +2,18 @@
 
 use super::{FRAME_BYTES_MAX, FRAMES_WAITING, TOKEN, fill, wire};
 use crate::api::server::Stopping;
-use crate::mvcc::Instance;
-use crate::mvcc::forward::Handover;
+use crate::mvcc::{Instance, Queued, Taken};
 use crate::pb::kvtool::peer::v1::{self, Answer, Answers, Requests, answer, peer_server};
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use parking_lot::RwLock;
 use peer_server::PeerServer;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
@@ -116,6 +118,54 @@ impl peer_server::Peer for Peer {
     }
 }
 
+/// Requests of one stream under way.
+#[derive(Default)]
+struct Running {
+    /// Those that wait for the sequencer: the first of them is answered first, so it alone is asked.
+    queued: VecDeque<(u64, Queued)>,
+    later: FuturesUnordered<BoxFuture<'static, Option<Answer>>>,
+}
+
+impl Running {
+    fn begin(&mut self, instance: &Instance, request: v1::Request) {
+        let number = request.number;
+        let taken = match wire::requested(request) {
+            Some(call) => instance.take(call),
+            None => Taken::Later(ready(None).boxed()),
+        };
+        match taken {
+            Taken::Queued(queued) => self.queued.push_back((number, queued)),
+            Taken::Later(later) => {
+                let answered = later.map(move |answer| wire::answer(number, answer));
+                self.later.push(answered.boxed());
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.queued.len() + self.later.len()
+    }
+}
+
+impl Stream for Running {
+    /// `None` where there is no answer to send.
+    type Item = Option<Answer>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some((number, queued)) = self.queued.front_mut()
+            && let Poll::Ready(answer) = queued.poll_unpin(context)
+        {
+            let answer = wire::answer(*number, answer);
+            self.queued.pop_front();
+            return Poll::Ready(Some(answer));
+        }
+        match self.later.poll_next_unpin(context) {
+            Poll::Ready(None) if !self.queued.is_empty() => Poll::Pending,
+            polled => polled,
+        }
+    }
+}
+
 /// One stream.
 struct Serving {
     instance: Instance,
@@ -131,18 +181,17 @@ struct Serving {
 impl Serving {
     /// Until the other side has ended its requests and all of them are answered.
     async fn run(mut self, mut requests: Streaming<Requests>) {
-        let mut running = FuturesUnordered::new();
+        let mut running = Running::default();
         let mut is_open = true;
-        while is_open || !running.is_empty() {
+        while is_open || running.len() > 0 {
             let (mut ready, mut batches) = (None, Vec::new());
             tokio::select! {
                 frame = requests.message(), if is_open && running.len() < RUNNING_REQUESTS => {
                     match frame {
                         Ok(Some(frame)) => {
-                            let instance = &self.instance;
-                            running.extend(frame.requests.into_iter().map(|request| {
-                                run(instance.clone(), request)
-                            }));
+                            for request in frame.requests {
+                                running.begin(&self.instance, request);
+                            }
                             continue;
                         }
                         // It is gone, and its answers with it, or it has no more to ask.
@@ -199,13 +248,4 @@ async fn next(relayed: &mut Option<broadcast::Receiver<Bytes>>) -> Option<Bytes>
             Err(broadcast::error::RecvError::Closed) => return None,
         }
     }
-}
-
-async fn run(instance: Instance, request: v1::Request) -> Option<Answer> {
-    let number = request.number;
-    let outcome = match wire::requested(request) {
-        Some(call) => instance.take(call).await,
-        None => Handover::Refused,
-    };
-    wire::answer(number, outcome)
 }

@@ -67,13 +67,12 @@ pub fn requested(message: v1::Request) -> Option<Call> {
     Some(Call::new(caller, request))
 }
 
-/// An outcome as it is sent; `None` where there is none to send.
-pub fn answer(number: u64, outcome: Handover) -> Option<Answer> {
-    let answer = match outcome {
-        Handover::Lost => return None,
-        Handover::Refused => answer::Answer::Refusal(Refusal {}),
-        Handover::Answered(Err(error), _) => failure(error),
-        Handover::Answered(Ok(response), _) => match response {
+/// An answer as it is sent, `None` being a refusal; `None` where there is none to send.
+pub fn answer(number: u64, answer: Option<Result<Response>>) -> Option<Answer> {
+    let answer = match answer {
+        None => answer::Answer::Refusal(Refusal {}),
+        Some(Err(error)) => failure(error),
+        Some(Ok(response)) => match response {
             Response::Put(put) => answer::Answer::Put(put),
             Response::Delete(delete) => answer::Answer::DeleteRange(delete),
             Response::Txn(txn) => answer::Answer::Txn(txn),
