@@ -99,7 +99,7 @@ pub struct Handle {
 }
 
 /// Makes a queue: where requests go in, and the end that [`sequencer::run`](super::sequencer::run)
-/// takes them from.
+/// takes them from. Nothing that this server says will be older than `known`.
 pub fn open(
     job: &Job,
     known: State,

@@ -123,6 +123,7 @@ impl peer_server::Peer for Peer {
 struct Running {
     /// Those that wait for the sequencer: the first of them is answered first, so it alone is asked.
     queued: VecDeque<(u64, Queued)>,
+    /// Those that wait for something else first.
     later: FuturesUnordered<BoxFuture<'static, Option<Answer>>>,
 }
 
