@@ -48,7 +48,7 @@ pub use view::FdbView;
 
 /// FoundationDB takes keys of 10,000 bytes, values of 100,000 and transactions of 10,000,000;
 /// the last counts keys several times, as conflict ranges.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     batch_bytes: 8_000_000,
     key_bytes: 9_999,
     value_bytes: 100_000,

@@ -82,9 +82,9 @@ impl Memory {
         Self::with(limits, false)
     }
 
-    /// An empty store whose clones stand for several servers.
+    /// An empty store whose clones stand for several servers, with the limits of FoundationDB.
     pub fn shared() -> Self {
-        Self::with(LIMITS, true)
+        Self::with(super::fdb::LIMITS, true)
     }
 
     fn with(limits: Limits, is_shared: bool) -> Self {
